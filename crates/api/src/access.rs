@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use headworks_core::record::{ApiKey, AuditKind, Label, Name, is_internal};
+use headworks_core::record::{ApiKey, AuditKind, Id, Label, Name, is_internal};
 use headworks_engine::reaches;
 use headworks_wire::Scope;
 
@@ -89,11 +89,11 @@ pub struct Access {
 const PATTERNS_MAX: usize = 1_000;
 
 /// Refuses more patterns of accounts than a caller may have.
-pub(crate) fn check_patterns(accounts: &[Label]) -> Result<(), String> {
+pub(crate) fn check_patterns(accounts: &[Id]) -> Result<(), String> {
     if accounts.len() > PATTERNS_MAX {
         return Err(format!("`accounts` has more than {PATTERNS_MAX} entries"));
     }
-    let has_meaning = |pattern: &&Label| {
+    let has_meaning = |pattern: &&Id| {
         let rest = pattern.as_str().strip_suffix('*').unwrap_or(pattern.as_str());
         !rest.is_empty() && !rest.contains('*')
     };
@@ -231,7 +231,7 @@ impl Access {
     /// The account with this name, if the caller has the scope on it.
     pub(crate) fn account(&self, need: impl Into<Need>, name: &str) -> Result<Name, Problem> {
         let need = need.into();
-        let Ok(name) = Name::new(name) else {
+        let Ok(name) = Name::id(name) else {
             self.may(need)?;
             return Err(Problem::unknown_account(name));
         };

@@ -1,6 +1,6 @@
 //! Idempotency keys: where they come from, and how a request must match an earlier one with the same key.
 
-use headworks_core::record::Label;
+use headworks_core::record::{Id, Label};
 use headworks_engine::Idempotency;
 use headworks_wire as wire;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::problem::{Kind, Problem};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// It carries this one.
-    Given(Label),
+    Given(Id),
     /// The server made it from a signed report: no caller can send one that is equal.
     Reported(Label),
     /// It could have carried one and did not, so the request must have its own.
@@ -29,7 +29,7 @@ impl Key {
     /// The digest is that of the request as parsed, so that spelling and order of fields do not matter.
     pub(crate) fn of(
         self,
-        own: Option<Label>,
+        own: Option<Id>,
         natural: Option<String>,
         request: &impl Serialize,
     ) -> Result<Option<Idempotency>, Problem> {
@@ -40,12 +40,10 @@ impl Key {
                         format!("an idempotency key does not begin with `{REPORTED}`; choose another");
                     return Err(Problem::new(Kind::IdempotencyKeyInvalid, detail));
                 }
-                key
+                Label::from(key)
             }
             (None, Self::Reported(key), _) => key,
-            (None, Self::Missing | Self::Unknown, Some(natural)) => {
-                Label::new(&natural).map_err(|e| Problem::new(Kind::IdempotencyKeyInvalid, e.to_string()))?
-            }
+            (None, Self::Missing | Self::Unknown, Some(natural)) => made(&natural)?,
             (None, Self::Missing, None) => {
                 return Err(Problem::new(
                     Kind::IdempotencyKeyRequired,
@@ -68,13 +66,20 @@ impl Key {
     /// The same, for calls that change the server itself: those always have one.
     pub(crate) fn required_of(
         self,
-        own: Option<Label>,
+        own: Option<Id>,
         natural: Option<String>,
         request: &impl Serialize,
     ) -> Result<Idempotency, Problem> {
         let key = if self == Self::Unknown { Self::Missing } else { self };
         key.of(own, natural, request)?.ok_or_else(Problem::internal)
     }
+}
+
+/// A key that the server makes from the names in a request: those names if they fit into a label, otherwise their hash.
+fn made(natural: &str) -> Result<Label, Problem> {
+    let hash = || format!("names {}", blake3::hash(natural.as_bytes()).to_hex());
+    let made = Label::new(natural).or_else(|_| Label::new(&hash()));
+    made.map_err(|e| Problem::new(Kind::IdempotencyKeyInvalid, e.to_string()))
 }
 
 /// The digest of a request as parsed.
@@ -87,21 +92,21 @@ fn digest(request: &impl Serialize) -> Result<[u8; 16], Problem> {
 
 #[cfg(test)]
 mod tests {
-    use headworks_core::record::Label;
+    use headworks_core::record::Id;
 
     use super::{Key, Kind};
 
     #[test]
     fn a_key_is_the_requests_own_or_the_one_beside_it() {
-        let label = |text: &str| Label::new(text).expect("a label");
-        let given = || Key::Given(label("beside"));
+        let id = |text: &str| text.parse::<Id>().expect("an id");
+        let given = || Key::Given(id("beside"));
         let natural = || Some("natural".to_owned());
         let rows = [
-            (given(), Some(label("own")), natural(), Ok(Some("own"))),
+            (given(), Some(id("own")), natural(), Ok(Some("own"))),
             (given(), None, natural(), Ok(Some("beside"))),
             (Key::Missing, None, natural(), Ok(Some("natural"))),
             (Key::Missing, None, None, Err(Kind::IdempotencyKeyRequired)),
-            (Key::Missing, Some(label("own")), None, Ok(Some("own"))),
+            (Key::Missing, Some(id("own")), None, Ok(Some("own"))),
             // Protocols without keys, such as those of Envoy and Redis.
             (Key::Unknown, None, None, Ok(None)),
             (Key::Unknown, None, natural(), Ok(Some("natural"))),
@@ -114,9 +119,8 @@ mod tests {
                 "{key:?}"
             );
         }
-        let digest = |request: &str| {
-            Key::Given(label("k")).of(None, None, &request).expect("a key").expect("one").digest
-        };
+        let digest =
+            |request: &str| Key::Given(id("k")).of(None, None, &request).expect("a key").expect("one").digest;
         assert_eq!(digest("a"), digest("a"));
         assert_ne!(digest("a"), digest("b"));
         assert_eq!(

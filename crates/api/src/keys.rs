@@ -117,7 +117,7 @@ pub async fn create_key(
         id: id.clone(),
         hash,
         scopes: scopes.iter().map(|s| name(s.as_str())).collect(),
-        accounts: ask.accounts.clone(),
+        accounts: ask.accounts.iter().cloned().map(Label::from).collect(),
         expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
         note: ask.note.clone(),
         limits: ask.limits,

@@ -7,7 +7,7 @@ use std::io::{self, BufRead, Write};
 
 use headworks_core::account::Account;
 use headworks_core::audit::{Auditor, Finding};
-use headworks_core::record::{Name, Record, Seq, system};
+use headworks_core::record::{Id, Name, Record, Seq, system};
 use headworks_store::{Batch, Fate, Memory, Store, StoreError, wait};
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl From<io::Error> for ArchiveError {
 
 #[derive(Serialize, Deserialize)]
 struct Line {
-    account: Name,
+    account: Id,
     seq: u64,
     hash: String,
     bytes: String,
@@ -83,7 +83,7 @@ pub fn export(store: &dyn Store, account: &Name, out: &mut impl Write) -> Result
         next = last.seq + 1;
         for record in &page {
             let line = Line {
-                account: record.account.clone(),
+                account: record.account.clone().into(),
                 seq: record.seq,
                 hash: hex(&record.hash),
                 bytes: hex(&record.bytes),
@@ -121,8 +121,8 @@ fn read(file: impl BufRead) -> Result<(Name, Vec<Record>), ArchiveError> {
         let parts = unhex(&line.bytes).zip(unhex(&line.hash).and_then(|h| <[u8; 32]>::try_from(h).ok()));
         let (bytes, hash) = parts.ok_or_else(|| at("`bytes` and `hash` are hexadecimal"))?;
         let (account, auditor) =
-            auditor.get_or_insert_with(|| (line.account.clone(), Auditor::new(&line.account, &[])));
-        if *account != line.account {
+            auditor.get_or_insert_with(|| (line.account.0.clone(), Auditor::new(&line.account, &[])));
+        if *account != *line.account {
             return Err(at("it is of another account"));
         }
         auditor.record(line.seq, hash, &bytes);

@@ -2,6 +2,7 @@
 
 use headworks_core::record::Name;
 use headworks_terminal::print::table;
+use headworks_terminal::values::encoded;
 use headworks_terminal::{Failed, Outcome, say, say_part, tell};
 use headworks_wire as wire;
 
@@ -14,8 +15,8 @@ const PAGE: u16 = 1_000;
 pub(crate) async fn run(what: AuditArguments, remote: &Remote, as_json: bool) -> Outcome {
     let AuditArguments { from, to, kind, of_key, account, mut before, max, all } = what;
     let mut client = connect(remote).await?;
-    let of_key = of_key.as_ref().map(|key| key.as_str().replace('+', "%2B"));
-    let account = account.as_ref().map(|account| account.as_str().replace('+', "%2B"));
+    let of_key = of_key.as_ref().map(|key| encoded(key.as_str()));
+    let account = account.as_ref().map(|account| encoded(account.as_str()));
     loop {
         let mut path = format!("/v1/audit?max={}", if all { PAGE } else { max });
         for (name, value) in [
@@ -61,7 +62,7 @@ fn show(entries: &[wire::AuditEntry], as_json: bool) -> Result<(), Failed> {
                 e.outcome.as_str().to_owned(),
                 of(&e.key),
                 e.network.as_ref().map_or("-", |network| network.as_str()).to_owned(),
-                of(&e.account),
+                of(&e.account.clone().map(Name::from)),
                 e.call.as_ref().map_or("others", |call| call.as_str()).to_owned(),
             ]
         })

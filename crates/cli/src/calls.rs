@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path as File;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Label, Name, Segment};
+use headworks_core::record::{Id, Name, Segment};
+use headworks_terminal::values::encoded;
 use headworks_terminal::{
     Client, Failed, Outcome,
     print::{self, counted},
@@ -73,7 +74,7 @@ pub(crate) fn schema() -> Outcome {
     Ok(())
 }
 
-fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeRequest {
+fn authorize(a: AuthorizeArguments, key: Option<Id>) -> wire::AuthorizeRequest {
     let WhatArguments { account, feature, path, dimensions, quantities, consent } = a.what;
     wire::AuthorizeRequest {
         account,
@@ -92,7 +93,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Label>) -> wire::AuthorizeReques
 }
 
 fn account_path(reference: &wire::Reference, rest: &str) -> String {
-    format!("/v1/accounts/{}/{rest}", reference.account())
+    format!("/v1/accounts/{}/{rest}", encoded(reference.account().as_str()))
 }
 
 /// Runs one call and prints its answer.
@@ -145,7 +146,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             print::show("batch", &answer, as_json)?;
             return failed_items(&answer);
         }
-        Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{id}")).await?),
+        Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{}", encoded(&id))).await?),
         Call::Account(command) => account(&mut client, command).await?,
         Call::Webhooks(command) => return crate::webhooks::run(&mut client, command, as_json).await,
         Call::Supplies(command) => return crate::supplies::run(&mut client, command, as_json).await,
@@ -157,7 +158,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
                 content_type.as_deref().unwrap_or(if is_json { "application/json" } else { "text/plain" });
             // A call that may change something has a key, so that it can be retried.
             let key = if method.is_safe() { key } else { Some(key_of(KeyArgument { key })?) };
-            let key = key.as_ref().map(Label::as_str);
+            let key = key.as_ref().map(|key| key.as_str());
             let (status, answer) = client.send(method, &path, key, kind, body.into_bytes()).await?;
             if !status.is_success() {
                 read::<Value>(status, &answer)?;
@@ -227,11 +228,17 @@ async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value,
                 unit,
                 idempotency_key,
             };
-            client.post(&format!("/v1/accounts/{account}/grants"), None, &ask).await?
+            client.post(&format!("/v1/accounts/{}/grants", encoded(account.as_str())), None, &ask).await?
         }
         CreditsCall::Void { grant, reason, key } => {
             let ask = wire::VoidRequest { reason, idempotency_key: Some(key_of(key)?) };
-            client.post(&account_path(&grant, &format!("grants/{grant}/void")), None, &ask).await?
+            client
+                .post(
+                    &account_path(&grant, &format!("grants/{}/void", encoded(&grant.to_string()))),
+                    None,
+                    &ask,
+                )
+                .await?
         }
         CreditsCall::Adjust { grant, amount, as_debt, reason, key } => {
             let path = account_path(&grant, "adjustments");
@@ -248,7 +255,7 @@ async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value,
 }
 
 async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'static str, Value), Failed> {
-    let at = |account: &str, rest: &str| format!("/v1/accounts/{account}{rest}");
+    let at = |account: &Id, rest: &str| format!("/v1/accounts/{}{rest}", encoded(account.as_str()));
     Ok(match command {
         AccountCommand::Open { account, plan, consent, billing_anchor, tier } => {
             let ask = wire::OpenAccountRequest {
@@ -291,11 +298,11 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
                 idempotency_key: Some(key_of(key)?),
                 ..wire::ChangeAccountRequest::default()
             };
-            let path = at(account.as_str(), "");
+            let path = at(&account, "");
             ("account", client.call(Method::PATCH, &path, None, Some(&ask)).await?)
         }
         AccountCommand::List { after, max } => {
-            let after = after.map_or(String::new(), |after| format!("&after={after}"));
+            let after = after.map_or(String::new(), |after| format!("&after={}", encoded(after.as_str())));
             ("accounts", client.get(&format!("/v1/accounts?max={max}{after}")).await?)
         }
         AccountCommand::Show { account } => ("account", client.get(&at(&account, "")).await?),
@@ -335,7 +342,7 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
             ("overrides", client.get(&at(&account, "/overrides")).await?)
         }
         AccountCommand::RemoveOverride { id, reason } => {
-            let path = at(id.account().as_str(), &format!("/overrides/{id}/remove"));
+            let path = account_path(&id, &format!("overrides/{}/remove", encoded(&id.to_string())));
             ("change", client.post(&path, None, &wire::RemoveOverrideRequest { reason }).await?)
         }
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),

@@ -11,6 +11,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Dimension, Erasure, Instant, Label, Name};
 use headworks_engine::test_clock_of;
 use headworks_store::{Checked, Embedded, Options, check_journal};
+use headworks_terminal::values::encoded;
 use headworks_terminal::{
     Failed, Outcome,
     print::{self, counted},
@@ -171,6 +172,7 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
 pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_json: bool) -> Outcome {
     let format = if as_json { "json" } else { &what.format };
     let StatementArguments { account, by, sums, .. } = what;
+    let account = encoded(account.as_str());
     let mut path = format!("/v1/accounts/{account}/statement?format={format}&by={by}&entries={}", !sums);
     let unit = what.unit.as_ref().map(ToString::to_string);
     for (name, value) in [
@@ -182,7 +184,7 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
         ("after", &what.after),
     ] {
         if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", query(value)));
+            path.push_str(&format!("&{name}={}", encoded(value)));
         }
     }
     let (page, next) = connect(remote).await?.page(&path).await?;
@@ -191,12 +193,6 @@ pub(crate) async fn statement(what: &StatementArguments, remote: &Remote, as_jso
         tell!("more entries follow: repeat the command with --after {next}");
     }
     Ok(())
-}
-
-/// A value in the form of a query.
-fn query(value: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~/:".contains(&b);
-    value.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// `headworks signing-key`.

@@ -1,6 +1,7 @@
 //! The needs of every call to a server: a connection, and a key for retries.
 
-use headworks_core::record::Label;
+use headworks_core::record::Id;
+use headworks_terminal::values::parsed;
 use headworks_terminal::{CallError, Client, Failed, tell};
 
 use crate::arguments::{KeyArgument, Remote};
@@ -18,11 +19,11 @@ fn new_key() -> Result<String, getrandom::Error> {
 }
 
 /// The key of a request: the caller's, or a new one, which is printed so that a retry can use it.
-pub(crate) fn key_of(argument: KeyArgument) -> Result<Label, Failed> {
+pub(crate) fn key_of(argument: KeyArgument) -> Result<Id, Failed> {
     if let Some(key) = argument.key {
         return Ok(key);
     }
     let text = new_key()?;
     tell!("idempotency key {text} (pass --key {text} to retry this very request)");
-    Ok(Label::new(&text).map_err(|e| e.to_string())?)
+    parsed(&text).map_err(Into::into)
 }

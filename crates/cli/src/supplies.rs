@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{ClassFigures, Name};
+use headworks_terminal::values::encoded;
 use headworks_terminal::{Client, Failed, Outcome, print, say, say_part};
 use headworks_wire as wire;
 use hyper::Method;
@@ -15,7 +16,8 @@ pub(crate) async fn run(client: &mut Client, command: SuppliesCommand, as_json: 
     let answer: Value = match command {
         SuppliesCommand::List => client.get("/v1/supplies").await?,
         SuppliesCommand::Seats { supply, account, max } => {
-            let of = account.map_or_else(String::new, |account| format!("&account={account}"));
+            let of =
+                account.map_or_else(String::new, |account| format!("&account={}", encoded(account.as_str())));
             client.get(&format!("/v1/supplies/{supply}/seats?max={max}{of}")).await?
         }
         SuppliesCommand::Change { supply, rate, in_flight, weights, priorities, floors, reason, key } => {

@@ -1,6 +1,7 @@
 //! `headworks webhooks`: how they are doing, and which accounts wait in them.
 
 use headworks_core::record::Resume;
+use headworks_terminal::values::encoded;
 use headworks_terminal::{Client, Outcome, print, say, say_part};
 use headworks_wire as wire;
 use hyper::Method;
@@ -28,7 +29,7 @@ pub(crate) async fn run(client: &mut Client, command: WebhooksCommand, as_json: 
 async fn resume(client: &mut Client, whose: ResumeArguments, resume: Resume, as_json: bool) -> Outcome {
     let ResumeArguments { webhook, account, key } = whose;
     let key = key_of(key)?;
-    let path = format!("/v1/webhooks/{webhook}/parked/{account}");
+    let path = format!("/v1/webhooks/{webhook}/parked/{}", encoded(account.as_str()));
     let ask = wire::ResumeRequest { resume };
     let _: Value = client.call(Method::POST, &path, Some(key.as_str()), Some(&ask)).await?;
     if as_json {

@@ -4,10 +4,12 @@ extern crate std;
 
 use alloc::string::String;
 
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;
-use crate::record::{Credits, CreditsByUnit, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span};
+use crate::record::{
+    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span,
+};
 
 /// A text with a description, an example and bounds.
 #[must_use]
@@ -41,6 +43,28 @@ pub fn key(what: &str, example: &str) -> ObjectBuilder {
     text(what, example).pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
 }
 
+/// What ids do not have, as the inside of a class of characters. Those beyond U+FFFF and unassigned ones are left to the description.
+const UNSEEN: &str = r"\u0000-\u001F\u007F-\u00A0\u00AD\u034F\u0600-\u0605\u061C\u06DD\u070F\u0890\u0891\u08E2\u115F\u1160\u1680\u17B4\u17B5\u180B-\u180F\u2000-\u200F\u2028-\u202F\u205F-\u206F\u2800\u3000\u3164\uE000-\uF8FF\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFFB\uFFFE\uFFFF";
+
+/// The pattern of an id that does not begin with one of `not_first`, between two other patterns.
+#[must_use]
+pub fn id_pattern(before: &str, not_first: &str, after: &str) -> String {
+    let rest = alloc::format!("([^{UNSEEN}]*[^{UNSEEN} ])");
+    let one_dot = alloc::format!(r"\.([^{UNSEEN} .]|[^{UNSEEN}.]{rest})");
+    alloc::format!(r"{before}([^{UNSEEN} .{not_first}]{rest}?|{one_dot}|\.\.{rest}){after}")
+}
+
+/// The rule of ids in words.
+pub const ID_RULE: &str = "Printable UTF-8 of at most 256 bytes in NFC, which it is put in. Refused: control, invisible, directing, \
+     private-use and unassigned characters, blanks other than the space, a space at either end, `.` and `..`.";
+
+text_schema!(
+    Id,
+    text(ID_RULE, "auth0|5f7c")
+        .pattern(Some(id_pattern("^", "", "$")))
+        .min_length(Some(1))
+        .max_length(Some(ID_LEN_MAX))
+);
 text_schema!(
     Name,
     text("An identifier: letters, digits and . _ : @ + -, beginning with a letter, a digit or _.", "acme")
@@ -71,16 +95,29 @@ text_schema!(
 );
 text_schema!(
     Path,
-    text("A place inside an account: team, user, key and session, in this order, each at most once.", "team:research/user:alice")
-        .pattern(Some(
-            "^$|^team:N(/user:N)?(/key:N)?(/session:N)?$|^user:N(/key:N)?(/session:N)?$|^key:N(/session:N)?$|^session:N$"
-                .replace('N', "[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}")
+    OneOfBuilder::new()
+        .description(Some(
+            "A place inside an account: team, user, key and session, in this order, each at most once; as a text or as a list. \
+             The server answers with a list where a name has a slash, which separates the segments of a text."
         ))
+        .item(text("The segments, separated by slashes.", "team:research/user:alice").pattern(Some(
+            "^$|^team:N(/user:N)?(/key:N)?(/session:N)?$|^user:N(/key:N)?(/session:N)?$|^key:N(/session:N)?$|^session:N$"
+                .replace('N', &alloc::format!("[^{UNSEEN}/]+"))
+        )))
+        .item(
+            ArrayBuilder::new()
+                .items(<Segment as utoipa::PartialSchema>::schema())
+                .max_items(Some(4))
+                .examples([serde_json::json!(["team:org/acme", "user:alice"])])
+        )
 );
 text_schema!(
     Segment,
-    text("A place in a path.", "team:research")
-        .pattern(Some(r"^(team|user|key|session):[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}$"))
+    text(
+        "A place in a path: its level, and an id of at most 256 bytes in NFC by the rule of accounts.",
+        "team:research"
+    )
+    .pattern(Some(id_pattern("^(team|user|key|session):", "", "$")))
 );
 text_schema!(
     Decimal,

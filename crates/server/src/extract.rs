@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope, too_many_events};
-use headworks_core::record::{Label, Name};
+use headworks_core::record::{Name, NameError};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -124,15 +124,15 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let bad = |detail: String| Failure::new(Kind::IdempotencyKeyInvalid, detail);
         let Some(header) = parts.headers.get("idempotency-key") else { return Ok(Self(Key::Missing)) };
-        let text = header.to_str();
-        let text = text.map_err(|_| bad("the Idempotency-Key header is not printable ASCII".into()))?;
+        let text = std::str::from_utf8(header.as_bytes());
+        let text = text.map_err(|_| bad("the Idempotency-Key header is not UTF-8".into()))?;
         let bare = match text.strip_prefix('"') {
             Some(rest) => rest.strip_suffix('"'),
             None => Some(text),
         };
         let bare =
             bare.ok_or_else(|| bad("the Idempotency-Key header has a quote at its start alone".into()))?;
-        let key = Label::new(bare).map_err(|e| bad(format!("the Idempotency-Key header: {e}")))?;
+        let key = bare.parse().map_err(|e: NameError| bad(format!("the Idempotency-Key header: {e}")))?;
         Ok(Self(Key::Given(key)))
     }
 }

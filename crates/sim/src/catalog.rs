@@ -2,8 +2,8 @@
 
 use headworks_core::record::{Credits, Instant};
 
-pub(crate) const ACCOUNTS: [&str; 3] = ["alpha", "beta", "gamma"];
-pub(crate) const USERS: [&str; 2] = ["ann", "ben"];
+pub(crate) const ACCOUNTS: [&str; 3] = ["auth0|5f7c", "org/acme", "Zoë"];
+pub(crate) const USERS: [&str; 2] = ["ann", "ann/ben"];
 pub(crate) const KEYS: [&str; 3] = ["k1", "k2", "k3"];
 /// Requests of `task` in a calendar day.
 pub(crate) const DAILY: i64 = 5;
@@ -23,7 +23,7 @@ pub(crate) const OWED: i128 = 20_000_000_000;
 pub(crate) const MEMBER_CAP: i64 = 30_000_000_000;
 /// The requested features; no plan has `secret`.
 pub(crate) const FEATURES: [&str; 8] = ["chat", "gift", "owe", "bulk", "draw", "task", "fast", "secret"];
-pub(crate) const TEAMS: [&str; 1] = ["red"];
+pub(crate) const TEAMS: [&str; 1] = ["red~1/user:ann"];
 /// The start of a simulation: an ordinary day, or a day before clocks change or a month is too short.
 pub(crate) const STARTS: [&str; 5] = [
     "2026-06-01T12:00:00Z",

@@ -59,7 +59,7 @@ impl std::convert::From<Command> for Body {
 }
 
 pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap_or_else(|e| panic!("{text}: {e}"))
+    Name::id(text).unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
 fn whole(n: u64) -> Credits {
@@ -93,7 +93,8 @@ fn path(Whence { team, user, key }: Whence) -> Path {
     let user = user.and_then(|u| USERS.get(u)).map(|user| format!("user:{user}"));
     let key = key.and_then(|k| KEYS.get(k)).map(|key| format!("key:{key}"));
     let segments: Vec<String> = team.into_iter().chain(user).chain(key).collect();
-    segments.join("/").parse().unwrap_or_default()
+    // A list, because names have slashes.
+    serde_json::json!(segments).to_string().parse().unwrap_or_else(|e| panic!("{segments:?}: {e}"))
 }
 
 /// Opens an account; the first two share an identity.
@@ -208,7 +209,11 @@ pub(crate) fn adjust(grant: Seq, by: i64, as_debt: bool) -> Command {
 
 /// A cap of a member of the pool, or of a team; `None`: none.
 pub(crate) fn cap(team: bool, cap: Option<u64>) -> Command {
-    let (level, name) = if team { (Level::Team, name("red")) } else { (Level::User, name("ann")) };
+    let (level, name) = if team {
+        (Level::Team, name(TEAMS.first().copied().unwrap_or_default()))
+    } else {
+        (Level::User, name("ann"))
+    };
     let segment = Segment { level, name };
     let settings = SegmentSettings {
         segment: segment.clone(),
@@ -278,7 +283,7 @@ pub(crate) fn top_up(number: u64, paid: bool) -> Command {
 
 impl Op {
     pub(crate) fn account(&self) -> Name {
-        name(ACCOUNTS.get(self.account).copied().unwrap_or("alpha"))
+        name(ACCOUNTS.get(self.account).copied().unwrap_or("zero"))
     }
 
     fn idempotency(&self) -> Idempotency {

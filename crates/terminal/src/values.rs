@@ -13,6 +13,13 @@ pub fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|e: T::Err| e.to_string())
 }
 
+/// A value as one part of a URL's path or query: everything but letters, digits and `- . _ ~` is percent-encoded.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
 /// Reads one word of a closed list, written as in the API.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Abuse: an account's standing under the rules, and what operators can do about it.
 
 use headworks_core::catalog::Mode;
-use headworks_core::record::{CreditsByUnit, Instant, Label, Name, Rule, Tier};
+use headworks_core::record::{CreditsByUnit, Id, Instant, Label, Rule, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ pub struct HeldBack {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AccountAbuse {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// Its standing.
     #[serde(flatten)]
     pub abuse: AbuseState,
@@ -70,7 +70,7 @@ pub struct AbuseEffect {
     pub mode: Mode,
     /// The key it applies to. Absent: the whole account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
+    pub key: Option<Id>,
     /// How much is let through: cost in ten seconds for `velocity`, open holds for `holds` and `sharing`.
     pub limit: i64,
     /// The measured value: cost in ten seconds, millionths of expired holds, or networks.
@@ -91,7 +91,7 @@ pub struct AbuseEffect {
 pub struct Penalty {
     /// The key. Absent: requests without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
+    pub key: Option<Id>,
     /// Thousandths of a point.
     pub score_milli: u64,
     /// Bursts are divided by two to this power.
@@ -106,13 +106,13 @@ pub struct LiftRequest {
     pub rule: Rule,
     /// The key it applies to. Absent: the whole account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
+    pub key: Option<Id>,
     /// Why; it is kept in the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
     /// Idempotency key; wins over the `Idempotency-Key` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// A report about an account from the operator's own systems.
@@ -135,11 +135,11 @@ pub struct SignalRequest {
     pub signal: SignalKind,
     /// The key that did it. Absent: requests without one. Not for `dispute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
+    pub key: Option<Id>,
     /// Why; kept in the ledger for a dispute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
     /// Idempotency key; wins over the `Idempotency-Key` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use headworks_core::record::{AuditKind, AuditOutcome, Instant, Label, Name};
+use headworks_core::record::{AuditKind, AuditOutcome, Id, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 
 use crate::shapes::RecordNumber;
@@ -19,7 +19,7 @@ pub struct AuditQuery {
     /// Only calls with this API key, or signed by the inbound caller of this name: `inbound:NAME`.
     pub key: Option<Name>,
     /// Only calls on this account.
-    pub account: Option<Name>,
+    pub account: Option<Id>,
     /// Before this record: `next` of the page before.
     #[param(value_type = Option<RecordNumber>)]
     pub before: Option<u64>,
@@ -56,7 +56,7 @@ pub struct AuditEntry {
     pub call: Option<Label>,
     /// The account that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<Name>,
+    pub account: Option<Id>,
     /// How many.
     pub count: u64,
     /// The first.

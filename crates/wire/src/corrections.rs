@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Instant, Label, Name, Path};
+use headworks_core::record::{Id, Instant, Label, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -36,7 +36,7 @@ pub struct CorrectRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Reprice every charge of a period with the catalog in force.
@@ -52,7 +52,7 @@ pub struct RepriceRequest {
     pub features: Vec<Name>,
     /// The accounts. Default: all.
     #[serde(default)]
-    pub accounts: Vec<Name>,
+    pub accounts: Vec<Id>,
     /// Apply the changes that a dry run showed. If a run is cut off, send it again: it goes on where it stopped.
     #[serde(default)]
     pub apply: bool,
@@ -90,7 +90,7 @@ pub struct Repriced {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RepricedAccount {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// Charges whose price changes.
     pub changed: u64,
     /// The unit of credits.

@@ -1,6 +1,6 @@
 //! Inbound callers: services that report to the server with a signature instead of an API key.
 
-use headworks_core::record::{Label, Name, Purpose};
+use headworks_core::record::{Id, Name, Purpose};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,7 +18,7 @@ pub struct InboundRequest {
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     #[schema(min_items = 1, max_items = 1000)]
-    pub accounts: Vec<Label>,
+    pub accounts: Vec<Id>,
     /// Replace its secret. The previous one stays valid until the next replacement, or until it is ended.
     #[serde(default)]
     pub rotate_secret: bool,
@@ -35,7 +35,7 @@ pub struct Inbound {
     /// The reports that it may make.
     pub purposes: Vec<Purpose>,
     /// Accounts it reaches; empty: all.
-    pub accounts: Vec<Label>,
+    pub accounts: Vec<Id>,
     /// The secret that it signs with, in the form of Standard Webhooks. Absent if it was stored under another signing key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
@@ -65,7 +65,7 @@ pub struct Inbounds {
 #[serde(deny_unknown_fields)]
 pub struct SignedSignal {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// The report.
     pub report: SignalRequest,
 }
@@ -75,7 +75,7 @@ pub struct SignedSignal {
 #[serde(deny_unknown_fields)]
 pub struct SignedTopUp {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// The number of the top-up.
     pub number: u64,
     /// The outcome.

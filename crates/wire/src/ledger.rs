@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Credits, Instant, Label, Name};
+use headworks_core::record::{Category, Credits, Id, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,7 +57,7 @@ pub struct Pass {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// The account whose log it is in.
-    pub account: Name,
+    pub account: Id,
     /// The record.
     pub record: u64,
     /// `chain`, `usage`, `monetization`, `balance` or `state`.
@@ -93,7 +93,7 @@ pub struct OperatorBooks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Statement {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// From this instant on.
     pub from: Instant,
     /// Up to, but not including, this instant.
@@ -165,7 +165,7 @@ pub struct StatementEntry {
     pub reason: Option<Label>,
     /// The idempotency key of the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<String>,
     /// The caller's own name for the use that it is about: the idempotency key that the use was recorded or authorized with, or
     /// `source` and `id` of the event that reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -271,7 +271,7 @@ pub struct WhatIfRow {
     pub feature: Option<Name>,
     /// The account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<Name>,
+    pub account: Option<Id>,
     /// As recorded.
     pub was: WhatIfTally,
     /// On the other catalog.

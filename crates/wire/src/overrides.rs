@@ -1,6 +1,6 @@
 //! Overrides of limits.
 
-use headworks_core::record::{Instant, Label, Name, Path};
+use headworks_core::record::{Id, Instant, Label, Name, Segment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ pub struct OverrideRequest {
     pub limit: Name,
     /// The segment that it is for, such as `user:alice`, with everything below it. Default: the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<Path>,
+    pub segment: Option<Segment>,
     /// The figure, in the limit's unit: a whole number, or credits as `"2.5"`. `"none"` lifts the limit.
     pub value: OverrideValue,
     /// It ends at this instant. Default: when it is removed.
@@ -25,7 +25,7 @@ pub struct OverrideRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// A figure: a number, text, or `"none"` for no limit.
@@ -63,7 +63,7 @@ pub struct Override {
     pub limit: Name,
     /// The segment that it is for; without one, the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<String>,
+    pub segment: Option<Segment>,
     /// The figure, or `none`.
     pub value: String,
     /// When it ends.

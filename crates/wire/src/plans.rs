@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Credits, Label, Name, Proration};
+use headworks_core::record::{Credits, Id, Label, Name, Proration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ pub struct ChangePlanRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// How the current period is prorated.

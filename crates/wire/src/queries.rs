@@ -1,6 +1,6 @@
 //! The parameters in the query of a URL.
 
-use headworks_core::record::{Instant, Name, Rule};
+use headworks_core::record::{Id, Instant, Name, Rule};
 use serde::Deserialize;
 
 use crate::StatementBy;
@@ -12,7 +12,7 @@ use crate::shapes::{InstantOrDay, RecordNumber, StatementPlace};
 #[serde(deny_unknown_fields)]
 pub struct Page {
     /// Names after this one.
-    #[param(value_type = Option<Name>)]
+    #[param(value_type = Option<Id>)]
     pub after: Option<String>,
     /// At most this many; 1,000 is the maximum. Default 100.
     #[param(maximum = 65535)]
@@ -110,7 +110,7 @@ pub enum Format {
 #[serde(deny_unknown_fields)]
 pub struct SeatsQuery {
     /// Only those of this account.
-    pub account: Option<Name>,
+    pub account: Option<Id>,
     /// At most this many; 1,000 is the maximum. Default 100.
     #[param(maximum = 65535)]
     pub max: Option<u16>,

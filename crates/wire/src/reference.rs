@@ -17,7 +17,7 @@ pub enum Reference {
 headworks_core::text_schema!(
     Reference,
     headworks_core::schema::text("A record of an account, as the server named it.", "acme~17")
-        .pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,127}~[0-9]{1,18}d?$"))
+        .pattern(Some(headworks_core::schema::id_pattern("^", "", "~[0-9]{1,18}d?$")))
 );
 
 /// Why a text is not a [`Reference`].
@@ -53,8 +53,9 @@ impl FromStr for Reference {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
         let bad = || ReferenceError(text.into());
-        let (account, number) = text.split_once('~').ok_or_else(bad)?;
-        let account = Name::new(account).map_err(|_| bad())?;
+        // An account may have a `~` of its own.
+        let (account, number) = text.rsplit_once('~').ok_or_else(bad)?;
+        let account = Name::id(account).map_err(|_| bad())?;
         match number.strip_suffix('d') {
             Some(micros) => {
                 Ok(Self::Denial(account, Instant::from_micros(micros.parse().map_err(|_| bad())?)))
@@ -73,5 +74,30 @@ impl serde::Serialize for Reference {
 impl<'de> serde::Deserialize<'de> for Reference {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::record::Name;
+
+    use super::{Instant, Reference};
+
+    #[test]
+    fn the_number_follows_the_last_tilde() {
+        for account in ["acme", "a~5", "~", "a~5~", "~7d", "auth0|5f7c", "org/acme", "Zo\u{eb}"] {
+            let account = Name::id(account).expect(account);
+            for reference in [
+                Reference::Record(account.clone(), 17),
+                Reference::Denial(account.clone(), Instant::from_micros(1_763_812_800_000_000)),
+            ] {
+                assert_eq!(reference.to_string().parse(), Ok(reference));
+            }
+        }
+        let composed: Reference = "Zo\u{eb}~7".parse().expect("a reference");
+        assert_eq!("Zoe\u{308}~7".parse(), Ok(composed));
+        for broken in ["acme", "~7", "acme~", "acme~d", "acme~7~x", "a\u{200b}~7"] {
+            assert!(broken.parse::<Reference>().is_err(), "{broken}");
+        }
     }
 }

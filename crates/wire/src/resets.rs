@@ -1,6 +1,6 @@
 //! Banked resets.
 
-use headworks_core::record::{Instant, Label, Level, Name, Path};
+use headworks_core::record::{Id, Instant, Label, Level, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ pub struct BankResetRequest {
     pub reference: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Redeem a banked reset.
@@ -36,7 +36,7 @@ pub struct RedeemResetRequest {
     pub path: Path,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// The outcome of redeeming.

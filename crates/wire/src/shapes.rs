@@ -2,8 +2,8 @@
 //!
 //! Markers for the document alone: they are named where a field's own type admits more.
 
-use headworks_core::record::{Instant, Label};
-use headworks_core::schema::{key, text};
+use headworks_core::record::{ID_LEN_MAX, Instant, Label};
+use headworks_core::schema::{ID_RULE, id_pattern, key, text};
 use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
@@ -33,8 +33,8 @@ pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 pub enum IdempotencyKey {}
 text_schema!(
     IdempotencyKey,
-    text("Printable ASCII of at most 128 bytes, bare or in quotes.", "order-1071")
-        .pattern(Some(r#"^("[ -~]{1,128}"|[!#-~]([ -~]{0,126}[!-~])?)$"#))
+    text("Printable UTF-8, at most 256 bytes in NFC, bare or in quotes.", "order-1071")
+        .pattern(Some(id_pattern("^\"?", "", "\"?$")))
 );
 
 /// Credits above zero.
@@ -148,13 +148,15 @@ text_schema!(
     text("A name of at most 64 bytes.", "payments").pattern(Some(r"^[A-Za-z0-9_][A-Za-z0-9._:@+-]{0,63}$"))
 );
 
-/// The name of a new account.
+/// The id of a new account.
 #[derive(Debug)]
 pub enum AccountName {}
 text_schema!(
     AccountName,
-    text("A name that does not begin with `_`.", "acme")
-        .pattern(Some(r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"))
+    text(&format!("An id that does not begin with `_`. {ID_RULE}"), "acme")
+        .pattern(Some(id_pattern("^", "_", "$")))
+        .min_length(Some(1))
+        .max_length(Some(ID_LEN_MAX))
 );
 
 /// A kind of event that webhooks send.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{ClassFigures, Label, Name, Span};
+use headworks_core::record::{ClassFigures, Id, Label, Name, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -65,10 +65,10 @@ pub struct SupplySeats {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SupplySeat {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// Its key. Absent: requests without one, and keys past the first 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Name>,
+    pub key: Option<Id>,
     /// The class that applies.
     pub class: Name,
     /// The identity that it shares a weight with.

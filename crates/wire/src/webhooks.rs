@@ -1,6 +1,6 @@
 //! Webhooks.
 
-use headworks_core::record::{Instant, Label, Name, Resume, StripeValue, WebhookFormat};
+use headworks_core::record::{Id, Instant, Label, Name, Resume, StripeValue, WebhookFormat};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -103,7 +103,7 @@ pub struct ChangedWebhook {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Parked {
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// The refused record. It and those after it wait.
     pub record: Reference,
     /// The refused request, and why.

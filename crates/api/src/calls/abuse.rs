@@ -2,7 +2,7 @@
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::Command;
-use headworks_core::record::Name;
+use headworks_core::record::{Id, Name};
 use headworks_engine::{AbuseView, Caller, Idempotency};
 use headworks_wire as wire;
 use wire::{Scope, SignalKind};
@@ -18,7 +18,7 @@ fn shown(view: AbuseView) -> wire::AbuseState {
     let effects = effects.into_iter().map(|(effect, mode)| wire::AbuseEffect {
         rule: effect.rule,
         mode,
-        key: effect.key.map(|key| *key),
+        key: effect.key.map(|key| (*key).into()),
         limit: effect.limit,
         figure: effect.figure,
         reference: effect.reference,
@@ -42,7 +42,7 @@ fn shown(view: AbuseView) -> wire::AbuseState {
         },
         effects: effects.collect(),
         penalties: penalties
-            .map(|(key, score_milli, level)| wire::Penalty { key, score_milli, level })
+            .map(|(key, score_milli, level)| wire::Penalty { key: key.map(Id), score_milli, level })
             .collect(),
         expired_millionths: expired,
     }
@@ -67,7 +67,7 @@ impl Api {
         access.note_list();
         let held_back = self.engine.held_back(query.rule, page_size(query.max)).into_iter();
         let accounts =
-            held_back.map(|held| wire::AccountAbuse { account: held.account, abuse: shown(held.abuse) });
+            held_back.map(|held| wire::AccountAbuse { account: Id(held.account), abuse: shown(held.abuse) });
         Ok(wire::HeldBack { accounts: accounts.collect() })
     }
 
@@ -111,7 +111,7 @@ impl Api {
         actor: Option<&Name>,
         ask: &wire::SignalRequest,
     ) -> Result<(), Problem> {
-        let of = ask.key.as_ref();
+        let of = ask.key.as_deref();
         match ask.signal {
             SignalKind::InvalidKey => self.engine.report(account, key, Misdeed::InvalidKey, of).await?,
             SignalKind::ForgedWebhook => self.engine.report(account, key, Misdeed::ForgedWebhook, of).await?,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headworks_core::record::{CREDITS, Event, Instant, Name, Record, Span, is_internal, own_unit};
+use headworks_core::record::{CREDITS, Event, Id, Instant, Name, Record, Span, is_internal, own_unit};
 use headworks_core::waterfall::{Context, Refusal};
 use headworks_core::{account, view};
 use headworks_engine::{Answer, Effect, EngineError};
@@ -148,7 +148,7 @@ impl Api {
     pub async fn accounts(&self, access: &Access, page: &wire::Page) -> Result<wire::Accounts, Problem> {
         access.scope(Scope::Read)?;
         access.note_list();
-        let after = page.after.as_deref().map(Name::new).transpose();
+        let after = page.after.as_deref().map(Name::id).transpose();
         let after = after.map_err(|e| Problem::invalid(format!("`after`: {e}")))?;
         let max = page_size(page.max);
         // One more than is shown tells whether there are others.
@@ -162,14 +162,16 @@ impl Api {
         }
         let is_cut = names.len() > max;
         names.truncate(max);
-        let next = names.last().filter(|_| is_cut).cloned();
-        Ok(wire::Accounts { accounts: names, next })
+        let next = names.last().filter(|_| is_cut).map(Id::from);
+        Ok(wire::Accounts { accounts: names.into_iter().map(Id).collect(), next })
     }
 
     /// At most `max` accounts of a pattern, after one of them; reads no others.
     async fn matching(&self, pattern: &str, after: Option<&Name>, max: usize) -> Result<Vec<Name>, Problem> {
         let prefix = pattern.strip_suffix('*');
-        let Some(first) = Name::new(prefix.unwrap_or(pattern)).ok().filter(|name| !is_internal(name)) else {
+        // A beginning need not be an id itself: it may end in a blank.
+        let first = Name::from_stored(prefix.unwrap_or(pattern).as_bytes());
+        let Some(first) = first.filter(|name| !is_internal(name)) else {
             // The pattern of every account, or of none.
             return if prefix == Some("") {
                 Ok(self.engine.accounts(after, max).await?)

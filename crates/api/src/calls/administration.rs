@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headworks_core::record::{Instant, Name, Span};
+use headworks_core::record::{Id, Instant, Name, Span};
 use headworks_engine::{EngineError, KeyState};
 use headworks_wire as wire;
 
@@ -23,7 +23,7 @@ fn shown(state: &KeyState, now: Instant) -> wire::Key {
     wire::Key {
         id: key.id.clone(),
         scopes: scopes(key),
-        accounts: key.accounts.clone(),
+        accounts: key.accounts.iter().map(Id::from).collect(),
         expires_at: Some(key.expires_at).filter(|at| *at < Instant::NEVER),
         note: key.note.clone(),
         limits: key.limits,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headworks_core::record::{AuditEntry, Event, Instant, Record, Seq, Server};
+use headworks_core::record::{AuditEntry, Event, Id, Instant, Record, Seq, Server};
 use headworks_engine::Engine;
 use headworks_store::Stored;
 use headworks_wire as wire;
@@ -113,7 +113,7 @@ fn noted(record: &Record) -> &[AuditEntry] {
 fn matches(query: &wire::AuditQuery, entry: &AuditEntry) -> bool {
     query.kind.is_none_or(|kind| kind == entry.kind)
         && query.key.as_ref().is_none_or(|key| Some(key) == entry.key.as_ref())
-        && query.account.as_ref().is_none_or(|account| Some(account) == entry.account.as_ref())
+        && query.account.as_ref().is_none_or(|account| Some(&account.0) == entry.account.as_ref())
 }
 
 fn shown(entry: &AuditEntry, record: &Record) -> wire::AuditEntry {
@@ -123,7 +123,7 @@ fn shown(entry: &AuditEntry, record: &Record) -> wire::AuditEntry {
         key: entry.key.clone(),
         network: entry.network.clone(),
         call: entry.call.clone(),
-        account: entry.account.clone(),
+        account: entry.account.as_ref().map(Id::from),
         count: entry.count,
         first_at: entry.first_at,
         last_at: entry.last_at,

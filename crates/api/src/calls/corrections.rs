@@ -63,7 +63,7 @@ impl Api {
             from: ask.from,
             to: ask.to,
             features: ask.features.clone(),
-            accounts: ask.accounts.clone(),
+            accounts: ask.accounts.iter().map(|id| id.0.clone()).collect(),
             apply: ask.apply,
             after,
             records_max: REPRICED_MAX,
@@ -112,7 +112,7 @@ impl Api {
         let reference: Reference = kept
             .parse()
             .map_err(|e: wire::ReferenceError| Problem::new(Kind::NotInQuarantine, e.to_string()))?;
-        let key = key.of(None, Some(kept.to_owned()), &(&reference, &ask))?;
+        let key = key.of(None, Some(reference.to_string()), &(&reference, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &reference)?).await?)
     }
 }

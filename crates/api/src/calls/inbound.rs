@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
-use headworks_core::record::{AuditKind, AuditOutcome, Inbound, Label, Name, Purpose, is_internal};
+use headworks_core::record::{AuditKind, AuditOutcome, Id, Inbound, Label, Name, Purpose, is_internal};
 use headworks_engine::{EngineError, InboundCaller, SecretAsk, reaches, wall};
 use headworks_wire as wire;
 use wire::Scope;
@@ -96,7 +96,11 @@ impl Api {
         let key = key.required_of(None, None, &("inbound", &name, &ask))?;
         let fresh = self.board.secrets().fresh(Owner::Inbound(&name)).map_err(Problem::failed)?;
         let secrets = SecretAsk { fresh, rotates: ask.rotate_secret, ends_previous: ask.end_previous_secret };
-        let inbound = Inbound { name: name.clone(), purposes: ask.purposes, accounts: ask.accounts };
+        let inbound = Inbound {
+            name: name.clone(),
+            purposes: ask.purposes,
+            accounts: ask.accounts.into_iter().map(Label::from).collect(),
+        };
         let set = self.engine.set_inbound(inbound, secrets, (&key, access.actor())).await?;
         let inbound = self.shown_inbound(&*self.inbound_caller(name.as_str())?);
         Ok(wire::ChangedInbound { inbound, replayed: set.replayed })
@@ -223,7 +227,7 @@ impl Api {
         wire::Inbound {
             name: inbound.name.clone(),
             purposes: inbound.purposes.clone(),
-            accounts: inbound.accounts.clone(),
+            accounts: inbound.accounts.iter().map(Id::from).collect(),
             secret: self.board.secrets().shown(Owner::Inbound(&inbound.name), secrets).ok(),
             has_previous_secret: secrets.previous.is_some(),
         }

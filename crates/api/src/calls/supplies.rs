@@ -3,7 +3,7 @@
 use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::ClassTerms;
-use headworks_core::record::{ClassFigures, Name, SupplyChange};
+use headworks_core::record::{ClassFigures, Id, Name, SupplyChange};
 use headworks_engine::{SeatState, SupplyState};
 use headworks_wire as wire;
 use wire::Scope;
@@ -59,8 +59,8 @@ fn shown((name, terms, view, change): SupplyState) -> wire::Supply {
 fn seat(seat: SeatState) -> wire::SupplySeat {
     let SeatState { account, key, class, cluster, terms, in_flight, waiting, share } = seat;
     wire::SupplySeat {
-        account,
-        key,
+        account: Id(account),
+        key: key.map(Id),
         class,
         cluster,
         weight: terms.weight,
@@ -107,7 +107,7 @@ impl Api {
     ) -> Result<wire::SupplySeats, Problem> {
         access.everywhere(Scope::Read)?;
         access.note_list();
-        let seats = self.engine.seats(&name_of(name)?, query.account.as_ref(), page_size(query.max))?;
+        let seats = self.engine.seats(&name_of(name)?, query.account.as_deref(), page_size(query.max))?;
         Ok(wire::SupplySeats { seats: seats.into_iter().map(seat).collect() })
     }
 

@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Command;
-use headworks_core::record::{Instant, Label, Name, Path, REQUESTS};
+use headworks_core::record::{Id, Instant, Label, Name, NameError, Path, REQUESTS, check_seen, nfc};
 use headworks_core::waterfall::Refusal;
 use headworks_engine::{EngineError, Idempotency};
 use headworks_wire as wire;
@@ -106,7 +106,7 @@ pub type Reported = (Name, Idempotency, Command);
 pub fn usage(event: &Value, catalog: &Catalog) -> Result<Reported, Problem> {
     let mut ask = request(event, catalog)?;
     let key = Key::Missing.of_record(&mut ask)?.ok_or_else(Problem::internal)?;
-    Ok((ask.account.clone(), key, ask.command()))
+    Ok((ask.account.0.clone(), key, ask.command()))
 }
 
 /// A text without percent encoding. Some senders omit it in headers where the binding requires it, and a URI may have its
@@ -122,16 +122,20 @@ fn decoded(text: &str) -> String {
     text
 }
 
-/// The idempotency key of an event: its `source` and `id` if they fit into a key, otherwise their hash.
-fn event_key(source: &str, id: &str) -> Result<Label, Problem> {
+/// The idempotency key of an event: its `source` and `id` if they fit into a key, otherwise their hash. Both are in NFC, and
+/// every character of the id can be seen.
+fn event_key(source: &str, id: &str) -> Result<Id, Problem> {
     let (source, id) = (decoded(source), decoded(id));
+    let (source, id) = (nfc(&source), nfc(&id));
+    check_seen(&id).map_err(|e| Problem::invalid(format!("`id`: {e}")))?;
     // A source is a URI, so the first blank ends it and two events never share a key.
-    let readable = Label::new(&format!("{EVENT}{source} {id}"));
-    let readable = readable.ok().filter(|_| !source.contains(char::is_whitespace));
+    let readable = Label::new(&format!("{EVENT}{source} {id}")).ok();
+    let readable = readable.and_then(|key| key.as_str().parse::<Id>().ok());
+    let readable = readable.filter(|_| !source.contains(char::is_whitespace));
     let hash = || blake3::hash(format!("{source}\0{id}").as_bytes()).to_hex();
     match readable {
         Some(key) => Ok(key),
-        None => Label::new(&format!("{EVENT}{}", hash())).map_err(|e| Problem::invalid(e.to_string())),
+        None => format!("{EVENT}{}", hash()).parse().map_err(|e: NameError| Problem::invalid(e.to_string())),
     }
 }
 
@@ -146,15 +150,14 @@ fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Prob
     };
     let required =
         |name: &str| text(name)?.ok_or_else(|| Problem::invalid(format!("the event has no `{name}`")));
-    let named =
-        |name: &str| Name::new(required(name)?).map_err(|e| Problem::invalid(format!("`{name}`: {e}")));
     if required("specversion")? != "1.0" {
         return Err(Problem::invalid("`specversion` must be 1.0"));
     }
-    let feature = named("type")?;
+    let wrong = |name: &'static str| move |e: NameError| Problem::invalid(format!("`{name}`: {e}"));
+    let feature = Name::new(required("type")?).map_err(wrong("type"))?;
     let mut ask = wire::RecordRequest {
         idempotency_key: Some(event_key(required("source")?, required("id")?)?),
-        account: named("subject")?,
+        account: required("subject")?.parse().map_err(wrong("subject"))?,
         path: Path::default(),
         dimensions: std::collections::BTreeMap::new(),
         quantities: wire::Quantities::new(),
@@ -207,6 +210,7 @@ fn take(ask: &mut wire::RecordRequest, feature: &Feature, name: &str, value: &Va
         Value::String(text) => text.clone(),
         Value::Number(_) | Value::Bool(_) => value.to_string(),
         Value::Null => return Ok(()),
+        Value::Array(_) if name == "path" => value.to_string(),
         Value::Array(_) | Value::Object(_) => return Err(wrong("must be a number or a text".into())),
     };
     let key = Name::new(name).map_err(|e| wrong(e.to_string()))?;

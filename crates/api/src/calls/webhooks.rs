@@ -109,7 +109,7 @@ impl Api {
         access.everywhere(Scope::Admin)?;
         let hook = self.hook(name)?;
         let shown = |(account, parked): (&Name, &Parked)| wire::Parked {
-            account: account.clone(),
+            account: account.into(),
             record: wire::Reference::Record(account.clone(), parked.record),
             reason: parked.reason.clone(),
             since: parked.at,
@@ -133,7 +133,7 @@ impl Api {
         access.everywhere(Scope::Admin)?;
         let name = name_of(name)?;
         let wrong = |e| Problem::invalid(format!("the account's name: {e}"));
-        let account = Name::new(account).map_err(wrong)?;
+        let account = Name::id(account).map_err(wrong)?;
         let key = key.required_of(None, None, &("resume", &name, &account, &ask))?;
         self.engine.resume_webhook(&name, &account, ask.resume, (&key, access.actor())).await?;
         self.board.apply(&self.engine).await;

@@ -11,9 +11,8 @@ use std::collections::BTreeMap;
 use headworks_core::record::{
     CREDITS, Charge, Credits, Draw, Event, Instant, Name, Record, Seq, Source, StripeValue, Unit, Webhook,
 };
-use headworks_wire::Reference;
 
-use crate::render::events::short;
+use crate::render::events::{ascii, short};
 
 /// Stripe's longest identifier.
 const IDENTIFIER_MAX: usize = 100;
@@ -177,7 +176,7 @@ impl<'a> Bill<'a> {
 
 /// `acme~12/tokens/1f0a9c3e`, or a digest of it where that is too long for Stripe.
 fn identifier(account: &Name, seq: Seq, hash: &[u8; 32], name: &str) -> String {
-    let text = format!("{}/{name}/{}", Reference::Record(account.clone(), seq), short(hash));
+    let text = format!("{}/{name}/{}", ascii(account, seq), short(hash));
     if text.len() <= IDENTIFIER_MAX { text } else { format!("headworks/{}", blake3::hash(text.as_bytes())) }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn account(
         (s.segment.clone(), shown)
     };
     wire::Account {
-        id: account.clone(),
+        id: account.into(),
         plan: settings.plan.clone(),
         suspended: settings.suspended,
         consent: settings.consent,

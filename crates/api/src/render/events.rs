@@ -6,9 +6,10 @@
 //! Source: CloudEvents 1.0.2, JSON format.
 
 use headworks_core::record::{
-    AbuseEvent, Alert, CREDITS, CatalogHash, Event, Name, Record, Server, Standing,
+    AbuseEvent, Alert, CREDITS, CatalogHash, Event, Name, Record, Seq, Server, Standing,
 };
 use headworks_wire as wire;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Value, json};
 use wire::Reference;
 pub(crate) use wire::{ALERTS, DATASETS};
@@ -32,7 +33,7 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
     let mut out = Vec::new();
     let mut add = |kind: &'static str, part: Option<usize>, data: Value| {
         let part = part.map_or_else(String::new, |n| format!("/{n}"));
-        let id = format!("{}/{kind}{part}/{}", Reference::Record(account.clone(), record.seq), short(hash));
+        let id = format!("{}/{kind}{part}/{}", ascii(account, record.seq), short(hash));
         let event = json!({
             "specversion": "1.0",
             "id": id,
@@ -69,6 +70,16 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
         add("movement", Some(n), json!(movement));
     }
     out
+}
+
+/// What a record's name in a header must not have: bytes beyond ASCII, which receivers read differently, the blank, and the sign of
+/// what was encoded.
+const NOT_IN_HEADERS: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// The name of a record, percent-encoded where a header needs it: `Zo%C3%AB~17`.
+pub(crate) fn ascii(account: &Name, seq: Seq) -> String {
+    let record = Reference::Record(account.clone(), seq).to_string();
+    utf8_percent_encode(&record, NOT_IN_HEADERS).to_string()
 }
 
 /// The beginning of a chain hash: a record that took the place of another in a restored ledger has a different one.

@@ -29,7 +29,7 @@ pub fn pass(report: &Report) -> wire::Pass {
             .findings
             .iter()
             .map(|(account, finding)| wire::Finding {
-                account: account.clone(),
+                account: account.into(),
                 record: finding.seq,
                 dataset: finding.dataset.as_str().into(),
                 what: finding.what.clone(),
@@ -78,11 +78,11 @@ pub(crate) fn statement(account: &Name, zone: &str, s: &Statement) -> wire::Stat
         feature: e.feature.clone(),
         usage: e.usage.as_ref().map(usage),
         reason: e.reason.clone(),
-        idempotency_key: e.key.clone(),
+        idempotency_key: e.key.as_ref().map(ToString::to_string),
         event_id: e.event.as_ref().map(event_id),
     };
     wire::Statement {
-        account: account.clone(),
+        account: account.into(),
         from: s.ask.from,
         to: s.ask.to,
         by: match s.ask.by {
@@ -133,7 +133,7 @@ pub fn statement_digest(statement: &wire::Statement) -> String {
 /// Records that a report names, each with its finding.
 fn named(records: &[(Name, Seq, String)], dataset: &str) -> Vec<wire::Finding> {
     let finding = |(account, seq, what): &(Name, Seq, String)| wire::Finding {
-        account: account.clone(),
+        account: account.into(),
         record: *seq,
         dataset: dataset.into(),
         what: what.clone(),
@@ -197,7 +197,7 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
             .changed
             .iter()
             .take(ACCOUNTS_NAMED)
-            .map(|(name, r)| wire::WhatIfRow { account: Some(name.clone()), ..row(r) })
+            .map(|(name, r)| wire::WhatIfRow { account: Some(name.into()), ..row(r) })
             .collect(),
         accounts_changed: report.changed.count(),
         refused: report.refused,
@@ -226,7 +226,7 @@ pub(crate) fn repriced(done: &headworks_engine::Repriced, applied: bool) -> wire
         accounts: accounts
             .into_iter()
             .map(|((account, of), d)| wire::RepricedAccount {
-                account: account.clone(),
+                account: account.into(),
                 changed: d.changed,
                 unit: unit(of.as_ref()),
                 was: Totals::text(d.was),

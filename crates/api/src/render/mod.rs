@@ -3,8 +3,8 @@
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Measure, Movement, Name,
-    REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
+    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Id, Instant, Lifter, Measure, Movement,
+    Name, REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
 };
 use headworks_wire as wire;
 use wire::Reference;
@@ -191,7 +191,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
     });
     wire::Decision {
         decision_id: id,
-        account: account.clone(),
+        account: account.into(),
         at,
         outcome: decision.outcome.as_str().into(),
         reason: decision.reason.as_str().into(),
@@ -389,7 +389,7 @@ pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) ->
     wire::Window {
         name: view.name.clone(),
         level: view.level,
-        member: view.member.clone(),
+        member: view.member.as_ref().map(Id::from),
         limit: bounded(view.limit),
         used: amount(view.used, unit),
         remaining: bounded(view.remaining),
@@ -412,7 +412,7 @@ pub(crate) fn overriding(
     wire::Override {
         id: reference(account, of.id),
         limit: of.terms.limit.clone(),
-        segment: of.terms.segment.as_ref().map(ToString::to_string),
+        segment: of.terms.segment.clone(),
         value,
         until: of.terms.until,
         reason: of.terms.reason.clone(),

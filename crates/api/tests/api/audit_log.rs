@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use headworks_api::{Access, Api, Call, Key, Kind, Problem, Signature, create_key};
-use headworks_core::record::{AuditKind, AuditOutcome, Instant, Label, Name, Purpose, Span, audit_log};
+use headworks_core::record::{AuditKind, AuditOutcome, Id, Instant, Label, Name, Purpose, Span, audit_log};
 use headworks_engine::{Clock, Limits};
 use headworks_store::{Memory, Store as _};
 use headworks_wire as wire;
@@ -18,6 +18,10 @@ const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
 fn call(text: &str) -> Call {
     Call { name: text.to_owned(), network: Some(HOME) }
+}
+
+fn given(text: &str) -> Id {
+    text.parse().expect("an id")
 }
 
 fn label(text: &str) -> Label {
@@ -51,7 +55,7 @@ impl World {
     }
 
     async fn key(&self, scopes: &[Scope], accounts: &[&str], expires_at: Option<Instant>) -> String {
-        let accounts = accounts.iter().map(|a| label(a)).collect();
+        let accounts = accounts.iter().map(|a| given(a)).collect();
         let ask = wire::CreateKeyRequest {
             scopes: scopes.to_vec(),
             accounts,
@@ -95,7 +99,10 @@ fn id(key: &str) -> Option<Name> {
 type Row = (AuditKind, AuditOutcome, Option<Name>, Option<Name>, u64);
 
 fn rows(entries: &[wire::AuditEntry]) -> Vec<Row> {
-    entries.iter().map(|e| (e.kind, e.outcome, e.key.clone(), e.account.clone(), e.count)).collect()
+    entries
+        .iter()
+        .map(|e| (e.kind, e.outcome, e.key.clone(), e.account.clone().map(Name::from), e.count))
+        .collect()
 }
 
 #[tokio::test]
@@ -115,7 +122,7 @@ async fn calls_are_noted_by_what_they_need() {
     };
     let change = async |key: &str, what: serde_json::Value| {
         let access = w.access(key, "PATCH account");
-        let given = Key::Given(label(&format!("{key} {what}").chars().take(60).collect::<String>()));
+        let given = Key::Given(given(&format!("{key} {what}").chars().take(60).collect::<String>()));
         api.change_account(&access, "acme", given, body(&what)).await.map(drop)
     };
     type Noted = Option<(AuditKind, AuditOutcome, Option<&'static str>)>;
@@ -151,7 +158,7 @@ async fn calls_are_noted_by_what_they_need() {
     // Decisions: only refused ones.
     for (account, noted) in [("acme", None), ("zeta", Some((Decision, Refused, Some("zeta"))))] {
         let access = w.access(&decide, "POST authorize");
-        let done = api.authorize(&access, Key::Given(label(account)), ask(account, 4)).await.map(drop);
+        let done = api.authorize(&access, Key::Given(given(account)), ask(account, 4)).await.map(drop);
         drop(access);
         check("a decision", &decide, done, noted).await;
     }
@@ -166,12 +173,12 @@ async fn calls_are_noted_by_what_they_need() {
     check("without the scope", &one, done, Some((Administration, Refused, Some("acme")))).await;
     let rank = json!({"capacity": {"weight": 2}});
     let access = w.access(&trusted, "PATCH account");
-    let done = api.change_account(&access, "acme", Key::Given(label("r")), body(&rank)).await.map(drop);
+    let done = api.change_account(&access, "acme", Key::Given(given("r")), body(&rank)).await.map(drop);
     drop(access);
     check("the operator's", &trusted, done, Some((Administration, Granted, Some("acme")))).await;
     let grant = json!({"amount": "1", "category": "purchased"});
     let access = w.access(&trusted, "POST grants");
-    let done = api.grant(&access, "acme", Key::Given(label("g")), body(&grant)).await.map(drop);
+    let done = api.grant(&access, "acme", Key::Given(given("g")), body(&grant)).await.map(drop);
     drop(access);
     check("a grant", &trusted, done, Some((Administration, Granted, Some("acme")))).await;
     let access = w.access(&w.admin, "POST accounts");
@@ -204,7 +211,7 @@ async fn failed_authentication_is_noted_by_its_cause() {
         .await
         .expect("rotates");
     let inbound = body(&json!({"purposes": ["signals"]}));
-    let made = w.api.set_inbound(&w.access(&w.admin, "x"), "shop", Key::Given(label("i")), inbound).await;
+    let made = w.api.set_inbound(&w.access(&w.admin, "x"), "shop", Key::Given(given("i")), inbound).await;
     made.expect("makes");
     w.written().await;
     w.api.engine().clock().advance(Span::from_secs(90));
@@ -282,7 +289,7 @@ async fn an_interval_has_a_bounded_size() {
     let inbound = "i".repeat(64);
     let ask_inbound = body(&json!({"purposes": ["signals"]}));
     let made =
-        w.api.set_inbound(&w.access(&w.admin, "x"), &inbound, Key::Given(label("i")), ask_inbound).await;
+        w.api.set_inbound(&w.access(&w.admin, "x"), &inbound, Key::Given(given("i")), ask_inbound).await;
     made.expect("makes");
     w.written().await;
     let from = |n: u64| {
@@ -360,7 +367,7 @@ async fn pages_and_filters_find_each_entry_once() {
     let kind = Some(AuditKind::Read);
     let of = |key: &str| wire::AuditQuery {
         key: id(key),
-        account: account.clone(),
+        account: account.clone().map(Into::into),
         kind,
         ..wire::AuditQuery::default()
     };
@@ -379,7 +386,7 @@ async fn pages_and_filters_find_each_entry_once() {
         let query = |before, max| wire::AuditQuery {
             from,
             to,
-            account: account.clone(),
+            account: account.clone().map(Into::into),
             kind,
             before,
             max,

@@ -1,7 +1,7 @@
 //! Arguments of the calls that open, change and read accounts.
 
 use clap::Subcommand;
-use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Path, Rule, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Id, Instant, Label, Name, Rule, Segment, Tier};
 use headworks_wire::{Reference, SignalKind};
 
 use super::key::KeyArgument;
@@ -12,8 +12,8 @@ pub(crate) enum AccountCommand {
     /// Open an account
     Open {
         /// Its name
-        #[arg(value_parser = name)]
-        account: Name,
+        #[arg(value_parser = id)]
+        account: Id,
         /// Its plan; default: the catalog's default plan
         #[arg(long, value_parser = name)]
         plan: Option<Name>,
@@ -30,8 +30,8 @@ pub(crate) enum AccountCommand {
     /// Change an account's plan and settings
     Change {
         /// The account
-        #[arg(value_parser = name)]
-        account: Name,
+        #[arg(value_parser = id)]
+        account: Id,
         /// The new plan
         #[arg(long, value_parser = name)]
         plan: Option<Name>,
@@ -60,8 +60,8 @@ pub(crate) enum AccountCommand {
     /// List accounts by name
     List {
         /// Names after this one
-        #[arg(long)]
-        after: Option<String>,
+        #[arg(long, value_parser = id)]
+        after: Option<Id>,
         /// At most this many
         #[arg(long, default_value_t = 100)]
         max: u16,
@@ -69,12 +69,14 @@ pub(crate) enum AccountCommand {
     /// Show an account
     Show {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
     },
     /// Show its credits
     Balances {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
         /// As they will be at this instant, RFC 3339: holds expired, grants begun and ended
         #[arg(long, value_parser = instant)]
         at: Option<Instant>,
@@ -82,7 +84,8 @@ pub(crate) enum AccountCommand {
     /// Show its standing under the abuse rules; without an account, list the accounts they hold back now
     Abuse {
         /// The account
-        account: Option<String>,
+        #[arg(value_parser = id)]
+        account: Option<Id>,
         /// Only those that this rule holds back, like velocity
         #[arg(long, value_parser = rule, conflicts_with = "account")]
         rule: Option<Rule>,
@@ -90,13 +93,14 @@ pub(crate) enum AccountCommand {
     /// End an effect of an abuse rule early
     Lift {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
         /// The rule, like velocity
         #[arg(value_parser = rule)]
         rule: Rule,
         /// The key of the account that it applies to; default: the whole account
-        #[arg(long, value_parser = name)]
-        of_key: Option<Name>,
+        #[arg(long, value_parser = id)]
+        of_key: Option<Id>,
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,
@@ -106,13 +110,14 @@ pub(crate) enum AccountCommand {
     /// Report an observation of your own systems about it
     Report {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
         /// invalid_key, forged_webhook or dispute
         #[arg(value_parser = signal)]
         signal: SignalKind,
         /// The key of the account that caused it
-        #[arg(long, value_parser = name)]
-        of_key: Option<Name>,
+        #[arg(long, value_parser = id)]
+        of_key: Option<Id>,
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,
@@ -122,12 +127,14 @@ pub(crate) enum AccountCommand {
     /// Show its windows
     Windows {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
     },
     /// Give one of its limits another figure, for itself or for a segment
     Override {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
         /// The limit: a guard, an allowance's window like included.week, a pool or an overdraft
         #[arg(value_parser = name)]
         limit: Name,
@@ -135,8 +142,8 @@ pub(crate) enum AccountCommand {
         #[arg(value_parser = label)]
         value: Label,
         /// The segment it is for, like user:alice, and everything below; default: the account
-        #[arg(long, value_parser = path)]
-        segment: Option<Path>,
+        #[arg(long, value_parser = segment)]
+        segment: Option<Segment>,
         /// It ends then, RFC 3339; default: when it is removed
         #[arg(long, value_parser = instant)]
         until: Option<Instant>,
@@ -149,7 +156,8 @@ pub(crate) enum AccountCommand {
     /// Show its overrides
     Overrides {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
     },
     /// Remove an override
     RemoveOverride {
@@ -163,12 +171,14 @@ pub(crate) enum AccountCommand {
     /// Show its open holds
     Holds {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
     },
     /// Read its log
     Records {
         /// The account
-        account: String,
+        #[arg(value_parser = id)]
+        account: Id,
         /// From this number on
         #[arg(long, default_value_t = 1)]
         from: u64,

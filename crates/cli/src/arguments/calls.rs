@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{Instant, Label, Name, Path, Span};
+use headworks_core::record::{Id, Instant, Label, Name, Path, Span};
 use headworks_wire::Reference;
 
 use super::account::AccountCommand;
@@ -79,8 +79,8 @@ pub(crate) enum Call {
         /// A file with the body; - for standard input
         body: Option<PathBuf>,
         /// Idempotency key: the same for retries of one request; default: a new one, which is printed
-        #[arg(long, value_parser = label)]
-        key: Option<Label>,
+        #[arg(long, value_parser = id)]
+        key: Option<Id>,
         /// The media type of the body; default: application/json, or text/plain if it is not JSON
         #[arg(long, value_name = "TYPE")]
         content_type: Option<String>,
@@ -136,8 +136,8 @@ pub(crate) enum TestClockCommand {
 #[derive(Debug, Args)]
 pub(crate) struct WhatArguments {
     /// The account that pays
-    #[arg(value_parser = name)]
-    pub(crate) account: Name,
+    #[arg(value_parser = id)]
+    pub(crate) account: Id,
     /// The feature
     #[arg(value_parser = name)]
     pub(crate) feature: Name,
@@ -201,8 +201,8 @@ pub(crate) struct ResumeArguments {
     #[arg(value_parser = name)]
     pub(crate) webhook: Name,
     /// The account
-    #[arg(value_parser = name)]
-    pub(crate) account: Name,
+    #[arg(value_parser = id)]
+    pub(crate) account: Id,
     #[command(flatten)]
     pub(crate) key: KeyArgument,
 }
@@ -217,8 +217,8 @@ pub(crate) enum SuppliesCommand {
         #[arg(value_parser = name)]
         supply: Name,
         /// Only those of this account
-        #[arg(long, value_parser = name)]
-        account: Option<Name>,
+        #[arg(long, value_parser = id)]
+        account: Option<Id>,
         /// At most this many, up to 1000
         #[arg(long, default_value_t = 100)]
         max: u16,

@@ -1,7 +1,7 @@
 //! Arguments of the calls that change credits.
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{Category, Credits, Every, Instant, Label, Name, Overage, Proration, Span};
+use headworks_core::record::{Category, Credits, Every, Id, Instant, Label, Name, Overage, Proration, Span};
 use headworks_wire::Reference;
 
 use super::key::KeyArgument;
@@ -13,8 +13,8 @@ pub(crate) enum CreditsCall {
     /// Add credits
     Grant {
         /// The account
-        #[arg(value_parser = name)]
-        account: Name,
+        #[arg(value_parser = id)]
+        account: Id,
         /// How many credits, like 25 or 0.5
         #[arg(value_parser = credits)]
         amount: Credits,

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{AuditKind, Instant, KeyRate, Label, Name, Span};
+use headworks_core::record::{AuditKind, Id, Instant, KeyRate, Label, Name, Span};
 use headworks_wire::Scope;
 
 use super::key::KeyArgument;
-use super::values::{audit_kind, instant, key_rate, label, name, scope, span};
+use super::values::{audit_kind, id, instant, key_rate, label, name, scope, span};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
@@ -54,8 +54,8 @@ pub(crate) struct AuditArguments {
     #[arg(long, value_parser = name, value_name = "ID")]
     pub(crate) of_key: Option<Name>,
     /// Only calls on this account
-    #[arg(long, value_parser = name)]
-    pub(crate) account: Option<Name>,
+    #[arg(long, value_parser = id)]
+    pub(crate) account: Option<Id>,
     /// Before this record of the audit log; the command says which when there is more
     #[arg(long, value_name = "N")]
     pub(crate) before: Option<u64>,
@@ -82,8 +82,8 @@ pub(crate) struct CreateKeyArguments {
     )]
     pub(crate) scopes: Vec<Scope>,
     /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
-    #[arg(long = "account", value_name = "NAME", value_parser = label)]
-    pub(crate) accounts: Vec<Label>,
+    #[arg(long = "account", value_name = "NAME", value_parser = id)]
+    pub(crate) accounts: Vec<Id>,
     /// When it stops working, RFC 3339
     #[arg(long, value_parser = instant)]
     pub(crate) expires_at: Option<Instant>,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use headworks_core::record::{Instant, Label, Name, Segment};
+use headworks_core::record::{Id, Instant, Label, Name, Segment};
 
-use super::values::{dimension, instant, label, name, segment};
+use super::values::{dimension, id, instant, label, name, segment};
 
 /// A dataset of the ledger.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -54,8 +54,8 @@ pub(crate) enum ImportFormat {
 #[derive(Debug, Args)]
 pub(crate) struct EraseArguments {
     /// The account
-    #[arg(value_parser = name)]
-    pub(crate) account: Name,
+    #[arg(value_parser = id)]
+    pub(crate) account: Id,
     /// The data directory, while no server runs
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
@@ -102,8 +102,8 @@ pub(crate) struct ExportArguments {
     #[arg(long, value_enum, default_value = "csv")]
     pub(crate) format: ExportFormat,
     /// This account only
-    #[arg(long, value_parser = name)]
-    pub(crate) account: Option<Name>,
+    #[arg(long, value_parser = id)]
+    pub(crate) account: Option<Id>,
     /// Recorded from this instant on, RFC 3339
     #[arg(long, value_parser = instant)]
     pub(crate) from: Option<Instant>,
@@ -119,8 +119,8 @@ pub(crate) struct ExportArguments {
 #[derive(Debug, Args)]
 pub(crate) struct StatementArguments {
     /// The account
-    #[arg(value_parser = name)]
-    pub(crate) account: Name,
+    #[arg(value_parser = id)]
+    pub(crate) account: Id,
     /// From this instant on, RFC 3339, or the beginning of a day like 2026-10-01; default: the first record
     #[arg(long)]
     pub(crate) from: Option<String>,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use headworks_core::record::{Instant, Name};
+use headworks_core::record::{Id, Instant};
 use headworks_lab::{BenchArguments, SimulateArguments};
 use headworks_server::ForwardedHeader;
 use ipnet::IpNet;
@@ -111,8 +111,8 @@ pub(crate) enum Command {
     /// Write one account's whole log to a file that another ledger can take over
     ExportAccount {
         /// The account
-        #[arg(value_parser = name)]
-        account: Name,
+        #[arg(value_parser = id)]
+        account: Id,
         /// The data directory while no server runs, or a backup
         #[arg(long, value_name = "DIR")]
         data: PathBuf,

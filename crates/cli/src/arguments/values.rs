@@ -3,13 +3,18 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use headworks_api::outbox::parse_block;
 use headworks_core::record::{
-    AuditKind, Category, Consent, Credits, CreditsByUnit, Every, Instant, KeyRate, Label, Name, Path,
+    AuditKind, Category, Consent, Credits, CreditsByUnit, Every, Id, Instant, KeyRate, Label, Name, Path,
     Proration, Rule, Segment, Span, Tier,
 };
 use headworks_server::ForwardedHeader;
 use headworks_terminal::values::{parsed, word};
 use headworks_wire::{Reference, Scope, SignalKind};
 use ipnet::IpNet;
+
+/// An account, a segment or an idempotency key, in NFC.
+pub(super) fn id(text: &str) -> Result<Id, String> {
+    parsed(text)
+}
 
 pub(super) fn name(text: &str) -> Result<Name, String> {
     parsed(text)

@@ -10,6 +10,7 @@ use std::time::Instant as StdInstant;
 
 use headworks_core::record::{Name, Span};
 use headworks_engine::Engine;
+use headworks_terminal::values::parsed;
 use headworks_terminal::{CallError, Client, Failed};
 use headworks_wire as wire;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -112,7 +113,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         (meter("output_tokens")?, OUTPUT_ESTIMATE.max(request.output_tokens)),
     ];
     Ok(wire::AuthorizeRequest {
-        account: person.account,
+        account: person.account.into(),
         feature: meter("chat.completion")?,
         path: person.path,
         dimensions: [(meter("model")?, person.model)].into_iter().collect(),
@@ -123,9 +124,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         life: None,
         max_wait: None,
         source: None,
-        idempotency_key: Some(
-            headworks_core::record::Label::new(&format!("demo {number}")).map_err(|e| e.to_string())?,
-        ),
+        idempotency_key: Some(parsed(&format!("demo {number}"))?),
     })
 }
 

@@ -67,7 +67,7 @@ async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::A
     let ask = wire::OpenAccountRequest {
         tier: None,
         capacity: None,
-        id: account.clone(),
+        id: account.into(),
         plan: Some(name(plan)?),
         consent: None,
         billing_anchor: None,

@@ -114,7 +114,7 @@ fn export(store: &dyn Store, what: &ExportArguments, out: impl Write + Send) -> 
     let mut after = None;
     loop {
         let accounts = match &what.account {
-            Some(one) if after.is_none() => vec![one.clone()],
+            Some(one) if after.is_none() => vec![one.0.clone()],
             Some(_) => Vec::new(),
             None => wait(store.accounts(after.as_ref(), 256))?,
         };

@@ -6,6 +6,7 @@ mod common;
 mod data;
 mod described;
 mod disks;
+mod ids;
 mod killed;
 mod leftovers;
 mod moves;

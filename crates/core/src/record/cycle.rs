@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::ids::{GrantId, Seq};
-use super::name::{Label, Path};
+use super::name::Label;
 use super::overrides::Override;
+use super::path::Path;
 use super::plans::PlanChange;
 use super::resets::{Cleared, ResetTerms};
 use super::time::Instant;

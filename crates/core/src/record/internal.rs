@@ -3,7 +3,8 @@
 //! Their names begin with `_`. No caller opens, reads or lists an account with such a name. They sort between accounts that
 //! begin with a capital letter and accounts that begin with a small one.
 
-use super::name::{NAME_LEN_MAX, Name};
+use super::name::Name;
+use super::printable::NAME_LEN_MAX;
 
 /// The log of the server's catalog and keys.
 pub const SYSTEM: &str = "_system";

@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::codec::list;
 use super::ids::Seq;
-use super::name::{Label, Name, Path};
+use super::name::{Label, Name};
+use super::path::Path;
 use super::time::Instant;
 use super::usage::Dimension;
 

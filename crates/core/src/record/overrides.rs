@@ -4,7 +4,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::name::{Label, Name, Segment};
+use super::name::{Label, Name};
+use super::path::Segment;
 use super::terms::Terms;
 use super::time::{Instant, Span};
 

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::name::{Label, Level, Name};
+use super::name::{Label, Name};
+use super::path::Level;
 use super::time::Instant;
 
 /// A banked reset: it clears windows when it is redeemed.

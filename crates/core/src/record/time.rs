@@ -337,7 +337,6 @@ macro_rules! text_form {
 }
 text_form!(Instant);
 text_form!(Span);
-text_form!(crate::record::Path);
 text_form!(crate::record::Segment);
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::problem::Failure;
 
 /// Show an account's standing under the abuse rules
 #[utoipa::path(get, path = "/v1/accounts/{id}/abuse", tag = "abuse",
-    params(("id" = headworks_core::record::Name, Path, description = "The account")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Its tier, effects in force, penalties", body = wire::AbuseState),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
 pub(super) async fn show(
@@ -36,7 +36,7 @@ pub(super) async fn list(
 
 /// End an effect of an abuse rule early
 #[utoipa::path(post, path = "/v1/accounts/{id}/abuse/lift", tag = "abuse", request_body = wire::LiftRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "Its record", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn lift(
@@ -51,7 +51,7 @@ pub(super) async fn lift(
 
 /// Report an observation about an account from the operator's own systems
 #[utoipa::path(post, path = "/v1/accounts/{id}/signals", tag = "abuse", request_body = wire::SignalRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "Noted"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn report(

@@ -26,7 +26,7 @@ pub(super) async fn open(
 
 /// Change an account's plan and settings
 #[utoipa::path(patch, path = "/v1/accounts/{id}", tag = "accounts", request_body = wire::ChangeAccountRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The account as the request left it", body = wire::ChangedAccount),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn change(
@@ -52,7 +52,7 @@ pub(super) async fn list(
 }
 
 /// Show an account
-#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "The account", body = wire::Account),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn show(
@@ -65,7 +65,7 @@ pub(super) async fn show(
 
 /// Show an account's credits, now or as planned
 #[utoipa::path(get, path = "/v1/accounts/{id}/balances", tag = "accounts",
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), wire::Moment),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), wire::Moment),
     responses((status = 200, description = "Its credits", body = wire::Balances),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn balances(
@@ -79,7 +79,7 @@ pub(super) async fn balances(
 
 /// Show a balance as of two instants: events up to one, as known at the other
 #[utoipa::path(get, path = "/v1/accounts/{id}/balances/as-of", tag = "accounts",
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), wire::AsOf),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), wire::AsOf),
     responses((status = 200, description = "The balance; corrections and late use count from when they took effect or were recorded", body = wire::BalanceAsOf),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn balance_as_of(
@@ -92,7 +92,7 @@ pub(super) async fn balance_as_of(
 }
 
 /// Show an account's windows
-#[utoipa::path(get, path = "/v1/accounts/{id}/windows", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}/windows", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Limits, use and resets", body = wire::Windows),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn windows(
@@ -104,7 +104,7 @@ pub(super) async fn windows(
 }
 
 /// Show an account's open holds
-#[utoipa::path(get, path = "/v1/accounts/{id}/holds", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}/holds", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Open holds, oldest first", body = wire::Holds),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn holds(
@@ -117,7 +117,7 @@ pub(super) async fn holds(
 
 /// Read an account's log
 #[utoipa::path(get, path = "/v1/accounts/{id}/records", tag = "accounts",
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), wire::RecordsPage),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), wire::RecordsPage),
     responses((status = 200, description = "Records in order, with their canonical bytes and chain hashes", body = wire::Records),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn records(

@@ -10,7 +10,7 @@ use crate::problem::Failure;
 
 /// Correct a charge: its quantities, its prices, or that it happened at all
 #[utoipa::path(post, path = "/v1/accounts/{id}/corrections", tag = "credits", request_body = wire::CorrectRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The charge that takes its place", body = wire::Charge),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn correct(
@@ -36,7 +36,7 @@ pub(super) async fn reprice(
 }
 
 /// Show the use that waits in an account's quarantine
-#[utoipa::path(get, path = "/v1/accounts/{id}/quarantine", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}/quarantine", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Use that was reported later than the catalog's horizon allows", body = wire::Quarantine),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn quarantine(
@@ -49,7 +49,7 @@ pub(super) async fn quarantine(
 
 /// Charge use in quarantine after all, or discard it
 #[utoipa::path(post, path = "/v1/accounts/{id}/quarantine/{use}", tag = "credits", request_body = wire::LateRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("use" = wire::Reference, Path, description = "The use, like acme~9")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("use" = wire::Reference, Path, description = "The use, like acme~9")),
     responses((status = 200, description = "The charge, or the record that it was discarded", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn decide_late(

@@ -10,7 +10,7 @@ use crate::problem::Failure;
 
 /// Add credits
 #[utoipa::path(post, path = "/v1/accounts/{id}/grants", tag = "credits", request_body = wire::GrantRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The grant's record; its id names the grant", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn grant(
@@ -25,7 +25,7 @@ pub(super) async fn grant(
 
 /// Take back the remainder of a grant
 #[utoipa::path(post, path = "/v1/accounts/{id}/grants/{grant}/void", tag = "credits", request_body = wire::VoidRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("grant" = wire::Reference, Path, description = "The grant, like acme~3"),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("grant" = wire::Reference, Path, description = "The grant, like acme~3"),
         ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The credits that were taken back", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
@@ -41,7 +41,7 @@ pub(super) async fn void(
 
 /// Correct a grant by hand
 #[utoipa::path(post, path = "/v1/accounts/{id}/adjustments", tag = "credits", request_body = wire::AdjustRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The correction", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn adjust(
@@ -56,7 +56,7 @@ pub(super) async fn adjust(
 
 /// Give back a charge, once, wholly or in part
 #[utoipa::path(post, path = "/v1/accounts/{id}/refunds", tag = "credits", request_body = wire::RefundRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The credits given back, from the last source to the first", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn refund(

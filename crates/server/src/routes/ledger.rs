@@ -36,7 +36,7 @@ pub(super) async fn start(
 
 /// Show what moved an account's balance in a period, signed
 #[utoipa::path(get, path = "/v1/accounts/{id}/statement", tag = "ledger",
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), wire::StatementPeriod),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), wire::StatementPeriod),
     responses((status = 200, description = "The statement, or a page of it; the header Link names the next page", content(
             (wire::Statement = "application/json"), (String = "text/csv"), (String = "text/html"), (String = "text/plain"))),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]

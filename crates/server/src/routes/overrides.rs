@@ -10,7 +10,7 @@ use crate::problem::Failure;
 
 /// Override a limit of an account or a segment
 #[utoipa::path(post, path = "/v1/accounts/{id}/overrides", tag = "accounts", request_body = wire::OverrideRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The record; its id names the override", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn set(
@@ -24,7 +24,7 @@ pub(super) async fn set(
 }
 
 /// Show an account's overrides
-#[utoipa::path(get, path = "/v1/accounts/{id}/overrides", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}/overrides", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Those in force", body = wire::Overrides),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn overrides(
@@ -37,7 +37,7 @@ pub(super) async fn overrides(
 
 /// Remove an override
 #[utoipa::path(post, path = "/v1/accounts/{id}/overrides/{override}/remove", tag = "accounts", request_body = wire::RemoveOverrideRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("override" = wire::Reference, Path, description = "The override, like acme~9")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("override" = wire::Reference, Path, description = "The override, like acme~9")),
     responses((status = 200, description = "The record", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn remove(

@@ -10,7 +10,7 @@ use crate::problem::Failure;
 
 /// Bank a reset
 #[utoipa::path(post, path = "/v1/accounts/{id}/resets", tag = "accounts", request_body = wire::BankResetRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The record; its id names the reset", body = wire::Change),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn bank(
@@ -24,7 +24,7 @@ pub(super) async fn bank(
 }
 
 /// Show an account's banked resets
-#[utoipa::path(get, path = "/v1/accounts/{id}/resets", tag = "accounts", params(("id" = headworks_core::record::Name, Path, description = "The account")),
+#[utoipa::path(get, path = "/v1/accounts/{id}/resets", tag = "accounts", params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded")),
     responses((status = 200, description = "Those that can be redeemed", body = wire::Resets),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn resets(
@@ -37,7 +37,7 @@ pub(super) async fn resets(
 
 /// Redeem a banked reset
 #[utoipa::path(post, path = "/v1/accounts/{id}/resets/redeem", tag = "decisions", request_body = wire::RedeemResetRequest,
-    params(("id" = headworks_core::record::Name, Path, description = "The account"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 200, description = "The outcome; a reset that clears nothing stays banked", body = wire::Redeemed),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
 pub(super) async fn redeem(

@@ -64,7 +64,7 @@ pub(super) async fn parked(
 /// Let an account that waits in a webhook resume: send the refused record again, or pass over it
 #[utoipa::path(post, path = "/v1/webhooks/{name}/parked/{account}", tag = "administration",
     request_body = wire::ResumeRequest,
-    params(("name" = headworks_core::record::Name, Path, description = "The webhook"), ("account" = headworks_core::record::Name, Path, description = "The account"),
+    params(("name" = headworks_core::record::Name, Path, description = "The webhook"), ("account" = headworks_core::record::Id, Path, description = "The account, percent-encoded"),
         ("Idempotency-Key" = wire::IdempotencyKey, Header, description = "A new one for each new request, the same for its retries")),
     responses((status = 204, description = "It resumes"),
         (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]

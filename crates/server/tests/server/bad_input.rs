@@ -44,7 +44,7 @@ async fn bad_input_changes_nothing() {
         ("unknown price", "/v1/authorize", with(":\"m\"", ":\"n\""), 422, "unknown_price"),
         ("unknown account", "/v1/authorize", with("acme", "nobody"), 404, "unknown_account"),
         ("the server's own account", "/v1/authorize", with("acme", "_system"), 404, "unknown_account"),
-        ("bad account", "/v1/authorize", with("acme", "a b"), 422, "invalid_request"),
+        ("bad account", "/v1/authorize", with("acme", "a\u{200b}b"), 422, "invalid_request"),
         (
             "unknown field",
             "/v1/authorize",

@@ -6,7 +6,6 @@ use std::sync::{Arc, OnceLock};
 
 use headworks_api::{Signer, create_key};
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::Label;
 use headworks_engine::{Clock, Engine, Limits};
 use headworks_server::{ServeOptions, Serving, serve};
 use headworks_store::Memory;
@@ -154,7 +153,7 @@ pub(crate) fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<En
 }
 
 pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {
-    let accounts = accounts.iter().map(|a| Label::new(a).expect("label")).collect();
+    let accounts = accounts.iter().map(|a| a.parse().expect("a pattern")).collect();
     let ask =
         CreateKeyRequest { scopes: scopes.to_vec(), accounts, expires_at: None, note: None, limits: None };
     let made = create_key(engine, &ask, None, None).await.expect("makes a key");

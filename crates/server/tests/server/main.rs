@@ -9,6 +9,7 @@ mod connections;
 mod events;
 mod explained;
 mod flows;
+mod ids;
 mod inbound;
 mod keys;
 mod ledger_flows;

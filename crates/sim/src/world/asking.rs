@@ -52,7 +52,7 @@ impl World {
 
     /// Looks at an account. The state shown must be stored.
     pub(super) fn look(&mut self) -> Result<(), Broken> {
-        let account = name(self.random.pick(&ACCOUNTS).copied().unwrap_or("alpha"));
+        let account = name(self.random.pick(&ACCOUNTS).copied().unwrap_or("zero"));
         let engine = std::sync::Arc::clone(&self.engine);
         // A look ahead shows a state that is not stored; it has no chain.
         let shown = |ctx: Context<'_>| Ok((ctx.account.chain != [0; 32]).then_some(ctx.account.seq));

@@ -153,7 +153,7 @@ impl World {
     pub(super) fn erase(&mut self, from: SimDisk, times: usize) -> Result<SimDisk, Broken> {
         let mut from = from;
         for _ in 0..times {
-            let account = name(self.random.pick(&ACCOUNTS).copied().unwrap_or("alpha"));
+            let account = name(self.random.pick(&ACCOUNTS).copied().unwrap_or("zero"));
             let (level, names): (_, &[&str]) = match self.random.below(3) {
                 0 => (Level::User, &USERS),
                 1 => (Level::Team, &TEAMS),

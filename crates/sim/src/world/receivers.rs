@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use headworks_api::outbox::{Answer, Call, Sender, Status, StripeCall, Surroundings};
 use headworks_core::record::{Name, Seq, Server, Webhook, WebhookFormat};
 use headworks_engine::{Engine, EngineError, Hook};
+use percent_encoding::percent_decode_str;
 
 use super::waiting::poll_until;
 use crate::coverage::Coverage;
@@ -69,11 +70,11 @@ pub(super) fn text(call: &Call) -> String {
     }
 }
 
-/// The account and record of an id: `alpha~12/charge`.
+/// The account and record of an id: `Zo%C3%AB~12/charge`.
 pub(super) fn record_of(id: &str) -> Option<(Name, Seq)> {
-    let (account, rest) = id.split_once('~')?;
+    let (account, rest) = id.rsplit_once('~')?;
     let seq = rest.split('/').next()?.parse().ok()?;
-    Some((name(account), seq))
+    Some((name(&percent_decode_str(account).decode_utf8().ok()?), seq))
 }
 
 impl Receiver {

@@ -5,13 +5,13 @@
 //! block   = magic u32, length u32, crc32c(payload) u32, payload
 //! payload = number u64, crc32c of the block before u32, entry*
 //! entry   = length u32, crc32c(body) u32, body
-//! body    = name length u8, name, seq u64, hash[32], keys u8, key u128 *, record bytes
+//! body    = name length u8 (0: 256), name, seq u64, hash[32], keys u8, key u128 *, record bytes
 //! ```
 //! All integers are little-endian. Blocks are numbered from 1 across all segments, so a block that was copied or
 //! moved, or that follows a removed one, is not taken for the right one
 //! (`walk`). Never reads beyond a checked length.
 
-use headworks_core::record::{IndexKey, Name, Record, Seq};
+use headworks_core::record::{ID_LEN_MAX, IndexKey, Name, Record, Seq};
 
 use crate::batch::{Batch, Entry};
 use crate::stored::Stored;
@@ -117,7 +117,8 @@ pub(super) fn write_block<'a>(
         placed(entry, at - base);
         out.extend_from_slice(&[0; ENTRY_HEADER]);
         let name = entry.account.as_str().as_bytes();
-        out.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        // A name is never empty, so the longest takes the length that would not fit.
+        out.push(u8::try_from(name.len()).unwrap_or(0));
         out.extend_from_slice(name);
         out.extend_from_slice(&entry.seq.to_le_bytes());
         out.extend_from_slice(&entry.hash);
@@ -225,8 +226,9 @@ pub(super) fn entry(bytes: &[u8]) -> Option<Parsed> {
         return None;
     }
     let (&name_length, rest) = body.split_first()?;
-    let (name, rest) = rest.split_at_checked(usize::from(name_length))?;
-    let account = Name::new(std::str::from_utf8(name).ok()?).ok()?;
+    let name_length = if name_length == 0 { ID_LEN_MAX } else { usize::from(name_length) };
+    let (name, rest) = rest.split_at_checked(name_length)?;
+    let account = Name::from_stored(name)?;
     let (seq, rest) = rest.split_at_checked(8)?;
     let seq: Seq = u64::from_le_bytes(seq.try_into().ok()?);
     let (hash, rest) = rest.split_at_checked(32)?;

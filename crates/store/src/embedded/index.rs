@@ -124,6 +124,7 @@ fn failed(e: impl std::error::Error + 'static) -> StoreError {
     }
 }
 
+/// Names have no NUL, so it ends one before all that begin with it: keys sort as names do, and none is within another's range.
 fn log_key(account: &Name, seq: Seq) -> Vec<u8> {
     let mut key = account.as_str().as_bytes().to_vec();
     key.push(0);
@@ -139,10 +140,6 @@ fn wake_key(at: Instant, account: &Name) -> Vec<u8> {
 
 fn number(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
-}
-
-fn name(bytes: &[u8]) -> Option<Name> {
-    Name::new(std::str::from_utf8(bytes).ok()?).ok()
 }
 
 impl KeyValue {
@@ -263,7 +260,8 @@ impl Index for KeyValue {
                 break;
             };
             let key = item.key().map_err(failed)?;
-            let Some(account) = key.len().checked_sub(9).and_then(|n| name(key.get(..n)?)) else {
+            let Some(account) = key.len().checked_sub(9).and_then(|n| Name::from_stored(key.get(..n)?))
+            else {
                 break;
             };
             from = [account.as_str().as_bytes(), &[1]].concat();
@@ -277,14 +275,14 @@ impl Index for KeyValue {
         let mut out = Vec::new();
         for item in self.wakes.range(..until.to_vec()).take(max) {
             let key = item.key().map_err(failed)?;
-            out.extend(key.get(8..).and_then(name));
+            out.extend(key.get(8..).and_then(Name::from_stored));
         }
         Ok(out)
     }
 
     fn unsettled(&self) -> Result<Vec<Name>, StoreError> {
         let keys = self.unsettled.iter().map(|item| item.key().map_err(failed));
-        keys.filter_map(|key| key.map(|key| name(&key)).transpose()).collect()
+        keys.filter_map(|key| key.map(|key| Name::from_stored(&key)).transpose()).collect()
     }
 
     fn each_key(&self, each: &mut dyn FnMut(IndexKey) -> bool) -> Result<bool, StoreError> {

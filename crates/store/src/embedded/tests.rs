@@ -31,6 +31,17 @@ fn on_an_index_in_memory() {
     suite::run(&open(&dir, Arc::new(MemoryIndex::default())));
 }
 
+/// The journal names accounts of any id, and so does the index made from it.
+#[test]
+fn ids_are_apart_after_a_restart() {
+    let dir = tempfile::tempdir().expect("directory");
+    suite::ids_are_apart(&open(&dir, Arc::new(MemoryIndex::default())));
+    let store = Embedded::open(dir.path(), Options::default()).expect("opens");
+    let longest = name(&"n".repeat(headworks_core::record::ID_LEN_MAX));
+    let listed = wait(store.accounts(None, 100)).expect("lists");
+    assert_eq!((listed.len(), wait(store.read(&longest, 1, 100)).expect("reads").len()), (9, 4));
+}
+
 /// What could not be written into the index is found as before, and the log goes on behind it.
 #[test]
 fn a_failed_checkpoint_hides_no_record() {

@@ -8,7 +8,9 @@ pub use faulty::{Fault, Faults, Faulty};
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{self, Command, History, NewGrant};
-use headworks_core::record::{Category, IndexKey, Instant, Key, Label, Name, Operation, Record, Settings};
+use headworks_core::record::{
+    Category, ID_LEN_MAX, IndexKey, Instant, Key, Label, Name, Operation, Record, Settings,
+};
 use headworks_core::waterfall::Context;
 
 use crate::batch::Batch;
@@ -22,7 +24,7 @@ use crate::wait::wait;
 /// When the text is not a name.
 #[must_use]
 pub fn name(text: &str) -> Name {
-    Name::new(text).expect(text)
+    Name::id(text).expect(text)
 }
 
 fn catalog() -> Catalog {
@@ -141,6 +143,38 @@ pub fn assert_found(store: &dyn Store, writer: &Writer) {
     assert_eq!(state.to_bytes(), writer.account.to_bytes());
 }
 
+/// Ids that are easily taken for each other: each is the beginning of others, or has what a key might separate its parts by.
+const LIKE: [&str; 8] = ["n", "n x", "n!", "n/", "n/o", "n~1", "no", "n\u{f1}"];
+
+/// Accounts of any id are kept apart and listed by their bytes, the longest id included.
+///
+/// # Panics
+/// When they are not.
+pub fn ids_are_apart(store: &dyn Store) {
+    let longest = "n".repeat(ID_LEN_MAX);
+    let ids = LIKE.into_iter().chain([longest.as_str()]);
+    let mut writers: Vec<Writer> = ids.map(Writer::new).collect();
+    let mut expected: Vec<Name> = writers.iter().map(|writer| writer.account.id.clone()).collect();
+    expected.sort_by(|a, b| a.as_str().as_bytes().cmp(b.as_str().as_bytes()));
+    for checkpointed in [false, true] {
+        append(store, &mut writers.iter_mut().collect::<Vec<_>>(), 2);
+        if checkpointed {
+            wait(store.checkpoint(writers.iter().map(Writer::checkpoint).collect())).expect("checkpoints");
+        }
+        writers.iter().for_each(|writer| assert_found(store, writer));
+        for max in [1, 2, 100] {
+            let (mut listed, mut after) = (Vec::new(), Some(name("m~")));
+            loop {
+                let page = wait(store.accounts(after.as_ref(), max)).expect("lists");
+                let Some(last) = page.last() else { break };
+                after = Some(last.clone());
+                listed.extend(page);
+            }
+            assert_eq!(listed, expected, "in pages of {max}");
+        }
+    }
+}
+
 /// K1 to K6 on an empty store.
 ///
 /// # Panics
@@ -166,6 +200,7 @@ pub fn run(store: &dyn Store) {
     assert_eq!(due, [name("b")], "b's last checkpoint wakes at 4, a's at 27");
     the_feed_has_every_record_once(store);
     no_stored_key_is_surely_absent(store, &[&a, &b]);
+    ids_are_apart(store);
 }
 
 /// K3: a checkpoint hides no record, and later records are found after it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Consent, Credits, Instant, Label, Level, Name, Segment, Tier};
+use headworks_core::record::{Category, Consent, Credits, Id, Instant, Label, Level, Name, Segment, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     /// Its name.
-    pub id: Name,
+    pub id: Id,
     /// Its plan.
     pub plan: Name,
     /// Whether every request is denied.
@@ -64,10 +64,10 @@ pub struct ChangedAccount {
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Accounts {
     /// Names, in order.
-    pub accounts: Vec<Name>,
+    pub accounts: Vec<Id>,
     /// Pass as `after` for the next page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<Name>,
+    pub next: Option<Id>,
 }
 
 /// The credits of an account in effect now, in one unit; without a unit asked for, the others follow.
@@ -172,7 +172,7 @@ pub struct Window {
     pub level: Level,
     /// The member it belongs to, below the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<Name>,
+    pub member: Option<Id>,
     /// The limit, or `none`.
     pub limit: String,
     /// How much is used.

@@ -1,6 +1,6 @@
 //! Batches, catalogs, keys, problems.
 
-use headworks_core::record::{CatalogChanges, CatalogHash, Instant, KeyLimits, Label, Name};
+use headworks_core::record::{CatalogChanges, CatalogHash, Id, Instant, KeyLimits, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -79,7 +79,7 @@ pub struct Key {
     /// Its scopes.
     pub scopes: Vec<Scope>,
     /// Accounts it reaches; empty: all.
-    pub accounts: Vec<Label>,
+    pub accounts: Vec<Id>,
     /// When it stops working; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,

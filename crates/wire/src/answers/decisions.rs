@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Credits, Instant, Label, Level, Name, Path, Span};
+use headworks_core::record::{Category, Credits, Id, Instant, Label, Level, Name, Path, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<Reference>,
     /// The account.
-    pub account: Name,
+    pub account: Id,
     /// When it was decided.
     pub at: Instant,
     /// `allow`, `partial`, `needs_consent`, `deny`, or `wait`: everything passes, but there is no capacity now.

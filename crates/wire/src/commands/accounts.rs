@@ -92,6 +92,6 @@ impl LiftRequest {
     /// The command of this request.
     #[must_use]
     pub fn command(&self) -> Command {
-        Command::Lift { rule: self.rule, key: self.key.clone(), reason: self.reason.clone() }
+        Command::Lift { rule: self.rule, key: self.key.as_deref().cloned(), reason: self.reason.clone() }
     }
 }

@@ -11,13 +11,8 @@ impl OverrideRequest {
     /// The command that is meant.
     ///
     /// # Errors
-    /// When the segment is not one.
+    /// When the figure is too long.
     pub fn command(&self) -> Result<Command, Malformed> {
-        let segment = match self.segment.as_ref().map(|path| path.segments()) {
-            None => None,
-            Some([segment]) => Some(segment.clone()),
-            Some(_) => return invalid("`segment` names one segment, such as `user:alice`"),
-        };
         let figure = match &self.value {
             OverrideValue::Text(text) if text.as_str() == "none" => NewFigure::Unlimited,
             OverrideValue::Text(text) => NewFigure::Written(text.clone()),
@@ -27,7 +22,7 @@ impl OverrideRequest {
         };
         Ok(Command::Override(NewOverride {
             limit: self.limit.clone(),
-            segment,
+            segment: self.segment.clone(),
             figure,
             until: self.until,
             reason: self.reason.clone(),

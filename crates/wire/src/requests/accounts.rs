@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Consent, CreditsByUnit, Instant, Label, Name, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Id, Instant, Label, Name, Segment, Tier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::top_ups::{AlertMarks, ByUnit, TopUpTerms};
 pub struct OpenAccountRequest {
     /// Its name.
     #[schema(value_type = AccountName)]
-    pub id: Name,
+    pub id: Id,
     /// Its plan. Default: the catalog's default plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Name>,
@@ -37,7 +37,7 @@ pub struct OpenAccountRequest {
     pub tier: Option<Tier>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Settings of one segment of the path.
@@ -99,7 +99,7 @@ pub struct ChangeAccountRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Distinguishes `null` from a field that is left out.

@@ -1,6 +1,6 @@
 //! Requests that add credits, take them back and refund a charge.
 
-use headworks_core::record::{Category, Credits, Instant, Label, Name};
+use headworks_core::record::{Category, Credits, Id, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -41,7 +41,7 @@ pub struct GrantRequest {
     pub recurrence: Option<Recurrence>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Take back the remainder of a grant. A recurring grant ends.
@@ -53,7 +53,7 @@ pub struct VoidRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Correct a grant by hand.
@@ -74,7 +74,7 @@ pub struct AdjustRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Give back a charge, or parts of it until nothing is left.
@@ -92,5 +92,5 @@ pub struct RefundRequest {
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use headworks_core::record::{Instant, Label, Name, Path, Span};
+use headworks_core::record::{Id, Instant, Label, Name, Path, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ use crate::shapes::{Address, Dimensions, OneMeter};
 #[serde(deny_unknown_fields)]
 pub struct AuthorizeRequest {
     /// The account that pays.
-    pub account: Name,
+    pub account: Id,
     /// The feature that is used.
     pub feature: Name,
     /// The path within the account: `team:…/user:…/key:…/session:…`; any level may be left out.
@@ -55,7 +55,7 @@ pub struct AuthorizeRequest {
     pub source: Option<IpAddr>,
     /// Idempotency key; wins over the `Idempotency-Key` header. Not used by `check`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// When an authorized use is charged.
@@ -86,7 +86,7 @@ pub struct SettleRequest {
     pub dimensions: Option<BTreeMap<Name, Label>>,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// End a hold at zero.
@@ -97,7 +97,7 @@ pub struct ReleaseRequest {
     pub hold: Reference,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Grow a hold, move its deadline, or report progress.
@@ -126,7 +126,7 @@ pub struct ExtendRequest {
     pub consent: bool,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Charge use that has happened.
@@ -134,7 +134,7 @@ pub struct ExtendRequest {
 #[serde(deny_unknown_fields)]
 pub struct RecordRequest {
     /// The account that pays.
-    pub account: Name,
+    pub account: Id,
     /// The feature that was used.
     pub feature: Name,
     /// The path within the account.
@@ -157,7 +157,7 @@ pub struct RecordRequest {
     pub effective_at: Option<Instant>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub idempotency_key: Option<Label>,
+    pub idempotency_key: Option<Id>,
 }
 
 /// Most operations of one batch.

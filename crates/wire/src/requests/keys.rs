@@ -1,6 +1,6 @@
 //! The request that makes an API key, and the scopes of keys.
 
-use headworks_core::record::{Instant, KeyLimits, Label, Span};
+use headworks_core::record::{Id, Instant, KeyLimits, Label, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -54,7 +54,7 @@ pub struct CreateKeyRequest {
     /// Accounts it reaches: names, or prefixes that end in `*`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some")]
     #[schema(min_items = 1, max_items = 1000)]
-    pub accounts: Vec<Label>,
+    pub accounts: Vec<Id>,
     /// When it stops working. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Instant>,
