@@ -165,7 +165,7 @@ async fn a_limit_is_overridden_until_its_instant() {
     for (bad, status, why) in [
         (json!({"limit": "nope", "value": 1}), 422, "unknown_window"),
         (json!({"limit": "tasks.five", "value": "1.5"}), 422, "invalid_request"),
-        (json!({"limit": "tasks.five", "value": 1, "segment": "team:a/user:b"}), 422, "invalid_request"),
+        (json!({"limit": "tasks.five", "value": 1, "segment": "person:b"}), 422, "invalid_request"),
     ] {
         let refused = s.call("POST", overrides, "bad", &bad.to_string()).await;
         assert_eq!((refused.status, refused.problem()), (status, why), "{bad}");
