@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBui
 
 use crate::catalog::source::Decimal;
 use crate::record::{
-    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, NAME_LEN_MAX, Name, Path, Segment, Span,
+    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, NAME_LEN_MAX, Name, Path, Periods, Segment, Span,
 };
 
 /// A text with a description, an example and bounds.
@@ -125,6 +125,14 @@ text_schema!(
         .description(Some("An exact decimal in quotes, or a whole number."))
         .item(text("An exact decimal.", "1.25").pattern(Some(r"^[0-9]{1,18}(\.[0-9]{1,18})?$")))
         .item(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0)))
+);
+text_schema!(
+    Periods,
+    text(
+        "hour (UTC), day, week (from Monday), month, quarter, year, or several such as `2 weeks`; `life` never ends.",
+        "month"
+    )
+    .pattern(Some("^(hour|day|week|month|quarter|year|life|([2-9]|[1-9][0-9]{1,2}|1000) (hours|days|weeks|months|years))$"))
 );
 text_schema!(
     CreditsByUnit,

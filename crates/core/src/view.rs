@@ -76,10 +76,10 @@ fn add_program<'a>(ctx: Context<'a>, program: &'a Program, shown: &mut Shown<'a>
         let unit = match &guard.count {
             Count::Slot => Counts::Units("holds".to_string()),
             Count::Requests => Counts::Units(REQUESTS.to_string()),
-            Count::Meters(meters) => {
+            Count::Meters(meters) | Count::Size(meters) => {
                 Counts::Units(meters.iter().map(Name::as_str).collect::<Vec<_>>().join("+"))
             }
-            Count::Spend => credits(),
+            Count::Spend | Count::Price => credits(),
         };
         add(ctx, &guard.name, guard.level, &guard.window, &unit, shown);
     }

@@ -64,7 +64,12 @@ pub(crate) enum Count {
     Requests,
     /// Added up.
     Meters(SmallVec<[Name; 1]>),
+    /// Meters of one request, added up: nothing is counted.
+    Size(SmallVec<[Name; 1]>),
+    /// The credits drawn.
     Spend,
+    /// The whole price, allowances included.
+    Price,
 }
 
 /// A window as configured; [`WindowTerms::terms`] resolves its bounds.
@@ -140,7 +145,7 @@ impl Program {
     fn limit(&self, of: &Name) -> Option<(bool, Option<&WindowTerms>)> {
         let guard = self.guards().find(|guard| guard.name == *of);
         if let Some(guard) = guard {
-            return Some((matches!(guard.count, Count::Spend), Some(&guard.window)));
+            return Some((matches!(guard.count, Count::Spend | Count::Price), Some(&guard.window)));
         }
         self.layers().find_map(|layer| match layer {
             Layer::Allowance { windows, .. } => {

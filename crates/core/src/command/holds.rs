@@ -92,7 +92,7 @@ pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
 /// The context of a decision on the growth of a hold.
 pub(crate) fn growing<'a>(ctx: Context<'a>, hold: &'a Hold, ask: &Extend) -> Result<Scene<'a>, Refusal> {
     let (feature, plan) = (ctx.feature(&hold.usage.feature)?, ctx.plan()?);
-    Ok(Scene::new(ctx, plan, plan.program(feature), Mode::Grow(&hold.draws), ask.consented))
+    Ok(Scene::new(ctx, plan, plan.program(feature), Mode::Grow(hold), ask.consented))
 }
 
 /// Grows a hold, moves its deadline, or notes progress.

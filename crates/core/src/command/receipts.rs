@@ -17,7 +17,9 @@ const OVERSHOOT: &str = "overshoot";
 
 /// The counts that stay: allowances and caps give back the amount drawn, but not the request itself.
 fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
-    counted.filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend) && c.cost != 0).collect()
+    counted
+        .filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend | Basis::Price) && c.cost != 0)
+        .collect()
 }
 
 /// The counts of visits that a refund gives back.
@@ -234,7 +236,9 @@ pub(super) fn recount(
             Basis::Slot | Basis::InFlight(_) => 0,
             Basis::None => c.cost,
             // Several counts of one window fill up in order.
-            Basis::Requests | Basis::Meters(_) | Basis::Layer(_) | Basis::Spend => left.clamp(0, c.cost),
+            Basis::Requests | Basis::Meters(_) | Basis::Layer(_) | Basis::Spend | Basis::Price => {
+                left.clamp(0, c.cost)
+            }
         };
         if stays != c.cost {
             corrections.push(correction(c, stays - c.cost));
@@ -254,6 +258,7 @@ fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
             i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
         }
         Basis::Layer(layer) => kept.iter().filter(|d| d.layer == *layer).map(|d| d.amount).sum(),
+        Basis::Price => actual.price().map_or(i64::MAX, |price| price.nano()),
         Basis::Spend => kept.iter().filter(|d| d.source.is_capped()).map(|d| d.amount).sum(),
     }
 }

@@ -108,6 +108,7 @@ fn uncounted(
     let of_basis = |basis: &Basis, parts: &[(&Draw, i64)]| -> i64 {
         let counts = |draw: &Draw| match basis {
             Basis::Spend => draw.source.is_capped(),
+            Basis::Price => true,
             Basis::Layer(layer) => draw.layer == *layer,
             Basis::None | Basis::Slot | Basis::Requests | Basis::Meters(_) | Basis::InFlight(_) => false,
         };
@@ -130,7 +131,10 @@ fn uncounted(
         // The part of this count given back, before and now.
         let reached = |sum: i64| (sum - later).clamp(0, c.cost);
         let sum = of_basis(&c.basis, before);
-        let part = reached(sum + of_basis(&c.basis, given)) - reached(sum);
+        // What allowances paid comes back with the last of the charge, and with it all that a cap on the price counts.
+        let with_last = is_last && c.basis == Basis::Price;
+        let to = if with_last { c.cost } else { reached(sum + of_basis(&c.basis, given)) };
+        let part = to - reached(sum);
         if part > 0 {
             corrections.push(correction(c, -part));
         }

@@ -285,6 +285,9 @@ pub enum Basis {
     /// Capacity: this much cost in flight until the hold ends.
     #[n(6)]
     InFlight(#[n(0)] u64),
+    /// The whole price.
+    #[n(7)]
+    Price,
 }
 
 /// The unit of the figures of a visit.

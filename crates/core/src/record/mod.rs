@@ -80,7 +80,7 @@ pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Set
 pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};
 pub(crate) use time::Calendar;
-pub use time::{Days, Every, Instant, Span, TimeError};
+pub use time::{Days, Every, Instant, Periods, Span, TimeError};
 pub(crate) use usage::PricedLine;
 pub use usage::{
     Amount, CREDITS, CardRef, Dimension, Dimensions, Line, Priced, REQUESTS, Unit, Use, own_unit,

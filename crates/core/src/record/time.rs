@@ -9,9 +9,8 @@ use core::fmt;
 
 #[cfg(feature = "schema")]
 use alloc::{vec, vec::Vec};
-use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
-use jiff::{SpanRelativeTo, Timestamp, ToSpan};
+use jiff::civil::Date;
+use jiff::{SpanRelativeTo, Timestamp};
 
 use minicbor::{Decode, Encode};
 
@@ -188,104 +187,6 @@ pub enum Every {
     Year,
 }
 
-/// A calendar in a zone, from which fixed windows take their bounds.
-#[derive(Clone, Debug)]
-pub(crate) struct Calendar {
-    every: Every,
-    zone: TimeZone,
-    anchored: bool,
-}
-
-impl Calendar {
-    /// A calendar aligned to `every` in the IANA zone `zone`; with `anchored`, periods are counted from the account's
-    /// billing anchor instead of the calendar's own beginnings.
-    ///
-    /// # Errors
-    /// Refuses a zone that the bundled database does not know.
-    pub(crate) fn new(every: Every, zone: &str, anchored: bool) -> Result<Self, TimeError> {
-        let zone = TimeZone::get(zone).map_err(|_| {
-            TimeError(alloc::format!(
-                "`{zone}` is not an IANA time zone; write for example Europe/Berlin or UTC"
-            ))
-        })?;
-        Ok(Self { every, zone, anchored })
-    }
-
-    /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
-    #[must_use]
-    pub(crate) fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {
-        if matches!(self.every, Every::Hour) && !self.anchored {
-            let hour = 3_600_000_000;
-            let start = now.0.div_euclid(hour) * hour;
-            return (Instant(start), Instant(start + hour));
-        }
-        if !self.anchored {
-            let first = self.beginning(now);
-            let next = first.checked_add(self.step(1)).unwrap_or(first);
-            return (self.first_instant(first), self.first_instant(next));
-        }
-        let mut n = self.periods_between(anchor, now);
-        // The estimate counts whole calendar units, so it is off by at most one around clamped days and clock changes.
-        while self.boundary(anchor, n) > now {
-            n -= 1;
-        }
-        while self.boundary(anchor, n + 1) <= now {
-            n += 1;
-        }
-        (self.boundary(anchor, n), self.boundary(anchor, n + 1))
-    }
-
-    /// The first local date of the calendar unit that contains `now`.
-    fn beginning(&self, now: Instant) -> Date {
-        let date = now.timestamp().to_zoned(self.zone.clone()).date();
-        match self.every {
-            Every::Hour | Every::Day => date,
-            Every::Week => {
-                date.checked_sub(i64::from(date.weekday().since(Weekday::Monday)).days()).unwrap_or(date)
-            }
-            Every::Month => date.first_of_month(),
-            Every::Year => date.first_of_year(),
-        }
-    }
-
-    fn step(&self, n: i64) -> jiff::Span {
-        match self.every {
-            Every::Hour | Every::Day => n.days(),
-            Every::Week => n.weeks(),
-            Every::Month => n.months(),
-            Every::Year => n.years(),
-        }
-    }
-
-    /// The first valid instant of a local date: midnight, or later where a clock change skips it.
-    fn first_instant(&self, date: Date) -> Instant {
-        date.to_zoned(self.zone.clone()).map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
-    }
-
-    fn periods_between(&self, from: Instant, now: Instant) -> i64 {
-        let hours = (now.0 - from.0).div_euclid(3_600_000_000);
-        match self.every {
-            Every::Hour => hours,
-            Every::Day => hours.div_euclid(24),
-            Every::Week => hours.div_euclid(168),
-            Every::Month => hours.div_euclid(730),
-            Every::Year => hours.div_euclid(8_766),
-        }
-    }
-
-    /// The `n`th boundary counted from `from`, always from the original day so that a clamped month does not drift.
-    fn boundary(&self, from: Instant, n: i64) -> Instant {
-        if let Every::Hour = self.every {
-            return Instant(from.0.saturating_add(n.saturating_mul(3_600_000_000)));
-        }
-        let local = from.timestamp().to_zoned(self.zone.clone()).datetime();
-        let moved = local.checked_add(self.step(n)).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
-        moved.map_or(if n < 0 { Instant(i64::MIN) } else { Instant::NEVER }, |z| {
-            Instant(z.timestamp().as_microsecond())
-        })
-    }
-}
-
 /// The days of an IANA zone, for people who read and write dates.
 #[derive(Clone, Debug)]
 pub struct Days(Calendar);
@@ -337,7 +238,12 @@ macro_rules! text_form {
 }
 text_form!(Instant);
 text_form!(Span);
+text_form!(Periods);
 text_form!(crate::record::Segment);
+
+mod calendar;
+pub(crate) use calendar::Calendar;
+pub use calendar::Periods;
 
 #[cfg(test)]
 mod tests;

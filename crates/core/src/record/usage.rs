@@ -169,6 +169,12 @@ impl Priced<'_> {
         self.named(meter).unwrap_or(u64::from(meter == REQUESTS))
     }
 
+    /// The quantities of these meters, added up.
+    pub(crate) fn sum_of(&self, meters: &[Name]) -> u64 {
+        let of = |line: &PricedLine<'_>| if meters.contains(line.meter) { line.quantity } else { 0 };
+        self.lines.iter().map(of).fold(0, u64::saturating_add)
+    }
+
     /// The quantity of a meter that a line names.
     pub(crate) fn named(&self, meter: &str) -> Option<u64> {
         self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity)

@@ -3,7 +3,7 @@
 use super::run::{Looked, Mode, Run, Scene, Until};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, WindowTerms};
-use crate::record::{Basis, Priced, PricedLine, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall};
+use crate::record::{Basis, Credits, Priced, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
@@ -19,7 +19,9 @@ impl Run<'_, '_> {
     /// Guards count use beyond the hold, and refuse nothing.
     pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
         let program = self.program;
-        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot)) {
+        for guard in
+            program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)))
+        {
             let (cost, basis) = self.guard_cost(guard, self.usage);
             let beyond = cost.saturating_sub(self.guard_cost(guard, held).0);
             if beyond > 0 {
@@ -38,13 +40,13 @@ impl Run<'_, '_> {
                 (signed(usage.named(REQUESTS).unwrap_or(0)), Basis::Requests)
             }
             Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
-            Count::Meters(meters) => {
-                let of = |line: &PricedLine<'_>| {
-                    if meters.contains(line.meter) { line.quantity } else { 0 }
-                };
-                let sum = usage.lines.iter().map(of).fold(0, u64::saturating_add);
-                (signed(sum), Basis::Meters(meters.clone()))
+            Count::Meters(meters) => (signed(usage.sum_of(meters)), Basis::Meters(meters.clone())),
+            Count::Size(meters) => {
+                let held =
+                    if let Mode::Grow(hold) = mode { Priced::from(&hold.usage).sum_of(meters) } else { 0 };
+                (signed(usage.sum_of(meters).saturating_add(held)), Basis::Meters(meters.clone()))
             }
+            Count::Price => (usage.price().map_or(i64::MAX, Credits::nano), Basis::Price),
             Count::Spend => (0, Basis::Spend),
         }
     }
@@ -64,7 +66,7 @@ impl Run<'_, '_> {
                     terms.fits_at(used, cost, now).into()
                 }
             };
-            refused = Some((window_reason(&guard.window, &terms), until));
+            refused = Some((window_reason(guard, &terms), until));
         } else if used.is_none() && cost > 0 && self.is_full() {
             refused = Some((Reason::AccountFull, Until::Never));
         } else if cost > 0 && cost > room.free.saturating_sub(kept_back) && self.penalise() {
@@ -79,7 +81,7 @@ impl Run<'_, '_> {
             verdict: refused.map_or(Verdict::Passed, |(reason, _)| Verdict::Refused(reason)),
             terms: Some(terms),
             before: room.used,
-            cost: if refused.is_some() { 0 } else { cost },
+            cost: if refused.is_some() || matches!(guard.count, Count::Size(_)) { 0 } else { cost },
             basis,
             overridden_by,
         });
@@ -122,8 +124,9 @@ impl Run<'_, '_> {
     }
 }
 
-fn window_reason(window: &WindowTerms, terms: &Terms) -> Reason {
-    match (window, terms) {
+fn window_reason(guard: &Guard, terms: &Terms) -> Reason {
+    match (&guard.window, terms) {
+        _ if matches!(guard.count, Count::Price) => Reason::SpendCap,
         (WindowTerms::FirstUse { .. }, _) => Reason::FirstUseLimit,
         (_, Terms::Rate { .. }) => Reason::RateLimit,
         (_, Terms::Sliding { .. }) => Reason::SlidingLimit,

@@ -47,7 +47,7 @@ pub(crate) fn walk(scene: Scene<'_>, usage: &Priced<'_>) -> Option<Decision> {
 /// The part of a use that is to be paid.
 fn needed<'a>(scene: Scene<'a>, usage: &Priced<'_>) -> Option<Need<'a>> {
     match scene.mode {
-        Mode::Grow(receipt) => Need::of_growth(usage, receipt),
+        Mode::Grow(hold) => Need::of_growth(usage, &hold.draws),
         Mode::Hold | Mode::Charge | Mode::Happened(_) => Need::of(usage),
     }
 }

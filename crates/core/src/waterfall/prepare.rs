@@ -187,7 +187,8 @@ pub(crate) fn price_then<'a>(
 /// Whether a meter costs something or counts in a guard or an allowance.
 fn matters(feature: &Feature, program: Option<&Program>, line: &PricedLine<'_>) -> bool {
     let meter = line.meter;
-    let in_guard = |g: &Guard| matches!(&g.count, Count::Meters(meters) if meters.contains(meter));
+    let in_guard =
+        |g: &Guard| matches!(&g.count, Count::Meters(meters) | Count::Size(meters) if meters.contains(meter));
     let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
     let counts = in_allowance || program.is_some_and(|p| p.guards().any(in_guard));
     meter.as_str() != REQUESTS && (line.price.nano() > 0 || counts)
@@ -231,7 +232,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         figure.map_or(terms, |figure| figure.on(terms))
     };
     let of_guards = program.guards().filter_map(|guard| {
-        let Count::Meters(meters) = &guard.count else { return None };
+        let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
         let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);
         let capacity = own(&guard.name, guard.window.terms(None, ctx.now, anchor)).capacity();

@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use super::context::{Context, Live};
 use super::need::Need;
-use crate::account::{Account, Books};
+use crate::account::{Account, Books, Hold};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, WindowTerms};
 use crate::record::{
-    Consent, Credits, Draw, Draws, HabitKind, Instant, Level, Name, Outcome, Path, Priced, Reason, Seq,
-    Terms, Unit, Visit, Wall,
+    Consent, Credits, Draws, HabitKind, Instant, Level, Name, Outcome, Path, Priced, Reason, Seq, Terms,
+    Unit, Visit, Wall,
 };
 use crate::window::{Room, Used};
 
@@ -20,8 +20,8 @@ pub(crate) enum Mode<'a> {
     Hold,
     /// A charge without a hold.
     Charge,
-    /// Growth of an open hold with this receipt: the request itself has been counted.
-    Grow(&'a [Draw]),
+    /// Growth of an open hold: the request itself has been counted.
+    Grow(&'a Hold),
     /// Use that happened at this instant: counted, never refused.
     Happened(Instant),
 }

@@ -18,6 +18,7 @@ mod model;
 mod overrides;
 mod paying;
 mod shares;
+mod sizes;
 mod statement;
 mod turned_out;
 mod unblock;

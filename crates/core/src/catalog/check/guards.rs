@@ -11,7 +11,7 @@ use super::windows::window;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, WindowTerms};
-use crate::catalog::source::{CountSource, GuardSource, WindowSource};
+use crate::catalog::source::{CapCounts, CountSource, GuardSource, WindowSource};
 use crate::record::{Level, Name, Unit, own_unit};
 
 /// Puts a guard into the programs of the features it counts.
@@ -41,6 +41,7 @@ fn capped<'f>(window: &WindowSource, features: Vec<&'f Feature>, check: &mut Che
         | WindowSource::Sliding { .. }
         | WindowSource::Fixed { .. }
         | WindowSource::FirstUse { .. }
+        | WindowSource::Size { .. }
         | WindowSource::Concurrency { .. } => return features,
     };
     let is_empty = features.is_empty();
@@ -73,7 +74,9 @@ fn check_recorded<'a>(window: &WindowTerms, features: &[&Feature], check: &mut C
 fn count<'a>(shape: &'a GuardSource, features: &[&Feature], check: &mut Check<'a>) -> Count {
     let (always, word) = match shape.window {
         WindowSource::Concurrency { .. } => (Count::Slot, "open holds"),
-        WindowSource::SpendCap { .. } => (Count::Spend, "credits"),
+        WindowSource::SpendCap { counts: CapCounts::Credits, .. } => (Count::Spend, "credits"),
+        WindowSource::SpendCap { counts: CapCounts::Price, .. } => (Count::Price, "the price"),
+        WindowSource::Size { .. } => return size(shape.count.as_ref(), features, check),
         WindowSource::Rate { .. }
         | WindowSource::Sliding { .. }
         | WindowSource::Fixed { .. }
@@ -84,6 +87,15 @@ fn count<'a>(shape: &'a GuardSource, features: &[&Feature], check: &mut Check<'a
         check.wrong_at("count", what, "remove `count`");
     }
     always
+}
+
+fn size<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut Check<'a>) -> Count {
+    let counted = written_count(count, features, check);
+    if let Count::Meters(meters) = counted {
+        return Count::Size(meters);
+    }
+    check.wrong("the size of a request is counted in meters", "write `count` with a meter, or several");
+    counted
 }
 
 fn written_count<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut Check<'a>) -> Count {

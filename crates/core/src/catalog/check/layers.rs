@@ -10,7 +10,7 @@ use super::windows::{calendar, window};
 use crate::catalog::feature::Feature;
 use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
 use crate::catalog::source::{AllowanceWindowSource, LayerSource, PoolCapSource, WindowSource};
-use crate::record::{Category, Every, Level, Name, Unit};
+use crate::record::{Category, Every, Level, Name, Periods, Unit};
 
 /// Puts a layer into the programs of the features it pays for.
 pub(super) fn add_layer<'a>(shape: &'a LayerSource, draft: &mut Draft<'_>, check: &mut Check<'a>) {
@@ -158,7 +158,7 @@ fn pool<'a>(member: Option<Level>, cap: Option<&'a PoolCapSource>, check: &mut C
     }
     let Some(cap) = cap else {
         // Caps that an account sets for its own members still need a window.
-        let window = calendar(Every::Month, None, None, check)?;
+        let window = calendar(Periods::Every(Every::Month, 1), None, None, check)?;
         return Some(Pool { member, default_cap: None, window });
     };
     check.key("cap", |c| {

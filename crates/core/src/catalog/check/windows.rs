@@ -6,7 +6,7 @@ use super::amounts::amount;
 use super::walk::Check;
 use crate::catalog::plan::WindowTerms;
 use crate::catalog::source::{Anchor, WindowSource};
-use crate::record::{Calendar, Every, Span, Terms, Unit};
+use crate::record::{Calendar, Periods, Span, Terms, Unit};
 
 /// Compiles a window whose limit is in `unit`.
 pub(super) fn window<'a>(
@@ -22,7 +22,10 @@ pub(super) fn window<'a>(
             check.key("sliding", |c| check_length(*length, c));
             Some(WindowTerms::Free(Terms::Sliding { limit: *limit, length: *length }))
         }
-        WindowSource::Concurrency { limit } => Some(WindowTerms::Free(Terms::Slots { limit: *limit })),
+        // One request at a time is compared with it, so that nothing is counted.
+        WindowSource::Concurrency { limit } | WindowSource::Size { limit } => {
+            Some(WindowTerms::Free(Terms::Slots { limit: *limit }))
+        }
         WindowSource::Fixed { limit, every, zone, anchor } => check.key("fixed", |c| {
             let limit = amount("limit", limit, unit, c);
             let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
@@ -32,7 +35,7 @@ pub(super) fn window<'a>(
             check_length(*length, c);
             Some(WindowTerms::FirstUse { limit: amount("limit", limit, unit, c), length: *length })
         }),
-        WindowSource::SpendCap { unit: _, limit, every, zone, anchor } => check.key("spend_cap", |c| {
+        WindowSource::SpendCap { limit, every, zone, anchor, .. } => check.key("spend_cap", |c| {
             let limit = amount("limit", limit, &Unit::Credits, c);
             let calendar = calendar(*every, zone.as_ref(), *anchor, c)?;
             Some(WindowTerms::Fixed { limit, calendar })
@@ -64,13 +67,13 @@ fn check_length<'a>(length: Span, check: &mut Check<'a>) {
 
 /// The calendar of a window.
 pub(super) fn calendar<'a>(
-    every: Every,
+    every: Periods,
     zone: Option<&'a String>,
     anchor: Option<Anchor>,
     check: &mut Check<'a>,
 ) -> Option<Calendar> {
     let zone = zone.map_or("UTC", String::as_str);
-    match Calendar::new(every, zone, anchor == Some(Anchor::Billing)) {
+    match Calendar::of(every, zone, anchor == Some(Anchor::Billing)) {
         Ok(calendar) => Some(calendar),
         Err(e) => {
             check.wrong_at("zone", e, "");

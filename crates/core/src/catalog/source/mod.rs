@@ -23,8 +23,8 @@ pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal};
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
-    AllowanceWindowSource, Anchor, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
-    PoolCapSource, WindowSource,
+    AllowanceWindowSource, Anchor, CapCounts, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource,
+    PlanSource, PoolCapSource, WindowSource,
 };
 pub(crate) use supplies::{LearnSource, SupplySource};
 

@@ -11,7 +11,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::decimal::Decimal;
-use crate::record::{Category, Consent, Every, Level, Name, Span};
+use crate::record::{Category, Consent, Level, Name, Periods, Span};
 
 /// A plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,8 +139,8 @@ pub(crate) enum WindowSource {
     Fixed {
         /// How much.
         limit: Decimal,
-        /// The calendar unit.
-        every: Every,
+        /// The period.
+        every: Periods,
         /// IANA zone. Default `UTC`.
         zone: Option<String>,
         /// `billing`: count periods from the account's billing anchor.
@@ -158,19 +158,39 @@ pub(crate) enum WindowSource {
         /// How many.
         limit: u64,
     },
+    /// How large one request may be, in `count`. An extension adds to its hold.
+    Size {
+        /// How much.
+        limit: u64,
+    },
     /// Credits drawn from grants, pool and overdraft in a calendar window, however high the balance.
     SpendCap {
+        /// `credits` (default), or `price`: the whole price, what allowances pay included.
+        #[serde(default)]
+        counts: CapCounts,
         /// The unit of credits that it counts. Default `credits`.
         unit: Option<Name>,
         /// How many credits.
         limit: Decimal,
-        /// The calendar unit.
-        every: Every,
+        /// The period.
+        every: Periods,
         /// IANA zone. Default `UTC`.
         zone: Option<String>,
         /// `billing`: count periods from the account's billing anchor.
         anchor: Option<Anchor>,
     },
+}
+
+/// What a spend cap counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CapCounts {
+    /// Credits drawn.
+    #[default]
+    Credits,
+    /// The whole price.
+    Price,
 }
 
 /// The instant that fixed windows are counted from.
@@ -250,8 +270,8 @@ pub(crate) struct AllowanceWindowSource {
 pub(crate) struct PoolCapSource {
     /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
     pub(crate) default: Option<Decimal>,
-    /// The calendar unit of the window.
-    pub(crate) every: Every,
+    /// The period of the window.
+    pub(crate) every: Periods,
     /// IANA zone. Default `UTC`.
     pub(crate) zone: Option<String>,
     /// `billing`: count periods from the account's billing anchor.

@@ -1,4 +1,4 @@
-use super::{Calendar, Every, Instant, Span};
+use super::{Calendar, Every, Instant, Periods, Span};
 use alloc::string::ToString;
 
 fn at(text: &str) -> Instant {
@@ -52,6 +52,68 @@ fn days_across_daylight_saving_in_three_zones() {
         "2026-09-06T04:00:00Z",
         "2026-09-07T03:00:00Z",
     );
+}
+
+#[test]
+fn several_units_are_one_period() {
+    // Weeks and days counted by hand from the Monday before 1970 and from 1970-01-01 (20,776 days before 2026-11-19).
+    let rows = [
+        ("quarter", "UTC", None, "2026-11-23T12:00:00Z", "2026-10-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+        (
+            "quarter",
+            "Europe/Berlin",
+            None,
+            "2026-03-31T22:00:00Z",
+            "2026-03-31T22:00:00Z",
+            "2026-06-30T22:00:00Z",
+        ),
+        ("6 months", "UTC", None, "2026-06-30T23:59:59Z", "2026-01-01T00:00:00Z", "2026-07-01T00:00:00Z"),
+        ("2 years", "UTC", None, "2027-05-01T00:00:00Z", "2026-01-01T00:00:00Z", "2028-01-01T00:00:00Z"),
+        ("10 days", "UTC", None, "2026-11-20T00:00:00Z", "2026-11-13T00:00:00Z", "2026-11-23T00:00:00Z"),
+        (
+            "6 hours",
+            "Asia/Kolkata",
+            None,
+            "2026-11-20T11:59:59Z",
+            "2026-11-20T06:00:00Z",
+            "2026-11-20T12:00:00Z",
+        ),
+        (
+            "2 weeks",
+            "UTC",
+            Some("2026-11-04T10:00:00Z"),
+            "2026-11-20T00:00:00Z",
+            "2026-11-18T10:00:00Z",
+            "2026-12-02T10:00:00Z",
+        ),
+        (
+            "quarter",
+            "UTC",
+            Some("2025-11-30T10:00:00Z"),
+            "2026-03-01T00:00:00Z",
+            "2026-02-28T10:00:00Z",
+            "2026-05-30T10:00:00Z",
+        ),
+        ("life", "UTC", None, "2026-11-20T00:00:00Z", "1970-01-01T00:00:00Z", "never"),
+    ];
+    for (periods, zone, anchor, now, start, end) in rows {
+        let of: Periods = periods.parse().expect(periods);
+        assert_eq!(of.to_string(), periods);
+        let calendar = Calendar::of(of, zone, anchor.is_some()).expect("zone");
+        let (from, to) = calendar.period(at(now), anchor.map_or(Instant::default(), at));
+        let to = if to == Instant::NEVER { "never".to_string() } else { to.to_string() };
+        assert_eq!((from.to_string(), to), (start.to_string(), end.to_string()), "{periods} {zone}");
+    }
+    // Two weeks of the calendar follow each other without a gap, from Monday to Monday.
+    let fortnight = Calendar::of("2 weeks".parse().expect("periods"), "UTC", false).expect("zone");
+    let (from, to) = fortnight.period(at("2026-11-20T00:00:00Z"), Instant::default());
+    assert_eq!(
+        (to.since(from).to_string(), fortnight.period(to, Instant::default()).0),
+        ("14d".to_string(), to)
+    );
+    for bad in ["fortnight", "1 weeks", "2 week", "0 days", "1001 days", "quarters", "2 quarters", ""] {
+        assert!(bad.parse::<Periods>().is_err(), "{bad}");
+    }
 }
 
 #[test]

@@ -1,0 +1,206 @@
+//! Calendars: the periods of windows in a zone.
+//!
+//! Never reads a clock. Source: IANA zones as bundled by `jiff`.
+
+use core::fmt;
+use core::str::FromStr;
+
+use jiff::ToSpan as _;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+
+use super::{Every, Instant, TimeError};
+
+/// Most calendar units of one period.
+const UNITS_MAX: i64 = 1_000;
+const HOUR: i64 = 3_600_000_000;
+
+/// How long the periods of a window last: `day`, `2 weeks`, `quarter`, or `life`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Periods {
+    /// This many calendar units.
+    Every(Every, i64),
+    /// One period that never ends.
+    Life,
+}
+
+impl FromStr for Periods {
+    type Err = TimeError;
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let unit = |word: &str| {
+            Some(match word {
+                "hour" => Every::Hour,
+                "day" => Every::Day,
+                "week" => Every::Week,
+                "month" => Every::Month,
+                "year" => Every::Year,
+                _ => return None,
+            })
+        };
+        let several = || {
+            let (n, word) = text.split_once(' ')?;
+            let every = unit(word.strip_suffix('s')?)?;
+            let n = n.parse().ok().filter(|n| (2..=UNITS_MAX).contains(n))?;
+            Some(Self::Every(every, n))
+        };
+        let one = match text {
+            "life" => Some(Self::Life),
+            "quarter" => Some(Self::Every(Every::Month, 3)),
+            word => unit(word).map(|every| Self::Every(every, 1)),
+        };
+        one.or_else(several).ok_or_else(|| {
+            TimeError(alloc::format!(
+                "`{text}` is no period; write hour, day, week, month, quarter, year, several as \"2 weeks\", or life"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Periods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |every| match every {
+            Every::Hour => "hour",
+            Every::Day => "day",
+            Every::Week => "week",
+            Every::Month => "month",
+            Every::Year => "year",
+        };
+        match *self {
+            Self::Life => f.write_str("life"),
+            Self::Every(Every::Month, 3) => f.write_str("quarter"),
+            Self::Every(every, 1) => f.write_str(word(every)),
+            Self::Every(every, n) => write!(f, "{n} {}s", word(every)),
+        }
+    }
+}
+
+/// A calendar in a zone, from which fixed windows take their bounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    periods: Periods,
+    zone: TimeZone,
+    anchored: bool,
+}
+
+impl Calendar {
+    /// A calendar aligned to `every` in the IANA zone `zone`; with `anchored`, periods are counted from the account's
+    /// billing anchor instead of the calendar's own beginnings.
+    ///
+    /// # Errors
+    /// Refuses a zone that the bundled database does not know.
+    pub(crate) fn new(every: Every, zone: &str, anchored: bool) -> Result<Self, TimeError> {
+        Self::of(Periods::Every(every, 1), zone, anchored)
+    }
+
+    /// The same for other periods. Several units are counted from the beginning of the calendar unit that 1970 begins in, months
+    /// from January.
+    ///
+    /// # Errors
+    /// Refuses a zone that the bundled database does not know.
+    pub(crate) fn of(periods: Periods, zone: &str, anchored: bool) -> Result<Self, TimeError> {
+        let zone = TimeZone::get(zone).map_err(|_| {
+            TimeError(alloc::format!(
+                "`{zone}` is not an IANA time zone; write for example Europe/Berlin or UTC"
+            ))
+        })?;
+        Ok(Self { periods, zone, anchored })
+    }
+
+    /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
+    #[must_use]
+    pub(crate) fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {
+        let Periods::Every(every, units) = self.periods else { return (Instant::default(), Instant::NEVER) };
+        if matches!(every, Every::Hour) && !self.anchored {
+            let length = HOUR * units;
+            let start = now.0.div_euclid(length) * length;
+            return (Instant(start), Instant(start + length));
+        }
+        if !self.anchored {
+            let first = self.first(now, every, units);
+            let next = first.checked_add(step(every, units)).unwrap_or(first);
+            return (self.first_instant(first), self.first_instant(next));
+        }
+        let boundary = |n: i64| self.boundary(anchor, every, n.saturating_mul(units));
+        let mut n = periods_between(anchor, now, every).div_euclid(units);
+        // The estimate counts whole calendar units, so it is off by at most one around clamped days and clock changes.
+        while boundary(n) > now {
+            n -= 1;
+        }
+        while boundary(n + 1) <= now {
+            n += 1;
+        }
+        (boundary(n), boundary(n + 1))
+    }
+
+    /// The first local date of the calendar unit that contains `now`.
+    pub(super) fn beginning(&self, now: Instant) -> Date {
+        let every = if let Periods::Every(every, _) = self.periods { every } else { Every::Day };
+        self.first(now, every, 1)
+    }
+
+    /// The first local date of the period of so many units that contains `now`.
+    fn first(&self, now: Instant, every: Every, units: i64) -> Date {
+        let date = now.timestamp().to_zoned(self.zone.clone()).date();
+        let epoch = Date::constant(1970, 1, 1);
+        let days = |date: Date, from: Date| i64::from((date - from).get_days());
+        let years = |date: Date| i64::from(date.year()) - 1970;
+        match every {
+            Every::Hour | Every::Day => back_days(date, days(date, epoch).rem_euclid(units)),
+            Every::Week => {
+                let monday = back_days(date, i64::from(date.weekday().since(Weekday::Monday)));
+                let weeks = days(monday, Date::constant(1969, 12, 29)).div_euclid(7);
+                back_days(monday, weeks.rem_euclid(units) * 7)
+            }
+            Every::Month => {
+                let months = years(date) * 12 + i64::from(date.month()) - 1;
+                let first = date.first_of_month();
+                first.checked_sub(months.rem_euclid(units).months()).unwrap_or(first)
+            }
+            Every::Year => {
+                let first = date.first_of_year();
+                first.checked_sub(years(date).rem_euclid(units).years()).unwrap_or(first)
+            }
+        }
+    }
+
+    /// The first valid instant of a local date: midnight, or later where a clock change skips it.
+    pub(super) fn first_instant(&self, date: Date) -> Instant {
+        date.to_zoned(self.zone.clone()).map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
+    }
+
+    /// The `n`th boundary counted from `from`, always from the original day so that a clamped month does not drift.
+    fn boundary(&self, from: Instant, every: Every, n: i64) -> Instant {
+        if let Every::Hour = every {
+            return Instant(from.0.saturating_add(n.saturating_mul(HOUR)));
+        }
+        let local = from.timestamp().to_zoned(self.zone.clone()).datetime();
+        let moved = local.checked_add(step(every, n)).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
+        moved.map_or(if n < 0 { Instant(i64::MIN) } else { Instant::NEVER }, |z| {
+            Instant(z.timestamp().as_microsecond())
+        })
+    }
+}
+
+fn back_days(date: Date, n: i64) -> Date {
+    date.checked_sub(n.days()).unwrap_or(date)
+}
+
+fn step(every: Every, n: i64) -> jiff::Span {
+    match every {
+        Every::Hour | Every::Day => n.days(),
+        Every::Week => n.weeks(),
+        Every::Month => n.months(),
+        Every::Year => n.years(),
+    }
+}
+
+fn periods_between(from: Instant, now: Instant, every: Every) -> i64 {
+    let hours = (now.0 - from.0).div_euclid(HOUR);
+    match every {
+        Every::Hour => hours,
+        Every::Day => hours.div_euclid(24),
+        Every::Week => hours.div_euclid(168),
+        Every::Month => hours.div_euclid(730),
+        Every::Year => hours.div_euclid(8_766),
+    }
+}
