@@ -140,6 +140,7 @@ fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
         // An expired hold is never charged beyond what it set aside.
         if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
     });
+    let used = used.charged();
     end_within(ctx, hold, used, |charge| Event::Expired { hold: hold_id, charge: charge.map(Box::new) })
 }
 

@@ -3,8 +3,8 @@
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Id, Instant, Lifter, Measure, Movement,
-    Name, REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
+    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Measure, Movement, Name,
+    REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
 };
 use headworks_wire as wire;
 use wire::Reference;
@@ -13,12 +13,14 @@ mod accounts;
 pub(crate) mod events;
 mod hex;
 mod ledger;
+mod limits;
 pub(crate) mod statement_text;
 
 pub(crate) use accounts::account;
 pub(crate) use hex::hex;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
+pub(crate) use limits::{overriding, window};
 
 fn reference(account: &Name, seq: Seq) -> Reference {
     Reference::Record(account.clone(), seq)
@@ -70,6 +72,7 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
             .map(|c| wire::RateCard { name: c.name.clone(), effective_from: c.effective_from }),
         catalog: u.catalog.clone(),
         unpriced: u.unpriced,
+        price_factor: u.factor.map(|f| price(f.billionths)),
     }
 }
 
@@ -378,44 +381,5 @@ pub(crate) fn hold(account: &Name, h: &Hold) -> wire::Hold {
         draws: h.draws.iter().map(|d| draw(account, d, &h.usage)).collect(),
         extensions: h.extensions,
         capacity: h.terms.capacity.as_deref().map(capacity),
-    }
-}
-
-/// A window for people: limit, use and rest in its unit.
-pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) -> wire::Window {
-    let unit = (view.unit.as_str(), view.is_credits);
-    let unlimited = view.limit == i64::MAX;
-    let bounded = |n: i64| if unlimited { "none".to_owned() } else { amount(n, unit) };
-    wire::Window {
-        name: view.name.clone(),
-        level: view.level,
-        member: view.member.as_ref().map(Id::from),
-        limit: bounded(view.limit),
-        used: amount(view.used, unit),
-        remaining: bounded(view.remaining),
-        unit: unit.0.into(),
-        resets_at: view.resets_at,
-        overridden_by: view.overridden_by.map(|id| reference(account, id)),
-    }
-}
-
-/// An override in force.
-pub(crate) fn overriding(
-    account: &Name,
-    of: &headworks_core::account::Overriding,
-    is_credits: bool,
-) -> wire::Override {
-    let value = match of.terms.figure {
-        core::Figure::Limit(limit) => amount(limit, ("", is_credits)),
-        core::Figure::Unlimited => "none".to_owned(),
-    };
-    wire::Override {
-        id: reference(account, of.id),
-        limit: of.terms.limit.clone(),
-        segment: of.terms.segment.clone(),
-        value,
-        until: of.terms.until,
-        reason: of.terms.reason.clone(),
-        set_by: of.set_by.clone(),
     }
 }

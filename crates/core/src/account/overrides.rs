@@ -4,33 +4,9 @@
 
 use alloc::string::String;
 
-use minicbor::{Decode, Encode};
-
+use super::rare::Overriding;
 use super::state::Account;
 use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq};
-
-/// Most overrides of one account.
-pub(crate) const OVERRIDES_MAX: usize = 10_000;
-
-/// An override in force.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Overriding {
-    /// Its name: the record that set it.
-    #[n(0)]
-    pub id: Seq,
-    /// Its terms.
-    #[n(1)]
-    pub terms: Override,
-    /// The caller that set it, if known.
-    #[n(2)]
-    pub set_by: Option<Name>,
-}
-
-impl Overriding {
-    fn key(&self) -> (&Name, Option<&Segment>) {
-        (&self.terms.limit, self.terms.segment.as_ref())
-    }
-}
 
 impl Account {
     /// The override of a limit for a path with these segments, the outermost first.
@@ -62,6 +38,11 @@ impl Account {
         now: Instant,
     ) -> Option<Figure> {
         self.overriding(limit, path, now).map(|o| o.terms.figure)
+    }
+
+    /// Whether it has overrides at all.
+    pub(crate) fn has_overrides(&self) -> bool {
+        self.rare.as_deref().is_some_and(|rare| !rare.overrides.is_empty())
     }
 
     /// An override, by its name.

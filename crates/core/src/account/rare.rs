@@ -7,8 +7,9 @@ use minicbor::{Decode, Encode};
 
 use super::abuse_state::AbuseState;
 use super::books::Books;
-use super::overrides::Overriding;
-use crate::record::{Credits, GrantId, GrantTerms, Instant, Name, ResetTerms, Seq, Standing};
+use crate::record::{
+    Credits, GrantId, GrantTerms, Instant, Name, Override, ResetTerms, Segment, Seq, Standing,
+};
 
 /// Most recurring grants of one account.
 pub(crate) const SCHEDULES_MAX: usize = 100;
@@ -111,6 +112,30 @@ pub struct Balance {
     /// Credits bought in the month that `last_at` is in, or in flight.
     #[n(4)]
     pub month_total: Credits,
+}
+
+/// Most overrides of one account.
+pub(crate) const OVERRIDES_MAX: usize = 10_000;
+
+/// An override in force.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Overriding {
+    /// Its name: the record that set it.
+    #[n(0)]
+    pub id: Seq,
+    /// Its terms.
+    #[n(1)]
+    pub terms: Override,
+    /// The caller that set it, if known.
+    #[n(2)]
+    pub set_by: Option<Name>,
+}
+
+impl Overriding {
+    /// Its place among the others.
+    pub(super) fn key(&self) -> (&Name, Option<&Segment>) {
+        (&self.terms.limit, self.terms.segment.as_ref())
+    }
 }
 
 /// State that few accounts have.

@@ -7,7 +7,8 @@ use super::finding::{Dataset, Findings};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
-    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, Record, Source, Unit, Use, Verdict,
+    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Record, Rounding, Source,
+    Unit, Use, Verdict,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -55,6 +56,10 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
             let amount = i128::from(line.quantity).checked_mul(i128::from(line.price.nano()));
             sum = sum.zip(amount).and_then(|(a, b)| a.checked_add(b));
         }
+        // The price is the sum of the lines, or of their multiple, rounded once.
+        if let Some(factor) = usage.factor {
+            sum = sum.and_then(|sum| priced_by(factor, sum));
+        }
         if let Some(stated) = stated
             && sum != Some(i128::from(stated.nano()))
         {
@@ -84,6 +89,21 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
             ));
         }
     }
+}
+
+/// A sum of lines times a factor: what is left over is rounded up for a hold, to the nearest even one for a charge.
+fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
+    let product = sum.checked_mul(i128::from(factor.billionths))?;
+    let whole = 1_000_000_000;
+    let below = product.div_euclid(whole);
+    let up = match (product.rem_euclid(whole), factor.rounding) {
+        (0, _) => 0,
+        (_, Rounding::Up) => 1,
+        (rest, Rounding::HalfEven) => {
+            i128::from(rest > whole / 2 || (rest == whole / 2 && below.rem_euclid(2) == 1))
+        }
+    };
+    below.checked_add(up)
 }
 
 fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {

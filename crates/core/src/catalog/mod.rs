@@ -23,7 +23,9 @@ pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub use feature::{Feature, NoPrice};
 pub use plan::Plan;
-pub(crate) use plan::{Categories, Count, Guard, Layer, Pool, Program, WindowTerms};
+pub(crate) use plan::{
+    Categories, Count, FACTOR_MAX, Guard, Layer, PRICE_FACTOR, Pool, Program, WindowTerms,
+};
 pub use policy::Catalog;
 pub use problems::{ParseError, Problem, Problems};
 pub use supplies::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms, WAIT_MAX, changed};

@@ -8,7 +8,9 @@ use smallvec::SmallVec;
 
 use super::feature::Feature;
 use super::source::ExpiredDraws;
-use crate::record::{Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms, Unit};
+use crate::record::{
+    Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms, Tier, Unit, WHOLE_PRICE,
+};
 use crate::window::{Period, Used};
 
 /// A compiled plan.
@@ -24,10 +26,29 @@ pub struct Plan {
     pub(crate) class: Option<Name>,
     /// The most that one request may cost.
     pub(crate) cost_max: Option<u64>,
+    /// Factors on its prices; `None`: 1.
+    pub(crate) price_factors: Option<PriceFactors>,
     /// The programs of its features, by the features' index.
     pub(super) programs: Programs,
     /// The windows that a reset can clear.
     pub(super) resettable: Resettable,
+}
+
+/// The greatest factor on prices, in billionths.
+pub(crate) const FACTOR_MAX: u64 = 1_000 * WHOLE_PRICE;
+/// The name of the factor on prices, where limits are named.
+pub(crate) const PRICE_FACTOR: &str = "price_factor";
+
+/// Factors on prices by tier, in billionths.
+#[derive(Debug)]
+pub(crate) struct PriceFactors(pub(super) [u64; Tier::ALL.len()]);
+
+impl PriceFactors {
+    /// That of a tier.
+    pub(crate) fn of(&self, tier: Tier) -> u64 {
+        let at = Tier::ALL.iter().position(|known| *known == tier);
+        at.and_then(|at| self.0.get(at).copied()).unwrap_or(WHOLE_PRICE)
+    }
 }
 
 /// Programs by the index of the feature, in order.
@@ -119,8 +140,21 @@ impl Plan {
         self.programs.iter().map(|(_, program)| program)
     }
 
+    /// Whether prices of its features may have a factor: an allowance that counts a meter pays whole units at whole prices.
+    pub(crate) fn takes_price_factor(&self) -> bool {
+        let pays_units = |program: &Program| {
+            let mut layers = program.layers();
+            matches!(program.unit, Unit::Meter(_))
+                && layers.any(|layer| matches!(layer, Layer::Allowance { .. }))
+        };
+        !self.programs().any(pays_units)
+    }
+
     /// The limit with this name: whether it counts credits, and its window; an overdraft has none, nor has a pool.
     pub(crate) fn limit(&self, name: &Name) -> Option<(bool, Option<&WindowTerms>)> {
+        if name.as_str() == PRICE_FACTOR {
+            return self.takes_price_factor().then_some((true, None));
+        }
         self.programs().find_map(|program| program.limit(name))
     }
 

@@ -143,7 +143,7 @@ pub(super) fn settle(
     let used = |held: &Use| {
         let held = turned_out(ctx.catalog, held, dimensions, quantities, ctx.now);
         names_all(ctx, &held, quantities)?;
-        requantify(&held, quantities, false)
+        requantify(&held, quantities, false).map(Use::charged)
     };
     if let Some(hold) = ctx.account.hold(id) {
         let actual = used(&hold.usage)?;

@@ -6,6 +6,7 @@ use alloc::string::ToString;
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::OVERRIDES_MAX;
+use crate::catalog::{FACTOR_MAX, PRICE_FACTOR};
 use crate::record::{
     Credits, CycleEvent, Event, Figure, Instant, Label, Name, Once, Override, Segment, Seq, Terms,
 };
@@ -53,6 +54,10 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
         NewFigure::Unlimited => Figure::Unlimited,
         NewFigure::Written(text) => Figure::Limit(written(text.as_str(), is_credits)?),
     };
+    let is_factor = new.limit.as_str() == PRICE_FACTOR;
+    if matches!(figure, Figure::Limit(factor) if is_factor && factor.unsigned_abs() > FACTOR_MAX) {
+        return Err(Refusal::BadOverride("a factor on prices is from 0 to 1000"));
+    }
     let terms =
         window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
     if terms.is_some_and(|terms| !is_countable(&terms)) {

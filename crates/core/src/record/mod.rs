@@ -83,6 +83,7 @@ pub(crate) use time::Calendar;
 pub use time::{Days, Every, Instant, Periods, Span, TimeError};
 pub(crate) use usage::PricedLine;
 pub use usage::{
-    Amount, CREDITS, CardRef, Dimension, Dimensions, Line, Priced, REQUESTS, Unit, Use, own_unit,
+    Amount, CREDITS, CardRef, Dimension, Dimensions, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit,
+    Use, WHOLE_PRICE, own_unit,
 };
 pub use way::{Certainty, Unblock, Way};

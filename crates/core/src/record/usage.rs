@@ -41,6 +41,50 @@ pub struct Use {
     /// Nothing has a price for it as it turned out: its prices are those of its hold.
     #[cbor(n(8), with = "flag", has_nil)]
     pub unpriced: bool,
+    /// The factor on the whole price; `None`: 1.
+    #[n(9)]
+    pub factor: Option<PriceFactor>,
+}
+
+/// A factor on the price of everything used, lines added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PriceFactor {
+    /// In billionths.
+    #[n(0)]
+    pub billionths: u64,
+    /// How the price is rounded to a nano-credit.
+    #[n(1)]
+    pub rounding: Rounding,
+}
+
+/// How a price is rounded to a nano-credit. It is rounded once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Rounding {
+    /// Up: a hold sets enough aside.
+    #[n(0)]
+    Up,
+    /// To the nearest, half to even: a charge.
+    #[n(1)]
+    HalfEven,
+}
+
+/// The factor that leaves a price as it is.
+pub const WHOLE_PRICE: u64 = 1_000_000_000;
+
+impl PriceFactor {
+    /// The price of lines that come to this sum; `None` past the range of [`Credits`].
+    #[must_use]
+    pub fn of(self, sum: Credits) -> Option<Credits> {
+        let (whole, product) =
+            (i128::from(WHOLE_PRICE), i128::from(sum.nano()) * i128::from(self.billionths));
+        let (nano, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
+        let up = match self.rounding {
+            Rounding::Up => rest > 0,
+            Rounding::HalfEven => 2 * rest > whole || (2 * rest == whole && nano % 2 != 0),
+        };
+        i64::try_from(nano + i128::from(up)).ok().map(Credits::from_nano)
+    }
 }
 
 /// Dimensions, in order of their names.
@@ -119,6 +163,7 @@ pub struct Priced<'a> {
     pub(crate) catalog: &'a Name,
     pub(crate) credit_unit: Option<&'a Name>,
     pub(crate) unpriced: bool,
+    pub(crate) factor: Option<PriceFactor>,
 }
 
 /// A [`Line`] that borrows its meter.
@@ -142,6 +187,7 @@ impl<'a> From<&'a Use> for Priced<'a> {
             catalog: &usage.catalog,
             credit_unit: usage.credit_unit.as_ref(),
             unpriced: usage.unpriced,
+            factor: usage.factor,
         }
     }
 }
@@ -161,6 +207,7 @@ impl Priced<'_> {
             catalog: self.catalog.clone(),
             credit_unit: self.credit_unit.cloned(),
             unpriced: self.unpriced,
+            factor: self.factor,
         }
     }
 
@@ -183,7 +230,9 @@ impl Priced<'_> {
     /// The price of everything used; `None` past the range of [`Credits`].
     pub(crate) fn price(&self) -> Option<Credits> {
         let mut lines = self.lines.iter();
-        lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
+        let sum =
+            lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))?;
+        self.factor.map_or(Some(sum), |factor| factor.of(sum))
     }
 }
 
@@ -208,6 +257,15 @@ impl Use {
             line.quantity = quantity(&line.meter, line.quantity);
         }
         other
+    }
+
+    /// The same use as a charge: its price is rounded as one.
+    #[must_use]
+    pub(crate) fn charged(mut self) -> Self {
+        if let Some(factor) = &mut self.factor {
+            factor.rounding = Rounding::HalfEven;
+        }
+        self
     }
 
     /// The same use with this many requests.

@@ -15,7 +15,7 @@ use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
 use crate::record::{
-    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rule, Segment, Terms, Unit,
+    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment, Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -125,9 +125,11 @@ impl Prepared<'_> {
     #[inline]
     pub(crate) fn scene<'p>(&'p self, ctx: Context<'p>) -> Result<(Scene<'p>, Priced<'p>), Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
-        let usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
-        let mode = if *settle_now { Mode::Charge } else { Mode::Hold };
+        let mut usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
+        let (mode, rounding) =
+            if *settle_now { (Mode::Charge, Rounding::HalfEven) } else { (Mode::Hold, Rounding::Up) };
         let plan = ctx.plan()?;
+        usage.factor = ctx.factor(plan, &request.path, rounding);
         if !request.recorded {
             check_named(self.feature, plan.program(self.feature), &usage, &request.quantities)?;
         }
@@ -177,9 +179,11 @@ pub(crate) fn price_then<'a>(
     at: Instant,
 ) -> Result<Priced<'a>, Refusal> {
     let then = Context { now: at, ..ctx };
-    let usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let mut usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let plan = ctx.plan()?;
+    usage.factor = ctx.factor(plan, &request.path, Rounding::HalfEven);
     if !request.recorded {
-        check_any_named(feature, ctx.plan()?.program(feature), &usage, &request.quantities)?;
+        check_any_named(feature, plan.program(feature), &usage, &request.quantities)?;
     }
     Ok(usage)
 }

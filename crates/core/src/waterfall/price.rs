@@ -5,10 +5,28 @@ use smallvec::SmallVec;
 use super::context::Context;
 use super::refusal::Refusal;
 use super::request::QUANTITY_MAX;
-use crate::catalog::Feature;
-use crate::record::{Dimension, Name, Path, Price, Priced, PricedLine, REQUESTS};
+use crate::catalog::{Feature, PRICE_FACTOR, Plan};
+use crate::record::{
+    Dimension, Figure, Name, Path, Price, PriceFactor, Priced, PricedLine, REQUESTS, Rounding, WHOLE_PRICE,
+};
 
 impl<'a> Context<'a> {
+    /// The factor on prices: that of an override, else that of the plan for the account's tier.
+    pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
+        let own = if self.account.has_overrides() {
+            let name = Name::new(PRICE_FACTOR).unwrap_or_else(|_| unreachable!("`{PRICE_FACTOR}` is a name"));
+            self.account.figure(&name, path.segments().iter(), self.now)
+        } else {
+            None
+        };
+        let billionths = match own {
+            Some(Figure::Limit(billionths)) => u64::try_from(billionths).ok()?,
+            Some(Figure::Unlimited) => return None,
+            None => plan.price_factors.as_ref()?.of(self.catalog.abuse.tier_of(self.account, self.now)),
+        };
+        (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding })
+    }
+
     /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
     pub(crate) fn price<'p>(
         &self,
@@ -58,6 +76,7 @@ impl<'a> Context<'a> {
             catalog: &self.catalog.version,
             credit_unit: feature.credit_unit.as_ref(),
             unpriced: false,
+            factor: None,
         })
     }
 }

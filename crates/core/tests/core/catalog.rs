@@ -83,6 +83,28 @@ fn problems_name_line_and_fix() {
 }
 
 #[test]
+fn what_a_limit_or_factor_cannot_be_is_refused() {
+    let rate = "window.rate = { limit = 60, period = \"1m\" }";
+    check(rate, "window.size = { limit = 9 }", 16, &["counted in meters", "`count`"]);
+    check(rate, "count = \"words\", window.size = { limit = 9 }", 16, &["the meter `words`"]);
+    check("every = \"day\"", "every = \"fortnight\"", 19, &["no period", "quarter"]);
+    check("every = \"day\"", "every = \"1 days\"", 19, &["no period", "2 weeks"]);
+    let plan = "features = [\"chat\"]\nguards";
+    for bad in ["-0.5", "1000.000000001", "0.0000000001", "much"] {
+        let factor = format!("features = [\"chat\"]\nprice_factor = \"{bad}\"\nguards");
+        check(plan, &factor, 15, &["no factor from 0 to 1000", bad]);
+    }
+    let by_tier = "features = [\"chat\"]\nprice_factor = { gold = \"0.9\" }\nguards";
+    check(plan, by_tier, 15, &["gold", "established"]);
+    check("name = \"rpm\"", "name = \"price_factor\"", 16, &["the name of the factor"]);
+    let units = GOOD
+        .replace("rate_card = \"card\"", "rate_card = \"card\"\nallowance_unit = \"tokens\"")
+        .replace(plan, "features = [\"chat\"]\nprice_factor = \"0.9\"\nguards");
+    let refused = Catalog::parse(&units, Format::Toml).expect_err("an allowance in units").to_string();
+    assert!(refused.contains("whole units at whole prices"), "{refused}");
+}
+
+#[test]
 fn json_problems_have_lines_too() {
     let json = "{\n \"version\": \"1\",\n \"meters\": {\"tokens\": {\"unit\": \"token\"}},\n \"features\": {\n  \"chat\": {\"meters\": [\"tokens\",\n   \"sounds\"]}\n },\n \"plans\": {}\n}";
     let problems = Catalog::parse(json, Format::Json).expect_err("accepted");

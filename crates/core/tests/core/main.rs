@@ -11,6 +11,7 @@ mod corrections;
 mod counting;
 mod cycle;
 mod decisions;
+mod factors;
 mod giving_back;
 mod holds;
 mod ledger;

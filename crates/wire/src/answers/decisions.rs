@@ -108,6 +108,9 @@ pub struct Usage {
     /// Nothing has a price for the use as it turned out: its prices are those of its hold.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpriced: bool,
+    /// The factor on the sum of the lines: the price is rounded once to a nano-credit, up for a hold and half to even for a charge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_factor: Option<Credits>,
 }
 
 /// A quantity of one meter at its price.

@@ -10,9 +10,9 @@ use super::layers::add_layer;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
-use crate::catalog::plan::{Plan, Program};
-use crate::catalog::source::{CatalogSource, InDebt, LayerSource, PlanSource};
-use crate::record::{Name, Overshoot, PREFIX, own_unit};
+use crate::catalog::plan::{FACTOR_MAX, PRICE_FACTOR, Plan, PriceFactors, Program};
+use crate::catalog::source::{CatalogSource, Decimal, FactorSource, InDebt, LayerSource, PlanSource};
+use crate::record::{Credits, Name, Overshoot, PREFIX, Tier, WHOLE_PRICE, own_unit};
 
 pub(super) fn plans<'a>(
     source: &'a CatalogSource,
@@ -51,15 +51,53 @@ fn plan<'a>(
     });
     let (programs, resettable) = draft.finish();
     check_debts(shape, features, &programs, check);
-    Plan {
+    let price_factors =
+        shape.price_factor.as_ref().map(|factor| check.key("price_factor", |c| factors(factor, c)));
+    let plan = Plan {
         consent: shape.consent,
+        price_factors,
         expired_draws: shape.expired_draws,
         allows_in_debt: shape.in_debt == InDebt::Allowances,
         class: shape.class.clone(),
         cost_max: shape.cost_max,
         programs,
         resettable,
+    };
+    if plan.price_factors.is_some() && !plan.takes_price_factor() {
+        check.wrong_at(
+            "price_factor",
+            "an allowance of the plan counts a meter: it pays whole units at whole prices",
+            "let the allowance count credits or requests, or write other prices",
+        );
     }
+    plan
+}
+
+/// Factors by tier.
+fn factors<'a>(shape: &'a FactorSource, check: &mut Check<'a>) -> PriceFactors {
+    let mut factors = [WHOLE_PRICE; Tier::ALL.len()];
+    match shape {
+        FactorSource::One(one) => factors.fill(factor(one, check)),
+        FactorSource::ByTier(each) => {
+            for (of, known) in factors.iter_mut().zip(Tier::ALL) {
+                if let Some(text) = each.get(&known) {
+                    *of = check.key(known.as_str(), |c| factor(text, c));
+                }
+            }
+        }
+    }
+    PriceFactors(factors)
+}
+
+fn factor<'a>(text: &'a Decimal, check: &mut Check<'a>) -> u64 {
+    let written = text.0.parse::<Credits>().ok().and_then(|f| u64::try_from(f.nano()).ok());
+    written.filter(|f| *f <= FACTOR_MAX).unwrap_or_else(|| {
+        check.wrong(
+            format_args!("`{}` is no factor from 0 to 1000 with at most nine places", text.0),
+            "write for example \"0.9\"",
+        );
+        WHOLE_PRICE
+    })
 }
 
 /// Debt needs a limit; without an overdraft there is none.
@@ -118,6 +156,10 @@ fn check_names<'a>(shape: &'a PlanSource, check: &mut Check<'a>) {
     let guards = shape.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
     let layers = shape.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
     for (list, i, name) in guards.chain(layers) {
+        if name.as_str() == PRICE_FACTOR {
+            let what = format_args!("`{name}` is the name of the factor on prices");
+            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename it")));
+        }
         if name.as_str().starts_with(PREFIX) {
             let what = format_args!("`{name}` is kept for abuse rules");
             check.key(list, |c| c.item(i, |c| c.wrong(what, "rename it")));

@@ -10,7 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::record::Name;
+use crate::record::{Name, Tier};
 
 /// An amount of credits: `"40"`, or by unit: `{ usd = "40", coins = "900" }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +50,42 @@ impl<'de> Deserialize<'de> for ByUnitSource {
             }
         }
         d.deserialize_any(OneOrEach)
+    }
+}
+
+/// A factor on prices.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub(crate) enum FactorSource {
+    /// For everybody.
+    One(Decimal),
+    /// By tier.
+    ByTier(BTreeMap<Tier, Decimal>),
+}
+
+impl<'de> Deserialize<'de> for FactorSource {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct OneOrByTier;
+        impl<'de> Visitor<'de> for OneOrByTier {
+            type Value = FactorSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal in quotes such as \"0.9\", or { paid = \"0.9\" }")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<FactorSource, E> {
+                Digits.visit_str(text).map(FactorSource::One)
+            }
+            fn visit_u64<E: Error>(self, n: u64) -> Result<FactorSource, E> {
+                Digits.visit_u64(n).map(FactorSource::One)
+            }
+            fn visit_i64<E: Error>(self, n: i64) -> Result<FactorSource, E> {
+                Digits.visit_i64(n).map(FactorSource::One)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<FactorSource, A::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(entries)).map(FactorSource::ByTier)
+            }
+        }
+        d.deserialize_any(OneOrByTier)
     }
 }
 

@@ -20,7 +20,7 @@ mod plans;
 mod supplies;
 
 pub(crate) use abuse::{AbuseSource, TierSource};
-pub(crate) use decimal::{ByUnitSource, Decimal};
+pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource,

@@ -10,7 +10,7 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, FactorSource};
 use crate::record::{Category, Consent, Level, Name, Periods, Span};
 
 /// A plan.
@@ -25,6 +25,8 @@ pub(crate) struct PlanSource {
     pub(crate) consent: Consent,
     /// The class of its requests in supplies. Default `default`.
     pub(crate) class: Option<Name>,
+    /// A factor on the whole price of each use, such as `"0.9"`, from 0 to 1000; or one for each tier, 1 for those left out. Default 1.
+    pub(crate) price_factor: Option<FactorSource>,
     /// The most that one request may cost, in the cost of `abuse`; the rule `cost_maximum` enforces it.
     pub(crate) cost_max: Option<u64>,
     /// The rule for draws given back to a grant that has expired in the meantime. Default `breakage`.

@@ -1,0 +1,159 @@
+//! Factors on prices: by plan, tier and account. One rounding, of the whole price.
+
+use headworks_core::command::{Command, NewFigure, NewOverride};
+use headworks_core::record::{Category, Charge, Instant, Label, Record, Tier};
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
+
+/// An input costs 3 nano-credits, an output 2.5 credits.
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+input = { unit = "token" }
+output = { unit = "token" }
+[features.chat]
+meters = ["input", "output"]
+rate_card = "card"
+[features.task]
+meters = ["requests"]
+rate_card = "card"
+allowance_unit = "requests"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { input = "0.000000003", output = "2.5" } },
+  { feature = "task", credits = { requests = "1" } },
+]
+[plans.education]
+features = ["chat", "task"]
+price_factor = "0.665"
+waterfall = [
+  { allowance = { name = "included", features = ["chat"], windows = [{ name = "day", window.fixed = { limit = "1", every = "day" } }] } },
+  { allowance = { name = "tasks", features = ["task"], windows = [{ name = "day", window.fixed = { limit = 1, every = "day" } }] } },
+  { grants = { name = "credits" } },
+]
+[plans.tiered]
+features = ["chat"]
+price_factor = { paid = "0.9", contract = "1.25" }
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn world(plan: &str) -> World {
+    let mut w = World::new(CATALOG, plan);
+    w.now = at("2026-07-03T10:00:00Z");
+    w
+}
+
+fn charge(w: &World) -> &Charge {
+    w.log.last().and_then(Record::charge).expect("a charge")
+}
+
+fn trusted(w: &World) {
+    assert_eq!(audit(&chained(&w.log), &[catalog(CATALOG)]), []);
+    assert_eq!(replayed(&w.log, &catalog(CATALOG)), []);
+}
+
+fn override_factor(w: &mut World, value: &str, until: Option<Instant>) -> u64 {
+    let figure = match value {
+        "none" => NewFigure::Unlimited,
+        value => NewFigure::Written(Label::new(value).expect(value)),
+    };
+    let new = NewOverride { limit: name("price_factor"), segment: None, figure, until, reason: None };
+    w.apply(Command::Override(new)).expect("overrides")
+}
+
+/// Worked by hand, in nano-credits: 0.665 × 3 n, to the nearest, half to even; a hold is rounded up.
+#[test]
+fn the_whole_price_is_rounded_once() {
+    let rows = [
+        // 1.995, 3.99, 199.5 and 598.5: halves go to the even one.
+        (1, "0.000000002", "0.000000002"),
+        (2, "0.000000004", "0.000000004"),
+        (100, "0.0000002", "0.0000002"),
+        (300, "0.000000598", "0.000000599"),
+        (1_000, "0.000001995", "0.000001995"),
+        // 9.975: five charges of one would come to 10.
+        (5, "0.00000001", "0.00000001"),
+        (7, "0.000000014", "0.000000014"),
+    ];
+    for (input, charged, held) in rows {
+        let mut w = world("education");
+        let decision = w.ask(&ask("chat", &[("input", input)]).now());
+        assert_eq!(decision.price, credits(charged), "{input}");
+        trusted(&w);
+        let mut w = world("education");
+        let hold = w.ask(&ask("chat", &[("input", input)]));
+        assert_eq!(hold.price, credits(held), "{input} held");
+        w.settle(w.account.seq, &[("input", input)]).expect("settles");
+        assert_eq!(charge(&w).price, credits(charged), "{input} settled");
+        trusted(&w);
+    }
+}
+
+#[test]
+fn sources_pay_what_is_left_of_the_price() {
+    let mut w = world("education");
+    w.grant("10", Category::Purchased);
+    // 4 × 2.5 = 10; 6.65 of it: 1 included, 5.65 from the grant.
+    let decision = w.ask(&ask("chat", &[("output", 4)]).now());
+    assert_eq!((decision.price, w.available().as_str()), (credits("6.65"), "4.35"));
+    let denied = w.ask(&ask("chat", &[("output", 3)]).now());
+    let ways = denied.unblock.expect("ways").ways;
+    assert_eq!(ways.iter().find_map(|way| way.purchase), Some(credits("0.6375")), "3 × 2.5 × 0.665 - 4.35");
+    // An allowance that counts requests pays a request at any price.
+    let task = w.ask(&ask("task", &[("requests", 1)]).now());
+    assert_eq!((task.price, w.available().as_str()), (credits("0.665"), "4.35"));
+    w.ask(&ask("task", &[("requests", 2)]).now());
+    assert_eq!(w.available(), "3.02");
+    trusted(&w);
+}
+
+#[test]
+fn a_hold_pins_its_factor_and_overrun_has_it_too() {
+    let mut w = world("education");
+    w.grant("10", Category::Purchased);
+    w.ask(&ask("chat", &[("output", 2)]));
+    let hold = w.account.seq;
+    override_factor(&mut w, "1", None);
+    w.settle(hold, &[("output", 4)]).expect("settles");
+    assert_eq!((charge(&w).price, w.available().as_str()), (credits("6.65"), "4.35"));
+    assert_eq!(w.ask(&ask("chat", &[("output", 1)]).now()).price, credits("2.5"));
+    trusted(&w);
+}
+
+#[test]
+fn tiers_and_accounts_have_factors_of_their_own() {
+    let mut w = world("tiered");
+    w.grant("100", Category::Free);
+    let price = |w: &mut World| w.ask(&ask("chat", &[("output", 2)]).now()).price;
+    assert_eq!(price(&mut w), credits("5"), "no factor is 1");
+    w.settings(|s| s.tier = Some(Tier::Paid));
+    assert_eq!(price(&mut w), credits("4.5"));
+    w.settings(|s| s.tier = Some(Tier::Contract));
+    assert_eq!(price(&mut w), credits("6.25"));
+    override_factor(&mut w, "0.2", Some(at("2026-07-03T12:00:00Z")));
+    assert_eq!(price(&mut w), credits("1"));
+    let list = override_factor(&mut w, "none", Some(at("2026-07-03T11:00:00Z")));
+    assert_eq!(price(&mut w), credits("5"), "none of its own, and not that of the plan");
+    w.apply(Command::RemoveOverride { id: list, reason: None }).expect("removes");
+    assert_eq!(price(&mut w), credits("1"));
+    w.now = at("2026-07-03T12:00:00Z");
+    assert_eq!(price(&mut w), credits("6.25"));
+    override_factor(&mut w, "0", None);
+    assert_eq!(price(&mut w), credits("0"));
+    trusted(&w);
+}
+
+#[test]
+fn refunds_and_corrections_go_by_the_price() {
+    let mut w = world("education");
+    w.grant("10", Category::Purchased);
+    w.ask(&ask("chat", &[("output", 4)]).now());
+    let first = w.account.seq;
+    w.apply(crate::common::correct(first, &crate::common::to(&[("output", 2)]))).expect("corrects");
+    assert_eq!((charge(&w).price, w.available().as_str()), (credits("3.325"), "7.675"));
+    w.apply(crate::common::refund(w.account.seq, None)).expect("refunds");
+    assert_eq!(w.available(), "10");
+    trusted(&w);
+}
