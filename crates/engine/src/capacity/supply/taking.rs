@@ -96,7 +96,7 @@ impl<W> Supply<W> {
 
     /// Undoes the room of a request that came to nothing, as if it had never been taken.
     pub fn undo(&self, leaf: &Arc<Leaf>, cost: Cost) {
-        self.end(leaf, cost, Some(0));
+        self.end(leaf, cost, Some(0), Instant::NEVER);
         let less = |n: u64| Some(n.saturating_sub(milli(cost.rate).unsigned_abs()));
         // The closure always returns a value.
         let _ = self.admitted.fetch_update(Relaxed, Relaxed, less);
@@ -106,6 +106,7 @@ impl<W> Supply<W> {
     pub(crate) fn grow(&self, leaf: &Leaf, cost: Cost) {
         self.in_flight.fetch_add(cost.in_flight, Relaxed);
         self.charge(leaf, cost);
+        self.tell_queue(leaf, signed(cost.rate));
     }
 
     /// Whether there is room, without taking it.
@@ -169,23 +170,6 @@ impl<W> Supply<W> {
         self.activate(leaf);
         leaf.in_flight.fetch_add(in_flight, Relaxed);
         self.in_flight.fetch_add(in_flight, Relaxed);
-    }
-
-    /// A request has ended: its place is free, and its estimate is corrected to its actual cost. `None`: it used
-    /// nothing, but the upstream was asked. If its estimate were returned, a
-    /// refusing upstream would be asked again at once.
-    pub fn end(&self, leaf: &Arc<Leaf>, estimate: Cost, actual: Option<u64>) {
-        let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
-        // Both closures always return a value.
-        let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
-        let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
-        if let Some(actual) = actual {
-            self.spend(leaf, milli(actual) - milli(estimate.rate));
-            self.tell_queue(leaf, signed(actual) - signed(estimate.rate));
-        }
-        if leaf.waiting.load(Relaxed) > 0 && self.comes_first(leaf) {
-            self.queue().owed.push_back(Arc::clone(leaf));
-        }
     }
 
     pub(super) fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {
