@@ -405,3 +405,47 @@ fn an_estimate_counts_for_what_such_come_to() {
     }
     assert_eq!(order, [0, 1, 1, 1, 1], "its first was counted as 40");
 }
+
+/// Weights 1:2:3:4, and each asks for 25 times the capacity, the lightest first. From the first second on nobody gets more than its
+/// weight brings, though what is left over is there for whoever asks first.
+#[test]
+fn asking_often_brings_no_more_than_the_weight() {
+    let supply = supply(terms(Some(20_000), None));
+    let accounts: Vec<_> = (1..5)
+        .map(|weight| leaf(&format!("w{weight}"), AccountTerms { weight, ..AccountTerms::default() }))
+        .collect();
+    let mut got = [0_u64; 4];
+    for n in 0..50 {
+        supply.tick(tick_at(n));
+        for _ in 0..500 {
+            for (account, got) in accounts.iter().zip(&mut got) {
+                *got += ask(&supply, account, 1, 100) * 100;
+            }
+        }
+    }
+    let all: u64 = got.iter().sum();
+    assert!(all >= 99_000, "five seconds of the rate: {all}");
+    for (weight, got) in (1..5).zip(got) {
+        // Ten times its part, so that it compares with all; two percent off at most, and one request.
+        assert!(
+            (got * 10).abs_diff(all * weight) <= all * weight / 50 + 1_000,
+            "weight {weight}: {got} of {all}"
+        );
+    }
+}
+
+/// What is left over is handed out once: two accounts that ask for 80 of 45 a second get 45 in every second, from the second on.
+#[test]
+fn what_is_left_over_is_handed_out_once() {
+    let supply = supply(terms(Some(45), None));
+    let accounts = ["a", "b"].map(|account| leaf(account, AccountTerms::default()));
+    let mut got = Vec::new();
+    for n in 0..150 {
+        supply.tick(tick_at(n));
+        got.push(accounts.iter().map(|account| ask(&supply, account, 4, 1)).sum::<u64>());
+    }
+    let seconds: Vec<u64> = got.chunks(10).map(|ticks| ticks.iter().sum()).collect();
+    // A quarter of a second is saved up at the start.
+    assert!(seconds[0] <= 45 + 12, "{seconds:?}");
+    assert!(seconds.iter().skip(1).all(|second| second.abs_diff(45) <= 2), "{seconds:?}");
+}

@@ -121,6 +121,8 @@ impl<W> Supply<W> {
             busy_ticks: 0,
             loads: Vec::new(),
             spare: Table::default(),
+            saved: 0,
+            unclaimed: 0,
         };
         let supply = Self {
             name,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
-use headworks_core::capacity::allocator;
-use headworks_core::record::Instant;
+use headworks_core::capacity::allocator::{self, BURST_S};
+use headworks_core::record::{Instant, scaled};
 
 use super::Supply;
 use super::cost::{Busy, Cost, NO_BAND, NO_LIMIT, Room, milli, signed, takes};
@@ -48,6 +48,26 @@ impl<W> Supply<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
+    /// Whether there is room for a seat without a share left. While some get less than they ask for, what is left is theirs by
+    /// weight, not that of who asks most often: who owes more than a request borrows only if for its weight there is more left
+    /// for each of the others, or if it would soon be lost.
+    fn lends(&self, leaf: &Leaf) -> bool {
+        let rate = self.rate.load(Relaxed);
+        if rate == NO_LIMIT {
+            return true;
+        }
+        let owes = -leaf.level().min(0) - signed(self.largest.load(Relaxed));
+        // Of a learned rate a tenth of a second is left at most, which is lost at once.
+        let is_lost = self.terms.load().learn.is_some();
+        let kept = if owes <= 0 || is_lost || !self.is_contended.load(Relaxed) {
+            0
+        } else {
+            let fair = self.share(leaf).map_or(0, |share| share.burst / BURST_S);
+            signed(scaled(owes.unsigned_abs(), rate, fair.max(1))).min(self.burst(rate) / 2)
+        };
+        self.level.load(Relaxed) > kept
+    }
+
     /// Whether requests wait that only the supply holds back.
     pub(super) fn is_blocked(&self) -> bool {
         self.waiting_band.load(Relaxed) != NO_BAND
@@ -75,9 +95,7 @@ impl<W> Supply<W> {
     pub(super) fn room(&self, leaf: &Leaf, cost: Cost) -> Option<Room> {
         let room = if self.fits_share(leaf, cost) {
             Room::Share
-        } else if self.borrows(leaf)
-            && self.fits_supply()
-            && self.band(leaf) < self.waiting_band.load(Relaxed)
+        } else if self.borrows(leaf) && self.lends(leaf) && self.band(leaf) < self.waiting_band.load(Relaxed)
         {
             Room::Borrowed
         } else {
