@@ -67,6 +67,7 @@ pub(crate) enum YardstickName {
     Memory,
     Weights,
     InflatedDemand,
+    Tasks,
     UnknownCapacity,
 }
 

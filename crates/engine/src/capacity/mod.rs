@@ -23,7 +23,7 @@ pub mod supply;
 use room::pump;
 pub(crate) use room::{EngineSupply, RequestRoom, Taken, Wish};
 pub(crate) use seats::Seats;
-use supply::{Cost, Leaf, Room, Supply};
+use supply::{Cost, Kind, Leaf, Room, Supply};
 
 /// The supplies in force.
 #[derive(Debug)]
@@ -114,7 +114,7 @@ impl Supplies {
             let leaf = seats.find(&supply, class, ctx.account, wanted.path.at(terms.share_by));
             let (used, mut cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
             if wanted.purpose == Purpose::Hold {
-                cost.rate = leaf.lengths.expected(wanted.feature.as_str(), cost.rate);
+                cost.rate = expected(&supply, &leaf, wanted);
             }
             Some(Wish { used, cost, supply, leaf, class })
         })
@@ -128,7 +128,11 @@ impl Supplies {
         wanted: &Wanted,
         before: Option<Taken>,
     ) -> RequestRoom {
-        if let Some(taken) = before {
+        if let Some(mut taken) = before {
+            let Wish { supply, leaf, cost, .. } = &mut taken.wish;
+            if wanted.purpose == Purpose::Hold {
+                supply.reprice(leaf, cost, expected(supply, leaf, wanted));
+            }
             let key = wanted.path.at(taken.wish.supply.terms().share_by);
             seats.adopt(&taken.wish, ctx.account, key);
             return RequestRoom {
@@ -203,14 +207,19 @@ impl Supplies {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
             if let Some(seat) = seats.of_hold(held, &hold.usage.path) {
-                seat.supply.end(&seat.leaf, Cost { rate: 0, in_flight: held.in_flight }, None);
+                seat.supply.end(
+                    &seat.leaf,
+                    Cost { rate: 0, in_flight: held.in_flight },
+                    None,
+                    hold.opened_at,
+                );
             }
         }
     }
 
     /// The room that a record, about to be applied, ends or changes in supplies.
     pub(crate) fn ending(account: &Account, seats: &Seats, record: &Record) -> Option<Ending> {
-        let (hold, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
+        let (id, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
         } else if let Event::Expired { hold, charge } = &record.event {
             (hold, charge.as_ref().map(|c| &c.usage))
@@ -219,29 +228,36 @@ impl Supplies {
         } else {
             return None;
         };
-        let hold = account.hold(*hold)?;
+        let hold = account.hold(*id)?;
         let held = hold.terms.capacity.as_deref()?;
         let seat = seats.of_hold(held, &hold.usage.path)?;
         let terms = seat.supply.terms();
         let cost =
             |usage: &Use| terms.rate.formula.cost(usage.lines.iter().map(|l| (l.meter.as_str(), l.quantity)));
+        let learned = actual.into_iter().flat_map(|actual| {
+            let feature = hold.usage.feature.as_str();
+            terms.rate.formula.0.iter().map(move |(meter, _)| {
+                let meter = meter.as_str();
+                (Kind::new(feature, meter), hold.usage.quantity(meter), actual.quantity(meter))
+            })
+        });
         Some(Ending {
             supply: Arc::clone(&seat.supply),
             leaf: Arc::clone(&seat.leaf),
             held: Cost { rate: held.cost, in_flight: held.in_flight },
-            feature: hold.usage.feature.clone(),
-            estimate: cost(&hold.usage),
+            begun: hold.opened_at,
+            learned: learned.collect(),
             actual: actual.map(cost),
         })
     }
 
     /// Returns the room of an ended hold, and admits requests that wait for it.
     pub(crate) fn end(ending: &Ending, now: Instant) {
-        let Ending { supply, leaf, held, feature, estimate, actual } = ending;
-        if let Some(actual) = actual {
-            leaf.lengths.learn(feature.as_str(), *estimate, *actual);
+        let Ending { supply, leaf, held, begun, learned, actual } = ending;
+        for (kind, estimate, actual) in learned {
+            supply.came_to(leaf, *kind, *estimate, *actual);
         }
-        supply.end(leaf, *held, *actual);
+        supply.end(leaf, *held, *actual, *begun);
         pump(supply, now);
     }
 
@@ -257,9 +273,10 @@ pub(crate) struct Ending {
     leaf: Arc<Leaf>,
     /// The room that it took.
     held: Cost,
-    feature: Name,
-    /// What its quantities cost, as they were held and as they turned out.
-    estimate: u64,
+    begun: Instant,
+    /// Its quantities, as they were held and as they turned out.
+    learned: SmallVec<[(Kind, u64, u64); 2]>,
+    /// What those cost.
     actual: Option<u64>,
 }
 
@@ -278,6 +295,12 @@ fn keeping_classes(before: &SupplyTerms, terms: &SupplyTerms) -> SupplyTerms {
     let is_new = |(name, _): &&(Name, ClassTerms)| before.class(name.as_str()).is_none();
     let classes = before.classes.iter().map(stays).chain(terms.classes.iter().filter(is_new).cloned());
     SupplyTerms { classes: classes.collect(), ..terms.clone() }
+}
+
+/// The cost of a hold's quantities, as far as is known what such come to.
+fn expected(supply: &EngineSupply, leaf: &Leaf, wanted: &Wanted) -> u64 {
+    let quantities = wanted.quantities.iter().map(|(meter, n)| (meter.as_str(), *n));
+    supply.expected(leaf, wanted.feature.as_str(), quantities)
 }
 
 fn cost_of(terms: &SupplyTerms, wanted: &Wanted) -> Cost {

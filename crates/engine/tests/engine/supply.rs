@@ -6,7 +6,7 @@ use headworks_core::capacity::Seat;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Level, Span};
-use headworks_engine::capacity::supply::{Cost, Leaf, NoWait, Room, Supply};
+use headworks_engine::capacity::supply::{Cost, Kind, Leaf, NoWait, Room, Supply};
 
 use crate::name;
 
@@ -136,7 +136,7 @@ fn shares_of_slots_and_the_queue_never_pass_the_limit() {
             }
         }
         let ended = running.remove(0);
-        supply.end(&ended, slot, Some(10));
+        supply.end(&ended, slot, Some(10), Instant::NEVER);
         for (leaf, _, who) in supply.pump(tick_at(n)).admitted {
             served[usize::try_from(who).expect("five")] += 1;
             running.push(leaf);
@@ -203,7 +203,7 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
     let mut lowered = terms(None, Some(2));
     (lowered.waiting_max_per_account, lowered.waiting_max) = (1_000, 10_000);
     supply.set_terms(Arc::new(lowered));
-    supply.end(&other, slot(4), Some(10));
+    supply.end(&other, slot(4), Some(10), Instant::NEVER);
     let pumped = supply.pump(tick_at(0));
     assert_eq!(pumped.late, [2], "the limit is lower than it now");
     assert_eq!(pumped.admitted.iter().map(|(.., who)| *who).collect::<Vec<_>>(), [3]);
@@ -253,7 +253,7 @@ fn what_is_borrowed_is_told_apart_and_released_requests_are_not_asked_again() {
             supply.note(&account, once(50));
             if supply.take(&account, once(50)).is_ok() {
                 asked += 50;
-                supply.end(&account, once(50), None);
+                supply.end(&account, once(50), None, Instant::NEVER);
                 let said = Feedback {
                     answered: Answered::Congested,
                     cost: 50,
@@ -328,4 +328,124 @@ fn a_learned_rate_is_let_in_evenly() {
     assert!((800..=820).contains(&steady), "90/s for nine seconds: {steady}");
     let most = let_in.iter().skip(50).max().expect("drips");
     assert!(*most <= 3, "at once: {most}");
+}
+
+/// Who is served least is next, and a cost that turns out larger counts, but not that of a request that began before anybody
+/// waited: nothing was counted then.
+#[test]
+fn only_what_was_counted_is_corrected() {
+    let slot = |rate| Cost { rate, in_flight: 1 };
+    let order = |begins_early: bool| {
+        let supply = supply(terms(None, Some(1)));
+        let (a, b) = (leaf("a", AccountTerms::default()), leaf("b", AccountTerms::default()));
+        let first = if begins_early { &a } else { &b };
+        assert!(supply.take(first, slot(10)).is_ok());
+        for n in 0..5 {
+            for (leaf, who) in [(&a, 0), (&b, 1)] {
+                supply.wait(leaf, slot(10), tick_at(1), Span::from_secs(60), 2 * n + who).expect("waits");
+            }
+        }
+        let mut ends = (Arc::clone(first), slot(10), tick_at(0));
+        let mut order = Vec::new();
+        // The first request of `a` comes to 40 instead of 10.
+        let mut is_first = true;
+        for n in 2..12 {
+            let actual = if is_first && Arc::ptr_eq(&ends.0, &a) { 40 } else { 10 };
+            is_first &= actual == 10;
+            supply.end(&ends.0, ends.1, Some(actual), ends.2);
+            let (leaf, cost, who) = supply.pump(tick_at(n)).admitted.pop().expect("a slot is free");
+            order.push(who % 2);
+            ends = (leaf, cost, tick_at(n));
+        }
+        order
+    };
+    assert_eq!(order(true), [0, 1, 0, 1, 0, 1, 0, 1, 0, 1], "it began before anybody waited");
+    assert_eq!(order(false), [0, 1, 1, 1, 1, 0, 1, 0, 0, 0], "four of `b` for one of `a`");
+}
+
+/// While a request waits, more is learned: it counts for what it is expected to come to when it begins, and a new account's
+/// estimates are trusted as far as those of the others.
+#[test]
+fn an_estimate_counts_for_what_such_come_to() {
+    let supply = supply(SupplyTerms {
+        rate: SupplyDimension {
+            limit: None,
+            formula: Formula(vec![(name("input"), 1), (name("output"), 2)]),
+        },
+        ..terms(None, Some(1))
+    });
+    let (old, new) = (leaf("old", AccountTerms::default()), leaf("new", AccountTerms::default()));
+    let expected = |leaf: &Leaf| supply.expected(leaf, "chat", [("input", 100), ("output", 50)].into_iter());
+    assert_eq!((expected(&old), expected(&new)), (200, 200), "nothing is known");
+    let output = Kind::new("chat", "output");
+    supply.came_to(&leaf("other", AccountTerms::default()), output, 10, 20);
+    assert_eq!((expected(&old), expected(&new)), (300, 300), "others came to twice their outputs");
+    supply.came_to(&old, output, 100, 400);
+    assert_eq!(expected(&old), 500, "its own came to four times as much");
+    assert!((300..310).contains(&expected(&new)), "one account is a small part of all: {}", expected(&new));
+
+    let slot = Cost { rate: 10, in_flight: 1 };
+    assert!(supply.take(&old, slot).is_ok());
+    for n in 0..4 {
+        for (leaf, who) in [(&old, 0), (&new, 1)] {
+            supply.wait(leaf, slot, tick_at(0), Span::from_secs(60), 2 * n + who).expect("waits");
+        }
+    }
+    let mut order = Vec::new();
+    let mut ends = (old, slot);
+    for n in 1..6 {
+        supply.end(&ends.0, ends.1, None, tick_at(0));
+        let (leaf, mut cost, who) = supply.pump(tick_at(n)).admitted.pop().expect("a slot is free");
+        if who == 0 {
+            supply.reprice(&leaf, &mut cost, 40);
+            assert_eq!(cost.rate, 40);
+        }
+        order.push(who % 2);
+        ends = (leaf, cost);
+    }
+    assert_eq!(order, [0, 1, 1, 1, 1], "its first was counted as 40");
+}
+
+/// Weights 1:2:3:4, and each asks for 25 times the capacity, the lightest first. From the first second on nobody gets more than its
+/// weight brings, though what is left over is there for whoever asks first.
+#[test]
+fn asking_often_brings_no_more_than_the_weight() {
+    let supply = supply(terms(Some(20_000), None));
+    let accounts: Vec<_> = (1..5)
+        .map(|weight| leaf(&format!("w{weight}"), AccountTerms { weight, ..AccountTerms::default() }))
+        .collect();
+    let mut got = [0_u64; 4];
+    for n in 0..50 {
+        supply.tick(tick_at(n));
+        for _ in 0..500 {
+            for (account, got) in accounts.iter().zip(&mut got) {
+                *got += ask(&supply, account, 1, 100) * 100;
+            }
+        }
+    }
+    let all: u64 = got.iter().sum();
+    assert!(all >= 99_000, "five seconds of the rate: {all}");
+    for (weight, got) in (1..5).zip(got) {
+        // Ten times its part, so that it compares with all; two percent off at most, and one request.
+        assert!(
+            (got * 10).abs_diff(all * weight) <= all * weight / 50 + 1_000,
+            "weight {weight}: {got} of {all}"
+        );
+    }
+}
+
+/// What is left over is handed out once: two accounts that ask for 80 of 45 a second get 45 in every second, from the second on.
+#[test]
+fn what_is_left_over_is_handed_out_once() {
+    let supply = supply(terms(Some(45), None));
+    let accounts = ["a", "b"].map(|account| leaf(account, AccountTerms::default()));
+    let mut got = Vec::new();
+    for n in 0..150 {
+        supply.tick(tick_at(n));
+        got.push(accounts.iter().map(|account| ask(&supply, account, 4, 1)).sum::<u64>());
+    }
+    let seconds: Vec<u64> = got.chunks(10).map(|ticks| ticks.iter().sum()).collect();
+    // A quarter of a second is saved up at the start.
+    assert!(seconds[0] <= 45 + 12, "{seconds:?}");
+    assert!(seconds.iter().skip(1).all(|second| second.abs_diff(45) <= 2), "{seconds:?}");
 }

@@ -139,7 +139,7 @@ fn who_is_held_back_by_its_own_bound_holds_up_nobody() {
         // Each takes a tick: forty of them take four, however many others are held back.
         for n in 1..=6 {
             for leaf in running.drain(..) {
-                supply.end(&leaf, slot, Some(10));
+                supply.end(&leaf, slot, Some(10), Instant::NEVER);
             }
             supply.tick(tick_at(n));
             for (leaf, _, who) in supply.pump(tick_at(n)).admitted {
@@ -149,7 +149,7 @@ fn who_is_held_back_by_its_own_bound_holds_up_nobody() {
         }
         assert_eq!(served, 40, "beside {waiters}");
         for leaf in running.drain(..) {
-            supply.end(&leaf, slot, Some(10));
+            supply.end(&leaf, slot, Some(10), Instant::NEVER);
         }
         supply.note(&newcomer, slot);
         assert!(supply.take(&newcomer, slot).is_ok(), "the supply is empty, and {waiters} are held back");

@@ -74,7 +74,7 @@ pub(super) fn run(as_json: bool) -> Outcome {
         spans.push(u64::try_from(started.elapsed().as_nanos())?);
         granted += u64::from(room.is_ok());
         if room.is_ok() {
-            supply.end(leaf, cost, Some(1));
+            supply.end(leaf, cost, Some(1), Instant::NEVER);
         }
     }
     spans.sort_unstable();

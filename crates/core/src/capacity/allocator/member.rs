@@ -9,6 +9,9 @@ use crate::record::{AccountTerms, Span, scaled};
 /// Cost in flight is shared out in thousandths.
 pub const MILLI: u64 = 1_000;
 
+/// Seconds of its share that a seat may save up.
+pub const BURST_S: u64 = 10;
+
 /// The load of one seat since the last tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {

@@ -19,7 +19,7 @@ mod member;
 mod tree;
 
 use member::{Aspect, Member};
-pub use member::{Load, MILLI, SeatIndex, Share, Why};
+pub use member::{BURST_S, Load, MILLI, SeatIndex, Share, Why};
 use tree::{Claims, Down, Tree};
 
 /// The capacity at this tick.

@@ -4,14 +4,11 @@
 
 use alloc::vec::Vec;
 
-use super::member::{Aspect, Member};
+use super::member::{Aspect, BURST_S, Member};
 use crate::capacity::Seat;
 use crate::capacity::fair::{Claim, Fine, Split};
 
 pub(super) type Range = core::ops::Range<usize>;
-
-/// Seconds of its share that a seat may save up.
-const BURST_S: u128 = 10;
 
 /// The members as a tree: each level as ranges of the one below. Rebuilt only when members come or go.
 #[derive(Debug, Default)]
@@ -94,7 +91,7 @@ impl Tree {
             let first = self.accounts.get(accounts.start).map_or(0, |a| a.start);
             let end = self.accounts.get(accounts.end - 1).map_or(first, |a| a.end);
             let seats = u128::try_from((end - first).max(1)).unwrap_or(1);
-            let burst = level * u128::from(claim.weight) * BURST_S / 1_000 / seats;
+            let burst = level * u128::from(claim.weight) * u128::from(BURST_S) / 1_000 / seats;
             let burst = u64::try_from(burst).unwrap_or(u64::MAX).max(1);
             out.get_mut(first..end).into_iter().flatten().for_each(|slot| *slot = burst);
         }

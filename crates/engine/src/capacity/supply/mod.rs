@@ -20,6 +20,7 @@ use headworks_core::catalog::{Learn, SupplyTerms};
 use headworks_core::record::{Instant, Name, Span};
 
 mod cost;
+mod estimates;
 mod leaf;
 mod lengths;
 mod queue;
@@ -32,7 +33,7 @@ mod waiting;
 pub use cost::{Busy, Cost, Room};
 use cost::{MICRO, NO_BAND, NO_LIMIT, micro_rate, part_of_second, rate_in};
 pub use leaf::Leaf;
-pub use lengths::Lengths;
+pub use lengths::{Kind, Lengths};
 use queue::Queue;
 pub use queue::{NoWait, Pumped};
 use shares::Inner;
@@ -67,6 +68,10 @@ pub struct Supply<W> {
     waiting: AtomicU64,
     /// The highest band with a waiting request that only the supply holds back.
     waiting_band: AtomicU8,
+    /// Micros of the instant since which somebody has always waited; before anybody did, later than all.
+    waited_since: AtomicI64,
+    /// What requests of all accounts come to.
+    all: Lengths,
     queue: Mutex<Queue<W>>,
     inner: Mutex<Inner>,
     time: Mutex<Time>,
@@ -116,6 +121,8 @@ impl<W> Supply<W> {
             busy_ticks: 0,
             loads: Vec::new(),
             spare: Table::default(),
+            saved: 0,
+            unclaimed: 0,
         };
         let supply = Self {
             name,
@@ -134,6 +141,8 @@ impl<W> Supply<W> {
             served: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             waiting_band: AtomicU8::new(NO_BAND),
+            waited_since: AtomicI64::new(i64::MAX),
+            all: Lengths::of_all(),
             queue: Mutex::default(),
             inner: Mutex::new(inner),
             time: Mutex::default(),

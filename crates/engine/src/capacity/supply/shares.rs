@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
-use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table, Why};
+use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Share, Table, Why};
 use headworks_core::capacity::controller::Controller;
 use headworks_core::catalog::SupplyTerms;
-use headworks_core::record::{AccountTerms, Instant, Span};
+use headworks_core::record::{AccountTerms, Instant, Span, scaled};
 
-use super::cost::{NO_INDEX, micro_rate, milli, milli_of, over};
+use super::cost::{NO_INDEX, micro_of, micro_rate, milli, milli_of, over};
 use super::leaf::Leaf;
 
 /// Ticks without work after which a seat leaves the allocator.
@@ -34,6 +34,10 @@ pub(super) struct Inner {
     pub(super) busy_ticks: u64,
     pub(super) loads: Vec<Option<(Load, AccountTerms)>>,
     pub(super) spare: Table,
+    /// Thousandths of cost that seats had saved up before the last tick.
+    pub(super) saved: i64,
+    /// Thousandths of the supply's level that no seat was credited with.
+    pub(super) unclaimed: i64,
 }
 
 /// What came out of a tick.
@@ -42,6 +46,8 @@ pub(super) struct Allotted {
     pub(super) waiting: Vec<Arc<Leaf>>,
     /// Thousandths of cost that seats owe, each by itself.
     pub(super) owed: i64,
+    /// Of all seats: what they have saved up, less what they owe.
+    pub(super) levels: i64,
     /// Some seat gets less than it asks for because others ask for as much.
     pub(super) is_contended: bool,
 }
@@ -53,6 +59,7 @@ impl Inner {
         terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
+        level: i64,
         published: &ArcSwap<Table>,
     ) -> Allotted {
         let per_second = |own: AccountTerms| AccountTerms {
@@ -72,7 +79,7 @@ impl Inner {
                 *slot = Some(leaf);
             }
         }
-        let Self { allocator, leaves, free, loads, spare, .. } = self;
+        let Self { allocator, leaves, free, loads, spare, saved, unclaimed, .. } = self;
         // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
         for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
@@ -90,14 +97,25 @@ impl Inner {
         let table = allocator.tick(terms, capacity, span, std::mem::take(spare), |index| {
             usize::try_from(index).ok().and_then(|at| loads.get(at).copied().flatten())
         });
-        let mut allotted = Allotted { waiting: Vec::new(), owed: 0, is_contended: false };
+        let mut allotted = Allotted { waiting: Vec::new(), owed: 0, levels: 0, is_contended: false };
+        // What is left and nobody has saved up goes to all who get less than they ask for, once.
+        let left = level.saturating_sub(std::mem::take(saved)).min(*unclaimed).max(0);
+        let left = micro_of(left.unsigned_abs());
+        let is_short = |share: &Share| share.why == Why::FairShare;
+        let all_short = table.shares.iter().filter(|share| is_short(share)).map(|share| share.rate);
+        let all_short = all_short.fold(0, u64::saturating_add).max(1);
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
+            let is_short = is_short(share);
             // Of a small share, one request can always be saved up.
             let burst = milli_of(share.burst).max(milli(1));
-            let level = leaf.refill(over(share.rate, span), burst);
+            let more = if is_short { scaled(left, share.rate, all_short) } else { 0 };
+            let credit = over(share.rate, span).saturating_add(more);
+            let level = leaf.refill(credit, burst);
             allotted.owed = allotted.owed.saturating_sub(level.min(0));
-            allotted.is_contended |= share.why == Why::FairShare;
+            allotted.levels = allotted.levels.saturating_add(level);
+            allotted.is_contended |= is_short;
+            *saved = saved.saturating_add(level.saturating_sub(milli_of(credit)).max(0));
             if level > 0 && leaf.waiting.load(Relaxed) > 0 {
                 allotted.waiting.push(Arc::clone(leaf));
             }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
-use headworks_core::capacity::allocator;
-use headworks_core::record::Instant;
+use headworks_core::capacity::allocator::{self, BURST_S};
+use headworks_core::record::{Instant, scaled};
 
 use super::Supply;
 use super::cost::{Busy, Cost, NO_BAND, NO_LIMIT, Room, milli, signed, takes};
@@ -48,6 +48,26 @@ impl<W> Supply<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
+    /// Whether there is room for a seat without a share left. While some get less than they ask for, what is left is theirs by
+    /// weight, not that of who asks most often: who owes more than a request borrows only if for its weight there is more left
+    /// for each of the others, or if it would soon be lost.
+    fn lends(&self, leaf: &Leaf) -> bool {
+        let rate = self.rate.load(Relaxed);
+        if rate == NO_LIMIT {
+            return true;
+        }
+        let owes = -leaf.level().min(0) - signed(self.largest.load(Relaxed));
+        // Of a learned rate a tenth of a second is left at most, which is lost at once.
+        let is_lost = self.terms.load().learn.is_some();
+        let kept = if owes <= 0 || is_lost || !self.is_contended.load(Relaxed) {
+            0
+        } else {
+            let fair = self.share(leaf).map_or(0, |share| share.burst / BURST_S);
+            signed(scaled(owes.unsigned_abs(), rate, fair.max(1))).min(self.burst(rate) / 2)
+        };
+        self.level.load(Relaxed) > kept
+    }
+
     /// Whether requests wait that only the supply holds back.
     pub(super) fn is_blocked(&self) -> bool {
         self.waiting_band.load(Relaxed) != NO_BAND
@@ -75,9 +95,7 @@ impl<W> Supply<W> {
     pub(super) fn room(&self, leaf: &Leaf, cost: Cost) -> Option<Room> {
         let room = if self.fits_share(leaf, cost) {
             Room::Share
-        } else if self.borrows(leaf)
-            && self.fits_supply()
-            && self.band(leaf) < self.waiting_band.load(Relaxed)
+        } else if self.borrows(leaf) && self.lends(leaf) && self.band(leaf) < self.waiting_band.load(Relaxed)
         {
             Room::Borrowed
         } else {
@@ -96,7 +114,7 @@ impl<W> Supply<W> {
 
     /// Undoes the room of a request that came to nothing, as if it had never been taken.
     pub fn undo(&self, leaf: &Arc<Leaf>, cost: Cost) {
-        self.end(leaf, cost, Some(0));
+        self.end(leaf, cost, Some(0), Instant::NEVER);
         let less = |n: u64| Some(n.saturating_sub(milli(cost.rate).unsigned_abs()));
         // The closure always returns a value.
         let _ = self.admitted.fetch_update(Relaxed, Relaxed, less);
@@ -106,6 +124,7 @@ impl<W> Supply<W> {
     pub(crate) fn grow(&self, leaf: &Leaf, cost: Cost) {
         self.in_flight.fetch_add(cost.in_flight, Relaxed);
         self.charge(leaf, cost);
+        self.tell_queue(leaf, signed(cost.rate));
     }
 
     /// Whether there is room, without taking it.
@@ -169,23 +188,6 @@ impl<W> Supply<W> {
         self.activate(leaf);
         leaf.in_flight.fetch_add(in_flight, Relaxed);
         self.in_flight.fetch_add(in_flight, Relaxed);
-    }
-
-    /// A request has ended: its place is free, and its estimate is corrected to its actual cost. `None`: it used
-    /// nothing, but the upstream was asked. If its estimate were returned, a
-    /// refusing upstream would be asked again at once.
-    pub fn end(&self, leaf: &Arc<Leaf>, estimate: Cost, actual: Option<u64>) {
-        let less = |n: u64| Some(n.saturating_sub(estimate.in_flight));
-        // Both closures always return a value.
-        let _ = leaf.in_flight.fetch_update(Relaxed, Relaxed, less);
-        let _ = self.in_flight.fetch_update(Relaxed, Relaxed, less);
-        if let Some(actual) = actual {
-            self.spend(leaf, milli(actual) - milli(estimate.rate));
-            self.tell_queue(leaf, signed(actual) - signed(estimate.rate));
-        }
-        if leaf.waiting.load(Relaxed) > 0 && self.comes_first(leaf) {
-            self.queue().owed.push_back(Arc::clone(leaf));
-        }
     }
 
     pub(super) fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {

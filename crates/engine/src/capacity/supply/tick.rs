@@ -21,7 +21,7 @@ const DRAIN_TICKS: u64 = 256;
 const LARGEST_TICKS: u64 = 256;
 
 /// How many of the largest requests can be saved up for.
-const FEW: i64 = 8;
+const FEW: i64 = 16;
 
 /// Debt of the supply as a whole is made up for in this part of a second.
 const MAKES_UP: u64 = 4;
@@ -79,12 +79,13 @@ impl<W> Supply<W> {
         let served = Some(self.drain.load(Relaxed)).filter(|drain| *drain > 0 && self.is_blocked());
         let capacity = Capacity { rate: limit(self.shared(rate)).or(served), in_flight: limit(in_flight) };
         let terms = self.terms.load();
-        let allotted = inner.allot(&terms, capacity, span, &self.table);
+        let allotted = inner.allot(&terms, capacity, span, self.level.load(Relaxed), &self.table);
         self.is_contended.store(allotted.is_contended, Relaxed);
         self.owed.store(allotted.owed, Relaxed);
         let largest = self.largest.load(Relaxed);
         self.largest.store(largest - largest / LARGEST_TICKS, Relaxed);
         self.refill(&mut inner, now);
+        inner.unclaimed = self.level.load(Relaxed).saturating_sub(allotted.levels);
         let mut queue = self.queue();
         queue.fair.unpark();
         let first =

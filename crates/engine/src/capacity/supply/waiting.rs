@@ -65,6 +65,9 @@ impl<W> Supply<W> {
         };
         let mut queue = self.queue();
         let terms = self.terms.load();
+        if queue.fair.is_empty() {
+            self.waited_since.store(now.micros(), Relaxed);
+        }
         match queue.fair.push(&terms, leaf.weight.load(Relaxed), waiter) {
             Ok(id) => {
                 leaf.waiting.fetch_add(cost.rate, Relaxed);

@@ -6,10 +6,12 @@ use headworks_terminal::{Outcome, print, say, say_part};
 
 use crate::arguments::{FairnessBench, YardstickName};
 
+mod flood;
 mod memory;
 mod promises;
 mod published;
 mod scenario;
+mod tasks;
 mod unknown;
 mod weights;
 mod yardstick;
@@ -22,7 +24,7 @@ fn measure(name: YardstickName, options: &FairnessBench) -> Measured {
         YardstickName::SlidingLog => published::sliding_log(),
         YardstickName::FairQueue => published::fair_queue(),
         YardstickName::ServiceGap => published::service_gap(),
-        YardstickName::Isolation => promises::isolation(),
+        YardstickName::Isolation => isolation(options),
         YardstickName::WorkConservation => promises::work_conservation(),
         YardstickName::CapacityChange => promises::capacity_change(),
         YardstickName::Truthfulness => promises::truthfulness(),
@@ -31,8 +33,14 @@ fn measure(name: YardstickName, options: &FairnessBench) -> Measured {
         YardstickName::Memory => memory::memory(),
         YardstickName::Weights => weights::weights(),
         YardstickName::InflatedDemand => weights::inflated_demand(),
+        YardstickName::Tasks => tasks::tasks_and_prefixes(),
         YardstickName::UnknownCapacity => unknown::unknown_capacity(options.quick, options.plots.as_deref()),
     }
+}
+
+fn isolation(options: &FairnessBench) -> Measured {
+    options.plots.as_deref().map(flood::draw).transpose()?;
+    promises::isolation()
 }
 
 pub(crate) fn run(options: &FairnessBench, as_json: bool) -> Outcome {

@@ -252,7 +252,7 @@ impl World<'_> {
             retry_after: None,
         };
         self.supply.feedback(told, instant(now));
-        self.supply.end(&leaf, self.cost(), served.then_some(self.case.cost));
+        self.supply.end(&leaf, self.cost(), served.then_some(self.case.cost), instant(now));
         self.pump(now);
     }
 }

@@ -30,6 +30,7 @@ enum Event {
 
 struct Admitted {
     hold: Option<HoldId>,
+    at: u64,
     supply: Option<(usize, Arc<Leaf>, Cost)>,
 }
 
@@ -194,7 +195,10 @@ impl<'a> World<'a> {
     /// The cost of a request as a supply expects it of its account.
     fn expected(&self, supply: usize, traced: &Traced, leaf: &Leaf) -> Option<Cost> {
         let cost = self.cost(supply, traced, true)?;
-        Some(Cost { rate: leaf.lengths.expected(self.feature.name.as_str(), cost.rate), ..cost })
+        let quantities = self.quantities(traced, true);
+        let named = quantities.iter().map(|(m, n)| (m.as_str(), *n));
+        let rate = self.supplies.get(supply)?.expected(leaf, self.feature.name.as_str(), named);
+        Some(Cost { rate, ..cost })
     }
 
     fn member(&mut self, client: usize) -> Result<&mut Member, Failed> {
@@ -301,7 +305,7 @@ impl<'a> World<'a> {
             }
             Step::Deny(..) | Step::Needs(_) => return Err("only granted requests are admitted".into()),
         };
-        self.running.insert(i, Admitted { hold, supply: taken });
+        self.running.insert(i, Admitted { hold, at: now, supply: taken });
         if self.upstream.slots.is_some_and(|slots| self.busy >= slots) {
             self.line.push_back(i);
             return Ok(());
@@ -349,11 +353,14 @@ impl<'a> World<'a> {
             for i in pumped.late {
                 self.settle_fate(i, Fate::Refused(Reason::Capacity, now));
             }
-            for (leaf, cost, i) in pumped.admitted {
+            for (leaf, mut cost, i) in pumped.admitted {
+                let traced = self.request(i)?;
+                if let Some(known) = self.expected(at, &traced, &leaf) {
+                    supply.reprice(&leaf, &mut cost, known.rate);
+                }
                 let class = supply.class_of(&leaf);
                 let used = leaf.in_flight().saturating_sub(cost.in_flight);
                 let offer = supply.offer(class, cost, used, Ok(Room::Share), instant(now));
-                let traced = self.request(i)?;
                 match self.decide(traced.client, &self.ask(&traced), &[offer], now)? {
                     Step::Deny(_, decision) => {
                         supply.undo(&leaf, cost);

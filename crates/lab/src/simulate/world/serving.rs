@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::command::Command;
+use headworks_engine::capacity::supply::Kind;
 use headworks_terminal::Failed;
 
 use super::{Event, World, instant};
@@ -60,7 +61,7 @@ impl World<'_> {
         if let Some(hold) = admitted.hold {
             let member = self.member(traced.client)?;
             let command = match served {
-                Some(_) => Command::settle(hold, actual),
+                Some(_) => Command::settle(hold, actual.clone()),
                 None => Command::Release { hold },
             };
             member.run(catalog, &command, instant(now))?;
@@ -78,10 +79,14 @@ impl World<'_> {
                 retry_after: None,
             };
             supply.feedback(told, instant(now));
-            if let (Some(used), Some(estimate)) = (used, self.cost(at, &traced, true)) {
-                leaf.lengths.learn(self.feature.name.as_str(), estimate.rate, used);
+            if used.is_some() {
+                let estimates = self.quantities(&traced, true);
+                for ((meter, estimate), (_, actual)) in estimates.iter().zip(&actual) {
+                    let kind = Kind::new(self.feature.name.as_str(), meter.as_str());
+                    supply.came_to(&leaf, kind, *estimate, *actual);
+                }
             }
-            supply.end(&leaf, cost, used);
+            supply.end(&leaf, cost, used, instant(admitted.at));
         }
         self.pump(now)
     }
