@@ -14,9 +14,10 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::amount::Credits;
+use super::calendar::{Calendar, Every};
 use super::codec::list;
 use super::name::{Label, Name};
-use super::time::{Calendar, Every, Instant, Span};
+use super::time::{Instant, Span};
 
 /// Kinds of credits, in burn order.
 #[derive(

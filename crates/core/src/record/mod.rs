@@ -7,6 +7,7 @@ mod abuse;
 mod alerts;
 mod amount;
 mod audit_entry;
+mod calendar;
 mod chain;
 mod charge;
 pub(crate) mod codec;
@@ -46,6 +47,8 @@ pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
 pub use amount::{AmountError, Credits, NANO, Price, scaled};
 pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome};
+pub(crate) use calendar::Calendar;
+pub use calendar::{Days, Every, Periods};
 pub use chain::{FORMAT, Record, RecordError, SystemRecord, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub use credits_by_unit::CreditsByUnit;
@@ -79,8 +82,7 @@ pub use server::{
 pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};
-pub(crate) use time::Calendar;
-pub use time::{Days, Every, Instant, Periods, Span, TimeError};
+pub use time::{Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
 pub use usage::{
     Amount, CREDITS, CardRef, Dimension, Dimensions, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit,

@@ -9,7 +9,6 @@ use core::fmt;
 
 #[cfg(feature = "schema")]
 use alloc::{vec, vec::Vec};
-use jiff::civil::Date;
 use jiff::{SpanRelativeTo, Timestamp};
 
 use minicbor::{Decode, Encode};
@@ -26,7 +25,7 @@ pub struct Span(#[n(0)] u64);
 
 /// Why a text is not a duration or an instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeError(String);
+pub struct TimeError(pub(super) String);
 
 impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +69,7 @@ impl Instant {
         Span(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    fn timestamp(self) -> Timestamp {
+    pub(super) fn timestamp(self) -> Timestamp {
         Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
             Timestamp::MIN
         } else {
@@ -164,64 +163,6 @@ impl core::str::FromStr for Span {
     }
 }
 
-/// A calendar unit that windows can be aligned to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
-pub enum Every {
-    /// An hour of UTC: zones with offsets of half an hour share it.
-    #[n(0)]
-    Hour,
-    /// A local day: 23, 24 or 25 hours.
-    #[n(1)]
-    Day,
-    /// A week from Monday.
-    #[n(2)]
-    Week,
-    /// A month.
-    #[n(3)]
-    Month,
-    /// A year.
-    #[n(4)]
-    Year,
-}
-
-/// The days of an IANA zone, for people who read and write dates.
-#[derive(Clone, Debug)]
-pub struct Days(Calendar);
-
-impl Days {
-    /// The days of a zone, such as `Europe/Berlin`.
-    ///
-    /// # Errors
-    /// Refuses a zone that the bundled database does not know.
-    pub fn of(zone: &str) -> Result<Self, TimeError> {
-        Calendar::new(Every::Day, zone, false).map(Self)
-    }
-
-    /// The day that an instant is in, like `2026-10-01`.
-    #[must_use]
-    pub fn date(&self, at: Instant) -> String {
-        alloc::format!("{}", self.0.beginning(at))
-    }
-
-    /// An instant from RFC 3339, or the beginning of a day from a date like `2026-10-01`.
-    ///
-    /// # Errors
-    /// Refuses a text that is neither.
-    pub fn instant(&self, text: &str) -> Result<Instant, TimeError> {
-        match text.parse::<Date>() {
-            Ok(date) if text.len() == 10 => Ok(self.0.first_instant(date)),
-            Ok(_) | Err(_) => text.parse().map_err(|_| {
-                TimeError(alloc::format!(
-                    "`{text}` is not an instant; write 2026-01-31T12:00:00Z, or 2026-01-31 for the beginning of that day"
-                ))
-            }),
-        }
-    }
-}
-
 macro_rules! text_form {
     ($type:ty) => {
         impl serde::Serialize for $type {
@@ -236,14 +177,10 @@ macro_rules! text_form {
         }
     };
 }
+pub(super) use text_form;
 text_form!(Instant);
 text_form!(Span);
-text_form!(Periods);
 text_form!(crate::record::Segment);
-
-mod calendar;
-pub(crate) use calendar::Calendar;
-pub use calendar::Periods;
 
 #[cfg(test)]
 mod tests;

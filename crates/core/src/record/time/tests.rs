@@ -1,4 +1,5 @@
-use super::{Calendar, Every, Instant, Periods, Span};
+use super::{Instant, Span};
+use crate::record::{Calendar, Every, Periods};
 use alloc::string::ToString;
 
 fn at(text: &str) -> Instant {

@@ -2,6 +2,9 @@
 //!
 //! Never reads a clock. Source: IANA zones as bundled by `jiff`.
 
+use alloc::string::String;
+#[cfg(feature = "schema")]
+use alloc::{vec, vec::Vec};
 use core::fmt;
 use core::str::FromStr;
 
@@ -9,11 +12,36 @@ use jiff::ToSpan as _;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::{Every, Instant, TimeError};
+use minicbor::{Decode, Encode};
+
+use super::time::{Instant, TimeError, text_form};
 
 /// Most calendar units of one period.
 const UNITS_MAX: i64 = 1_000;
 const HOUR: i64 = 3_600_000_000;
+
+/// A calendar unit that windows can be aligned to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[cbor(index_only)]
+pub enum Every {
+    /// An hour of UTC: zones with offsets of half an hour share it.
+    #[n(0)]
+    Hour,
+    /// A local day: 23, 24 or 25 hours.
+    #[n(1)]
+    Day,
+    /// A week from Monday.
+    #[n(2)]
+    Week,
+    /// A month.
+    #[n(3)]
+    Month,
+    /// A year.
+    #[n(4)]
+    Year,
+}
 
 /// How long the periods of a window last: `day`, `2 weeks`, `quarter`, or `life`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +140,8 @@ impl Calendar {
         let Periods::Every(every, units) = self.periods else { return (Instant::default(), Instant::NEVER) };
         if matches!(every, Every::Hour) && !self.anchored {
             let length = HOUR * units;
-            let start = now.0.div_euclid(length) * length;
-            return (Instant(start), Instant(start + length));
+            let start = now.micros().div_euclid(length) * length;
+            return (Instant::from_micros(start), Instant::from_micros(start + length));
         }
         if !self.anchored {
             let first = self.first(now, every, units);
@@ -133,7 +161,7 @@ impl Calendar {
     }
 
     /// The first local date of the calendar unit that contains `now`.
-    pub(super) fn beginning(&self, now: Instant) -> Date {
+    fn beginning(&self, now: Instant) -> Date {
         let every = if let Periods::Every(every, _) = self.periods { every } else { Every::Day };
         self.first(now, every, 1)
     }
@@ -164,19 +192,20 @@ impl Calendar {
     }
 
     /// The first valid instant of a local date: midnight, or later where a clock change skips it.
-    pub(super) fn first_instant(&self, date: Date) -> Instant {
-        date.to_zoned(self.zone.clone()).map_or(Instant::NEVER, |z| Instant(z.timestamp().as_microsecond()))
+    fn first_instant(&self, date: Date) -> Instant {
+        date.to_zoned(self.zone.clone())
+            .map_or(Instant::NEVER, |z| Instant::from_micros(z.timestamp().as_microsecond()))
     }
 
     /// The `n`th boundary counted from `from`, always from the original day so that a clamped month does not drift.
     fn boundary(&self, from: Instant, every: Every, n: i64) -> Instant {
         if let Every::Hour = every {
-            return Instant(from.0.saturating_add(n.saturating_mul(HOUR)));
+            return Instant::from_micros(from.micros().saturating_add(n.saturating_mul(HOUR)));
         }
         let local = from.timestamp().to_zoned(self.zone.clone()).datetime();
         let moved = local.checked_add(step(every, n)).ok().and_then(|at| at.to_zoned(self.zone.clone()).ok());
-        moved.map_or(if n < 0 { Instant(i64::MIN) } else { Instant::NEVER }, |z| {
-            Instant(z.timestamp().as_microsecond())
+        moved.map_or(if n < 0 { Instant::from_micros(i64::MIN) } else { Instant::NEVER }, |z| {
+            Instant::from_micros(z.timestamp().as_microsecond())
         })
     }
 }
@@ -195,7 +224,7 @@ fn step(every: Every, n: i64) -> jiff::Span {
 }
 
 fn periods_between(from: Instant, now: Instant, every: Every) -> i64 {
-    let hours = (now.0 - from.0).div_euclid(HOUR);
+    let hours = (now.micros() - from.micros()).div_euclid(HOUR);
     match every {
         Every::Hour => hours,
         Every::Day => hours.div_euclid(24),
@@ -204,3 +233,40 @@ fn periods_between(from: Instant, now: Instant, every: Every) -> i64 {
         Every::Year => hours.div_euclid(8_766),
     }
 }
+
+/// The days of an IANA zone, for people who read and write dates.
+#[derive(Clone, Debug)]
+pub struct Days(Calendar);
+
+impl Days {
+    /// The days of a zone, such as `Europe/Berlin`.
+    ///
+    /// # Errors
+    /// Refuses a zone that the bundled database does not know.
+    pub fn of(zone: &str) -> Result<Self, TimeError> {
+        Calendar::new(Every::Day, zone, false).map(Self)
+    }
+
+    /// The day that an instant is in, like `2026-10-01`.
+    #[must_use]
+    pub fn date(&self, at: Instant) -> String {
+        alloc::format!("{}", self.0.beginning(at))
+    }
+
+    /// An instant from RFC 3339, or the beginning of a day from a date like `2026-10-01`.
+    ///
+    /// # Errors
+    /// Refuses a text that is neither.
+    pub fn instant(&self, text: &str) -> Result<Instant, TimeError> {
+        match text.parse::<Date>() {
+            Ok(date) if text.len() == 10 => Ok(self.0.first_instant(date)),
+            Ok(_) | Err(_) => text.parse().map_err(|_| {
+                TimeError(alloc::format!(
+                    "`{text}` is not an instant; write 2026-01-31T12:00:00Z, or 2026-01-31 for the beginning of that day"
+                ))
+            }),
+        }
+    }
+}
+
+text_form!(Periods);
