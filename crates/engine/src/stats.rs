@@ -1,8 +1,13 @@
 //! Counters of the engine's work, read by the server's metrics.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use headworks_core::record::{Decision, Outcome, Reason, Rule, Verdict};
+use headworks_core::record::{Decision, Name, Outcome, Reason, Rule, Verdict, VisitKind};
+
+/// Most observed guards that are counted by name.
+const GUARDS_MAX: usize = 1_000;
 
 /// Live counters.
 #[derive(Debug, Default)]
@@ -11,6 +16,7 @@ pub struct Stats {
     outcomes: [AtomicU64; Outcome::ALL.len()],
     effects: [AtomicU64; Rule::ALL.len()],
     observed: [AtomicU64; Rule::ALL.len()],
+    observed_guards: Mutex<BTreeMap<Name, u64>>,
     /// Records made durable.
     pub records: AtomicU64,
     /// Group commits.
@@ -44,6 +50,8 @@ pub struct StatsSnapshot {
     pub effects: Vec<(Rule, u64)>,
     /// Requests that an abuse rule would have denied, or served one class lower, if enforced.
     pub observed: Vec<(Rule, u64)>,
+    /// Requests that a guard would have refused, if enforced, by the guard's name.
+    pub observed_guards: BTreeMap<Name, u64>,
 }
 
 fn count(all: &[AtomicU64], at: Option<usize>) {
@@ -69,7 +77,18 @@ impl Stats {
     /// Counts the effects that rules only observed in a decision.
     pub(crate) fn observe(&self, decision: &Decision) {
         for visit in decision.visits.iter().filter(|v| v.verdict == Verdict::Observed) {
+            if visit.kind == VisitKind::Guard {
+                self.observed_guard(&visit.name);
+            }
             Rule::ALL.iter().filter(|rule| rule.name() == visit.name).for_each(|rule| self.observed(*rule));
+        }
+    }
+
+    /// Counts a request that an observed guard would have refused.
+    fn observed_guard(&self, name: &Name) {
+        let mut guards = self.observed_guards.lock().unwrap_or_else(PoisonError::into_inner);
+        if guards.len() < GUARDS_MAX || guards.contains_key(name) {
+            *guards.entry(name.clone()).or_default() += 1;
         }
     }
 
@@ -87,6 +106,7 @@ impl Stats {
             outcomes: Outcome::ALL.into_iter().zip(self.outcomes.iter().map(load)).collect(),
             effects: Rule::ALL.into_iter().zip(self.effects.iter().map(load)).collect(),
             observed: Rule::ALL.into_iter().zip(self.observed.iter().map(load)).collect(),
+            observed_guards: self.observed_guards.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
 }

@@ -168,6 +168,11 @@ impl Collector for EngineCollector {
                 ConstCounter::new(count).encode(family.encode_family(&[("rule", rule.as_str())])?)?;
             }
         }
+        let help = "Requests that an observed guard would have refused";
+        let mut family = e.encode_descriptor("guards_observed", help, None, MetricType::Counter)?;
+        for (guard, count) in &snapshot.observed_guards {
+            ConstCounter::new(*count).encode(family.encode_family(&[("guard", guard.as_str())])?)?;
+        }
         let load = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
         counter(&mut e, "records", "Records made durable", load(&stats.records))?;
         counter(&mut e, "commits", "Group commits", load(&stats.commits))?;

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft, History, Log, Step, circumstances, run_with};
 use crate::life;
-use crate::record::{Decision, Event, Outcome, Path, Record, Visit};
+use crate::record::{Decision, Event, Outcome, Path, Record, Verdict, Visit};
 use crate::waterfall::{Context, Live};
 use crate::window::Used;
 
@@ -105,6 +105,10 @@ fn take_volatile(lost: &impl Fn(&Visit) -> bool, recorded: &[Visit], replayed: &
         let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && lost(to);
         if from.name == to.name && from.terms == to.terms && is_lost {
             to.before = from.before;
+            // Whether an observed guard would have refused follows from its count.
+            if (from.verdict, to.verdict) == (Verdict::Observed, Verdict::Passed) {
+                to.verdict = from.verdict;
+            }
         }
     }
 }

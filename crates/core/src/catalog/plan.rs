@@ -1,6 +1,7 @@
 //! Plans: for each feature its checks and its sources, in order.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -9,7 +10,8 @@ use smallvec::SmallVec;
 use super::feature::Feature;
 use super::source::ExpiredDraws;
 use crate::record::{
-    Calendar, Category, Consent, Credits, Instant, Level, Name, Span, Terms, Tier, Unit, WHOLE_PRICE,
+    Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Span, Terms, Tier, Unit,
+    WHOLE_PRICE,
 };
 use crate::window::{Period, Used};
 
@@ -76,6 +78,35 @@ pub(crate) struct Guard {
     pub(crate) level: Level,
     pub(crate) count: Count,
     pub(crate) window: WindowTerms,
+    /// The dimensions that it is about, each with its values, in order.
+    pub(crate) when: Vec<(Name, Vec<String>)>,
+    /// The percentage of accounts that it is enforced for.
+    pub(crate) enforced_for: u8,
+}
+
+impl Guard {
+    /// Whether it is about use with these dimensions.
+    pub(crate) fn is_about(&self, dimensions: &[Dimension]) -> bool {
+        self.when.iter().all(|(name, values)| {
+            let value = dimensions.iter().find(|d| d.name == *name).map(|d| d.value.as_str());
+            value.is_some_and(|value| values.binary_search_by(|known| known.as_str().cmp(value)).is_ok())
+        })
+    }
+
+    /// Whether it refuses nothing of this account.
+    pub(crate) fn is_observed(&self, account: &Name) -> bool {
+        match self.enforced_for {
+            100.. => false,
+            0 => true,
+            percent => {
+                let mut hasher = blake3::Hasher::new();
+                hasher.update(self.name.as_str().as_bytes()).update(&[0]).update(account.as_str().as_bytes());
+                let [first, second, ..] = *hasher.finalize().as_bytes();
+                // Of 65,536 equally likely values.
+                u32::from(u16::from_be_bytes([first, second])) >= u32::from(percent) * 65_536 / 100
+            }
+        }
+    }
 }
 
 /// The part of a request that a guard counts.

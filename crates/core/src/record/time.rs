@@ -7,8 +7,6 @@
 use alloc::string::String;
 use core::fmt;
 
-#[cfg(feature = "schema")]
-use alloc::{vec, vec::Vec};
 use jiff::{SpanRelativeTo, Timestamp};
 
 use minicbor::{Decode, Encode};

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::run::Run;
 use crate::catalog::{Layer, Mode};
-use crate::record::{Basis, Level, Reason, Rule, Verdict, VisitKind, Wall};
+use crate::record::{Basis, Level, Name, Reason, Rule, Verdict, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Writes the credits drawn into the spend caps, and names the walls if something is left unpaid.
@@ -13,14 +13,22 @@ impl Run<'_, '_> {
         for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {
             visit.cost = spent;
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
-            if visit.kind == VisitKind::Abuse && spent > room {
+            // Only those that refuse nothing are passed here all the same.
+            let is_over = spent > room;
+            if visit.kind == VisitKind::Abuse && is_over {
                 visit.verdict = Verdict::Observed;
+            } else if visit.verdict == Verdict::Observed && !is_over {
+                visit.verdict = Verdict::Passed;
             }
         }
         if self.need.is_met() || self.has_happened() {
             return;
         }
         let wanted = self.need.credits();
+        let account = &self.scene.account.id;
+        let program = self.program;
+        let observed: SmallVec<[&Name; 2]> =
+            program.guards().filter(|g| g.is_observed(account)).map(|g| &g.name).collect();
         let mut walls: SmallVec<[(Reason, Wall); 2]> = SmallVec::new();
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
@@ -31,7 +39,13 @@ impl Run<'_, '_> {
             }
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
             let is_rule = visit.kind == VisitKind::Abuse;
-            if visit.basis == Basis::Spend && wanted > room.saturating_sub(spent) && (!is_rule || key_spend) {
+            let is_observed =
+                visit.kind == VisitKind::Guard && observed.iter().any(|name| **name == visit.name);
+            if visit.basis == Basis::Spend
+                && !is_observed
+                && wanted > room.saturating_sub(spent)
+                && (!is_rule || key_spend)
+            {
                 visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
             }
             if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::KeySpend | Reason::MemberCap)) =

@@ -8,8 +8,8 @@ use crate::record::{Basis, Credits, Priced, REQUESTS, Reason, Terms, Verdict, Vi
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
     pub(super) fn guards(&mut self) {
-        let program = self.program;
-        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend)) {
+        let (program, dimensions) = (self.program, self.usage.dimensions);
+        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend) && g.is_about(dimensions)) {
             let (cost, basis) = self.guard_cost(guard, self.usage);
             self.visit_guard(guard, cost, basis);
         }
@@ -18,10 +18,10 @@ impl Run<'_, '_> {
 
     /// Guards count use beyond the hold, and refuse nothing.
     pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
-        let program = self.program;
-        for guard in
-            program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)))
-        {
+        let (program, dimensions) = (self.program, self.usage.dimensions);
+        for guard in program.guards().filter(|g| {
+            !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)) && g.is_about(dimensions)
+        }) {
             let (cost, basis) = self.guard_cost(guard, self.usage);
             let beyond = cost.saturating_sub(self.guard_cost(guard, held).0);
             if beyond > 0 {
@@ -74,11 +74,13 @@ impl Run<'_, '_> {
             refused = Some((Reason::Penalty, until.into()));
         }
         let refused = refused.filter(|_| !self.has_happened());
+        let observed = refused.is_some() && guard.is_observed(&self.scene.account.id);
+        let (refused, passed) = if observed { (None, Verdict::Observed) } else { (refused, Verdict::Passed) };
         self.visits.push(Visit {
             kind: VisitKind::Guard,
             name: guard.name.clone(),
             level: guard.level,
-            verdict: refused.map_or(Verdict::Passed, |(reason, _)| Verdict::Refused(reason)),
+            verdict: refused.map_or(passed, |(reason, _)| Verdict::Refused(reason)),
             terms: Some(terms),
             before: room.used,
             cost: if refused.is_some() || matches!(guard.count, Count::Size(_)) { 0 } else { cost },
@@ -101,18 +103,20 @@ impl Run<'_, '_> {
     /// Spend caps bound the draws from sources of credits; their count is known only afterwards. Use that has happened passes
     /// them and is counted.
     pub(super) fn spend_caps(&mut self) {
-        let program = self.program;
-        for guard in program.guards().filter(|g| matches!(g.count, Count::Spend)) {
+        let (program, dimensions) = (self.program, self.usage.dimensions);
+        for guard in program.guards().filter(|g| matches!(g.count, Count::Spend) && g.is_about(dimensions)) {
             let Looked { terms, room, overridden_by, .. } =
                 self.look(&guard.name, guard.level, &guard.window);
-            if !self.has_happened() {
+            let observed = guard.is_observed(&self.scene.account.id);
+            if !self.has_happened() && !observed {
                 self.budget = self.budget.min(room.free);
             }
             self.visits.push(Visit {
                 kind: VisitKind::Guard,
                 name: guard.name.clone(),
                 level: guard.level,
-                verdict: Verdict::Passed,
+                // An observed cap is not passed until it is known what is drawn.
+                verdict: if observed { Verdict::Observed } else { Verdict::Passed },
                 terms: Some(terms),
                 before: room.used,
                 cost: 0,

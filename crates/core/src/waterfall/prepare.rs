@@ -235,7 +235,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         let figure = ctx.account.figure(limit, path.segments().iter(), ctx.now);
         figure.map_or(terms, |figure| figure.on(terms))
     };
-    let of_guards = program.guards().filter_map(|guard| {
+    let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
         let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);

@@ -13,6 +13,7 @@ mod cycle;
 mod decisions;
 mod factors;
 mod giving_back;
+mod guards;
 mod holds;
 mod ledger;
 mod model;

@@ -1,5 +1,6 @@
 //! Guards: the units they count, and their features.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -8,11 +9,15 @@ use smallvec::SmallVec;
 use super::draft::Draft;
 use super::walk::Check;
 use super::windows::window;
+use crate::catalog::abuse::Mode;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, WindowTerms};
-use crate::catalog::source::{CapCounts, CountSource, GuardSource, WindowSource};
+use crate::catalog::source::{CapCounts, CountSource, GuardSource, ValuesSource, WindowSource};
 use crate::record::{Level, Name, Unit, own_unit};
+
+/// The most values of one dimension of a guard.
+const VALUES_MAX: usize = 1_000;
 
 /// Puts a guard into the programs of the features it counts.
 pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check: &mut Check<'a>) {
@@ -26,11 +31,59 @@ pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check
     if !features.is_empty() {
         draft.add_window(&shape.name, level, &window);
     }
-    let guard = Arc::new(Guard { name: shape.name.clone(), level, count, window });
+    let enforced_for = enforced_for(shape, check);
+    let when = when(shape, &features, check);
+    if shape.mode == Some(Mode::Off) {
+        return;
+    }
+    let guard = Arc::new(Guard { name: shape.name.clone(), level, count, window, when, enforced_for });
     let work = check.work();
     for feature in work.each(features) {
         draft.add_guard(feature, &guard);
     }
+}
+
+/// The percentage of accounts that a guard is enforced for.
+fn enforced_for<'a>(shape: &'a GuardSource, check: &mut Check<'a>) -> u8 {
+    let percent = shape.accounts_percent.unwrap_or(100);
+    if percent > 100 {
+        check.wrong_at("accounts_percent", "more than every account", "write 0 to 100");
+    }
+    match shape.mode {
+        Some(Mode::Observe | Mode::Off) => {
+            if shape.accounts_percent.is_some() {
+                let what = "a guard that is not enforced is enforced for no share of the accounts";
+                check.wrong_at("accounts_percent", what, "remove it, or write mode = \"enforce\"");
+            }
+            0
+        }
+        Some(Mode::Enforce) | None => percent,
+    }
+}
+
+/// The dimensions that a guard is about, with their values in order.
+fn when<'a>(
+    shape: &'a GuardSource,
+    features: &[&Feature],
+    check: &mut Check<'a>,
+) -> Vec<(Name, Vec<String>)> {
+    check.key("when", |c| {
+        let one = |(name, values): (&'a Name, &'a ValuesSource)| {
+            if !features.is_empty() && !features.iter().any(|feature| feature.has_dimension(name)) {
+                let what = format_args!("no feature of the guard has the dimension `{name}`");
+                c.wrong_at(name.as_str(), what, "name one that prices depend on, or list it in the feature");
+            }
+            let mut values = values.list().to_vec();
+            if values.is_empty() || values.len() > VALUES_MAX {
+                let what = format_args!("{} values, from 1 to {VALUES_MAX} are possible", values.len());
+                c.wrong_at(name.as_str(), what, "list the values that the guard is about");
+            }
+            values.sort_unstable();
+            values.dedup();
+            (name.clone(), values)
+        };
+        shape.when.iter().map(one).collect()
+    })
 }
 
 /// A cap counts one unit of credits: features priced in another do not pass it. Other guards count them all.

@@ -24,7 +24,7 @@ pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource,
-    PlanSource, PoolCapSource, WindowSource,
+    PlanSource, PoolCapSource, ValuesSource, WindowSource,
 };
 pub(crate) use supplies::{LearnSource, SupplySource};
 

@@ -1,5 +1,6 @@
 //! Plans as an operator writes them: guards, windows and sources.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
@@ -11,6 +12,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::decimal::{Decimal, FactorSource};
+use crate::catalog::abuse::Mode;
 use crate::record::{Category, Consent, Level, Name, Periods, Span};
 
 /// A plan.
@@ -82,8 +84,55 @@ pub(crate) struct GuardSource {
     pub(crate) per: Option<Level>,
     /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
     pub(crate) count: Option<CountSource>,
+    /// Dimensions that must all match, such as `{ model = "large" }`; several values as a list. Others pass it uncounted.
+    #[serde(default)]
+    pub(crate) when: BTreeMap<Name, ValuesSource>,
+    /// `observe`: it counts, and decisions say what it would have refused, but it refuses nothing. Default `enforce`.
+    pub(crate) mode: Option<Mode>,
+    /// The share of accounts, chosen by a hash, that it is enforced for; for the others it is observed. 0 to 100, default 100.
+    #[cfg_attr(feature = "schema", schema(maximum = 100))]
+    pub(crate) accounts_percent: Option<u8>,
     /// The window.
     pub(crate) window: WindowSource,
+}
+
+/// Values of a dimension: any of them.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub(crate) enum ValuesSource {
+    /// This one.
+    One(String),
+    /// Any of these; at most 1,000.
+    Several(Vec<String>),
+}
+
+impl ValuesSource {
+    pub(crate) fn list(&self) -> &[String] {
+        match self {
+            Self::One(one) => core::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ValuesSource {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = ValuesSource;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, or a list of values")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<ValuesSource, E> {
+                Ok(ValuesSource::One(text.into()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<ValuesSource, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(items)).map(ValuesSource::Several)
+            }
+        }
+        d.deserialize_any(OneOrSeveral)
+    }
 }
 
 /// The units that a guard counts.
