@@ -41,12 +41,20 @@ pub(crate) fn check_catalog(file: &File, as_json: bool) -> Outcome {
             let (plans, features) = (names(catalog.plan_names()), names(catalog.feature_names()));
             if as_json {
                 let warnings: Vec<String> = catalog.warnings.kept.iter().map(ToString::to_string).collect();
-                let shown = json!({"version": catalog.version, "plans": plans, "features": features,
+                let told: Vec<_> =
+                    catalog.told().into_iter().map(|t| json!({"about": t.head, "lines": t.lines})).collect();
+                let shown = json!({"version": catalog.version, "plans": plans, "features": features, "told": told,
                     "warnings": warnings, "warnings_count": catalog.warnings.count});
                 say!("{shown}")?;
             } else {
                 say!("{}: version {} is correct", file.display(), catalog.version)?;
-                say!("plans: {}\nfeatures: {}", plans.join(", "), features.join(", "))?;
+                for about in catalog.told() {
+                    say!("\n{}", about.head)?;
+                    for line in about.lines {
+                        say!("  {line}")?;
+                    }
+                }
+                say!("")?;
                 for warning in &catalog.warnings.kept {
                     say!("warning: {warning}")?;
                 }

@@ -17,6 +17,7 @@ mod problems;
 pub mod source;
 mod supplies;
 mod text;
+mod told;
 mod work;
 
 pub use abuse::{Mode, Rules, TierTerms};
@@ -30,3 +31,4 @@ pub use policy::Catalog;
 pub use problems::{ParseError, Problem, Problems};
 pub use supplies::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms, WAIT_MAX, changed};
 pub use text::{Format, TEXT_LEN_MAX};
+pub use told::Told;

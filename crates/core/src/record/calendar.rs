@@ -134,6 +134,24 @@ impl Calendar {
         Ok(Self { periods, zone, anchored })
     }
 
+    /// Its periods in words: `a month in Europe/Berlin`.
+    pub(crate) fn told(&self) -> String {
+        let whence = match (self.anchored, self.zone.iana_name()) {
+            (true, _) => " from the billing anchor",
+            (false, Some("UTC") | None) => "",
+            (false, Some(_)) => " in ",
+        };
+        let zone = self.zone.iana_name().filter(|_| whence == " in ").unwrap_or_default();
+        match self.periods {
+            Periods::Life => "in all".into(),
+            Periods::Every(Every::Hour, 1) => alloc::format!("an hour{whence}{zone}"),
+            Periods::Every(Every::Month, 3) | Periods::Every(_, 1) => {
+                alloc::format!("a {}{whence}{zone}", self.periods)
+            }
+            Periods::Every(..) => alloc::format!("in {}{whence}{zone}", self.periods),
+        }
+    }
+
     /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
     #[must_use]
     pub(crate) fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {

@@ -22,6 +22,7 @@ mod paying;
 mod shares;
 mod sizes;
 mod statement;
+mod told;
 mod turned_out;
 mod unblock;
 mod units;

@@ -25,6 +25,7 @@ mod abuse;
 mod amounts;
 mod cards;
 mod cost;
+mod doubts;
 mod draft;
 mod features;
 mod guards;
@@ -61,6 +62,7 @@ pub(super) fn compile<'a>(
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
     let plans = plans::plans(source, &features, &mut check);
+    doubts::doubts(source, &plans, &mut check);
     let priced: BTreeSet<Option<Name>> =
         features.values().filter(|f| f.card.is_some()).map(|f| f.credit_unit.clone()).collect();
     let units = Units(priced.into_iter().collect());

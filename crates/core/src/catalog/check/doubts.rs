@@ -1,0 +1,100 @@
+//! What is legal, but surprising.
+
+use alloc::collections::BTreeSet;
+
+use hashbrown::HashMap;
+
+use super::walk::Check;
+use crate::catalog::plan::{Layer, Plan, WindowTerms};
+use crate::catalog::source::{CatalogSource, LayerSource, PlanSource};
+use crate::record::{Name, Span};
+
+/// Doubts about plans and features.
+pub(super) fn doubts<'a>(source: &'a CatalogSource, plans: &HashMap<Name, Plan>, check: &mut Check<'a>) {
+    let work = check.work();
+    let used: BTreeSet<&Name> = source.plans.values().flat_map(|plan| &plan.features).collect();
+    check.key("features", |c| {
+        for name in work.each(source.features.keys()).filter(|name| !used.contains(*name)) {
+            c.key(name.as_str(), |c| {
+                c.doubt("no plan includes the feature", "list it in the `features` of a plan")
+            });
+        }
+    });
+    check.key("plans", |c| {
+        for (name, shape) in work.each(&source.plans) {
+            c.key(name.as_str(), |c| plan_doubts(source, shape, plans.get(name), c));
+        }
+    });
+}
+
+fn plan_doubts<'a>(
+    source: &'a CatalogSource,
+    shape: &'a PlanSource,
+    plan: Option<&Plan>,
+    check: &mut Check<'a>,
+) {
+    let work = check.work();
+    let programs = plan.map_or(&[][..], |plan| plan.programs.as_slice());
+    if shape.waterfall.is_empty()
+        && let Some(priced) = shape
+            .features
+            .iter()
+            .find(|name| source.features.get(*name).is_some_and(|feature| feature.rate_card.is_some()))
+    {
+        let what = format_args!(
+            "`{priced}` has a price and no source pays: every request that costs something is denied"
+        );
+        check.doubt(what, "add a `waterfall`");
+    }
+    check.key("waterfall", |c| {
+        let mut lent = None;
+        for (i, layer) in work.each(&shape.waterfall).enumerate() {
+            match layer {
+                LayerSource::Overdraft { name, .. } => lent = Some(name),
+                LayerSource::Grants { name, .. } | LayerSource::Pool { name, .. } => {
+                    if let Some(overdraft) = lent {
+                        let what = format_args!(
+                            "`{name}` pays only what the overdraft `{overdraft}` before it does not lend"
+                        );
+                        c.item(i, |c| c.doubt(what, "move the overdraft to the end"));
+                    }
+                }
+                LayerSource::Allowance { name, .. } => {
+                    let layers = programs.iter().flat_map(|(_, program)| program.layers());
+                    let compiled = layers.into_iter().find_map(|layer| match layer {
+                        Layer::Allowance { name: own, windows, .. } if own == name => {
+                            Some(windows.as_slice())
+                        }
+                        Layer::Allowance { .. } | Layer::Grants { .. } | Layer::Overdraft { .. } => None,
+                    });
+                    c.item(i, |c| window_doubts(compiled.unwrap_or_default(), c));
+                }
+            }
+        }
+    });
+}
+
+/// A shorter window with room for all of a longer one never binds.
+fn window_doubts(windows: &[(Name, WindowTerms)], check: &mut Check<'_>) {
+    let length = |window: &WindowTerms| -> Option<(Span, i64)> {
+        if let WindowTerms::FirstUse { limit, length } = window { Some((*length, *limit)) } else { None }
+    };
+    for (name, window) in windows {
+        if matches!(window, WindowTerms::Fixed { limit: 0, .. } | WindowTerms::FirstUse { limit: 0, .. }) {
+            check.doubt(
+                format_args!("`{name}` includes nothing"),
+                "give it a limit above zero, or remove the allowance",
+            );
+        }
+        let Some((own, limit)) = length(window) else { continue };
+        let longer = windows.iter().find(|(_, other)| {
+            length(other).is_some_and(|(other, within)| own < other && limit >= within && within > 0)
+        });
+        if let Some((longer, _)) = longer {
+            check.doubt(
+                format_args!("`{name}` never binds: `{longer}` is longer and includes no more"),
+                "give the shorter window less, or remove it",
+            );
+        }
+    }
+}

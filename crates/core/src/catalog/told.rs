@@ -1,0 +1,263 @@
+//! A catalog as a person reads it: what a customer of each plan gets, in sentences.
+//!
+//! Never decides anything: it is written from the compiled parts, so that it says what is in force.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use alloc::{format, vec};
+
+use super::feature::{Feature, PriceEntry};
+use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
+use super::policy::Catalog;
+use crate::record::{CREDITS, Category, Consent, Credits, Level, Name, Terms, Unit, WHOLE_PRICE};
+
+/// Most prices of one feature that are listed; the rest is counted.
+const PRICES_MAX: usize = 40;
+
+/// What a plan gives, and what it costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What it is about.
+    pub head: String,
+    /// One sentence each.
+    pub lines: Vec<String>,
+}
+
+impl Catalog {
+    /// Every plan, then the prices of every feature, by name.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        let features = self.features_by_index();
+        let plans = self.plan_names().into_iter().filter_map(|name| {
+            let lines = plan_lines(self.plan(name.as_str())?, &features);
+            Some(Told { head: format!("plan {name}"), lines })
+        });
+        let prices = self.feature_names().into_iter().filter_map(|name| {
+            let feature = self.feature(name.as_str())?;
+            feature.card.as_ref()?;
+            Some(Told { head: format!("prices of {name}"), lines: price_lines(feature) })
+        });
+        plans.chain(prices).collect()
+    }
+
+    fn features_by_index(&self) -> BTreeMap<usize, &Feature> {
+        let all = self.feature_names().into_iter().filter_map(|name| self.feature(name.as_str()));
+        all.map(|feature| (feature.index, feature)).collect()
+    }
+}
+
+/// A part of a plan, and the features that it applies to.
+struct Part<'a, T> {
+    part: &'a Arc<T>,
+    features: Vec<&'a Name>,
+}
+
+/// The guards or layers of all programs, each once, in order.
+fn parts<'a, T>(programs: impl Iterator<Item = (&'a Name, &'a [Arc<T>])>) -> Vec<Part<'a, T>> {
+    let mut all: Vec<Part<'a, T>> = Vec::new();
+    for (feature, list) in programs {
+        for (i, part) in list.iter().enumerate() {
+            let place = |of: &Arc<T>| all.iter().position(|known| Arc::ptr_eq(known.part, of));
+            match place(part) {
+                Some(at) => all.get_mut(at).into_iter().for_each(|known| known.features.push(feature)),
+                None => {
+                    // Before the next one that is known: a plan lists them in one order for all features.
+                    let at = list.iter().skip(i + 1).find_map(place).unwrap_or(all.len());
+                    all.insert(at, Part { part, features: vec![feature] });
+                }
+            }
+        }
+    }
+    all
+}
+
+fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> {
+    let programs: Vec<_> = plan
+        .programs
+        .iter()
+        .filter_map(|(index, program)| Some((&features.get(index)?.name, program)))
+        .collect();
+    let names: Vec<&Name> = programs.iter().map(|(name, _)| *name).collect();
+    let of = |some: &[&Name]| {
+        if some.len() == names.len() { String::new() } else { format!(" of {}", list(some)) }
+    };
+    let mut lines =
+        vec![format!("may use {}", if names.is_empty() { "nothing".to_string() } else { list(&names) })];
+    for Part { part, features } in parts(programs.iter().map(|(name, p)| (*name, p.guards.as_slice()))) {
+        lines.push(format!("limit {}: {}", part.name, guard(part, &of(&features))));
+    }
+    let layers = parts(programs.iter().map(|(name, p)| (*name, p.layers.as_slice())));
+    for (n, Part { part, features }) in (1..).zip(layers) {
+        let unit = features.first().and_then(|name| {
+            let (_, program) = programs.iter().find(|(known, _)| known == name)?;
+            Some((&program.unit, program.credit_unit.as_ref()))
+        });
+        lines.push(format!("{n}. {}", layer(part, unit, &of(&features))));
+    }
+    if let Some(factors) = &plan.price_factors {
+        lines.push(format!("prices are multiplied by {}", factors.told()));
+    }
+    match plan.consent {
+        Consent::Allow => {}
+        Consent::Ask => {
+            lines.push("purchased and contract credits are drawn only with the user's consent".to_string())
+        }
+        Consent::Never => lines.push("purchased and contract credits are never drawn".to_string()),
+    }
+    if plan.allows_in_debt {
+        lines.push("in debt, what allowances pay in full goes on".to_string());
+    }
+    lines
+}
+
+fn list(names: &[&Name]) -> String {
+    let mut text = String::new();
+    for (i, name) in names.iter().enumerate() {
+        let before = if i == 0 {
+            ""
+        } else if i + 1 == names.len() {
+            " and "
+        } else {
+            ", "
+        };
+        text.push_str(before);
+        text.push_str(name.as_str());
+    }
+    text
+}
+
+fn each(level: Level) -> String {
+    if level == Level::Account { String::new() } else { format!(" for each {}", level.as_str()) }
+}
+
+fn guard(guard: &Guard, of: &str) -> String {
+    let units = match &guard.count {
+        Count::Slot => "open holds".to_string(),
+        Count::Requests => "requests".to_string(),
+        Count::Meters(meters) | Count::Size(meters) => {
+            meters.iter().map(Name::as_str).collect::<Vec<_>>().join(" + ")
+        }
+        Count::Spend => "credits drawn".to_string(),
+        Count::Price => "credits of price".to_string(),
+    };
+    let when: Vec<String> =
+        guard.when.iter().map(|(name, values)| format!("{name} {}", values.join(" or "))).collect();
+    let when = if when.is_empty() { String::new() } else { format!(" where {}", when.join(" and ")) };
+    let is_credits = matches!(guard.count, Count::Spend | Count::Price);
+    let limit = match (&guard.window, &guard.count) {
+        (WindowTerms::Free(terms), Count::Size(_)) => {
+            format!("at most {} {units} in one request", terms.capacity())
+        }
+        (window, _) => within(window, &units, is_credits),
+    };
+    let mode = match guard.enforced_for {
+        0 => ", observed only".to_string(),
+        100.. => String::new(),
+        percent => format!(", enforced for {percent} % of accounts, observed for the others"),
+    };
+    format!("{limit}{of}{}{when}{mode}", each(guard.level))
+}
+
+/// So much in a window.
+fn within(window: &WindowTerms, units: &str, is_credits: bool) -> String {
+    let amount = |n: i64| if is_credits { Credits::from_nano(n).to_string() } else { n.to_string() };
+    match window {
+        WindowTerms::Free(Terms::Rate { limit, period, burst }) => {
+            let burst = if burst == limit { String::new() } else { format!(" (bursts of {burst})") };
+            format!("{limit} {units} in {period}{burst}")
+        }
+        WindowTerms::Free(Terms::Sliding { limit, length }) => format!("{limit} {units} in any {length}"),
+        WindowTerms::Free(terms) => format!("{} {units} at once", terms.capacity()),
+        WindowTerms::Fixed { limit, calendar } => format!("{} {units} {}", amount(*limit), calendar.told()),
+        WindowTerms::FirstUse { limit, length } => {
+            format!("{} {units} in {length} from the first use", amount(*limit))
+        }
+    }
+}
+
+fn layer(layer: &Layer, unit: Option<(&Unit, Option<&Name>)>, of: &str) -> String {
+    let credits = unit.and_then(|(_, unit)| unit).map_or(CREDITS, Name::as_str);
+    match layer {
+        Layer::Allowance { name, level, windows } => {
+            let (units, is_credits) = match unit.map(|(unit, _)| unit) {
+                Some(Unit::Requests) => ("requests", false),
+                Some(Unit::Meter(meter)) => (meter.as_str(), false),
+                Some(Unit::Credits) | None => (credits, true),
+            };
+            let each_window: Vec<String> =
+                windows.iter().map(|(_, window)| within(window, units, is_credits)).collect();
+            format!("{name} includes {}{of}{}", each_window.join(", and "), each(*level))
+        }
+        Layer::Grants { name, categories, pool: None } => {
+            format!("{name}: {} of the account", grants(*categories))
+        }
+        Layer::Grants { name, categories, pool: Some(pool) } => {
+            let cap = pool.default_cap.map_or_else(
+                || "as much as there is".to_string(),
+                |cap| format!("at most {cap} {credits} {}", pool.window.told()),
+            );
+            format!("{name}: {}, {cap}{}", grants(*categories), each(pool.member))
+        }
+        Layer::Overdraft { name, limit } => format!("{name}: up to {limit} {credits} below zero"),
+    }
+}
+
+fn grants(categories: Categories) -> String {
+    let all: Vec<&str> =
+        Category::ALL.into_iter().filter(|c| categories.contains(*c)).map(Category::as_str).collect();
+    if all.len() == Category::ALL.len() {
+        "all grants".to_string()
+    } else {
+        format!("{} grants", all.join(" and "))
+    }
+}
+
+/// The prices in force last, the most specific first.
+fn price_lines(feature: &Feature) -> Vec<String> {
+    let mut lines = Vec::new();
+    let Some(version) = feature.prices.last() else { return lines };
+    let unit = feature.credit_unit.as_ref().map_or(CREDITS, Name::as_str);
+    let entries =
+        version.shapes.iter().flat_map(|shape| shape.entries.iter().map(move |entry| (shape, entry)));
+    let count = entries.clone().count();
+    for (shape, entry) in entries.take(PRICES_MAX) {
+        let when: Vec<String> =
+            shape.names.iter().zip(&entry.values).map(|(name, value)| format!("{name} {value}")).collect();
+        let when = if when.is_empty() { "otherwise".to_string() } else { when.join(", ") };
+        lines.push(format!("{when}: {}", prices(feature, entry, unit)));
+    }
+    if count > PRICES_MAX {
+        lines.push(format!("and {} more", count - PRICES_MAX));
+    }
+    lines
+}
+
+fn prices(feature: &Feature, entry: &PriceEntry, unit: &str) -> String {
+    let priced = feature.meters.iter().zip(&entry.prices).filter(|(_, price)| price.nano() > 0);
+    let each: Vec<String> = priced
+        .map(|(meter, price)| {
+            // Small prices are easier to read for many units.
+            let (per, of) = if price.nano() < 10_000_000 { (1_000_000, "a million") } else { (1, "each") };
+            let nano = i64::try_from(price.nano().saturating_mul(per)).unwrap_or(i64::MAX);
+            format!("{meter} {} {unit} {of}", Credits::from_nano(nano))
+        })
+        .collect();
+    if each.is_empty() { "free".to_string() } else { each.join(", ") }
+}
+
+impl super::plan::PriceFactors {
+    fn told(&self) -> String {
+        let decimal = |of: u64| Credits::from_nano(i64::try_from(of).unwrap_or(i64::MAX)).to_string();
+        let tiers = crate::record::Tier::ALL;
+        let first = self.of(tiers[0]);
+        if tiers.iter().all(|tier| self.of(*tier) == first) {
+            return decimal(first);
+        }
+        let own = tiers.iter().filter(|tier| self.of(**tier) != WHOLE_PRICE);
+        own.map(|tier| format!("{} for {} accounts", decimal(self.of(*tier)), tier.as_str()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
