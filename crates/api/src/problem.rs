@@ -265,6 +265,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::UnpricedUnit(_)
         | Refusal::BadExpiry
         | Refusal::BadOverride(_)
+        | Refusal::BadPlanChange(_)
         | Refusal::UnknownZone
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)

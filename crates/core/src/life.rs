@@ -5,13 +5,16 @@
 //! Units: nano-credits; instants in UTC microseconds.
 
 use alloc::boxed::Box;
+use alloc::string::ToString as _;
 
 use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
-use crate::command::{Draft, Moves, carried_block, end_free, end_within, owed, own_grant, repay};
+use crate::command::{
+    Draft, Moves, carried_block, end_free, end_within, owed, own_grant, planned_change, repay,
+};
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
-    Instant, Level, Name, Overage, REQUESTS, Rule, Seq, Settings, Span, Standing,
+    Instant, Label, Level, Name, Overage, PlanChange, REQUESTS, Rule, Seq, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -75,6 +78,8 @@ pub fn wrote(event: &Event) -> bool {
                     | CycleEvent::Renewed { .. }
                     | CycleEvent::Ended(_)
                     | CycleEvent::OverrideEnded(_)
+                    | CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
+                    | CycleEvent::PlanWithdrawn { has_failed: true, .. }
             )
         }
         // No record says from how many networks a key was used.
@@ -115,6 +120,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
         Due::Grant(id) => grant_ends(ctx, id),
         Due::Renewal(id) => account.schedule(id).map(|schedule| renew(ctx, schedule)),
         Due::Override(id) => override_ends(ctx, id),
+        Due::Plan(id) => Some(plan_comes(ctx, id)),
     }
 }
 
@@ -151,6 +157,16 @@ fn grant_ends(ctx: Context<'_>, id: GrantId) -> Option<Draft> {
     moves.add(Book::Grant(id), Book::Breakage, grant.remaining);
     let draft = Draft::moving(Event::GrantExpired(id), moves).following(id.0);
     Some(Draft { effective_at: Some(grant.terms.expires_at), ..draft })
+}
+
+/// Changes the plan at the instant that was planned; a change that cannot be made is withdrawn.
+fn plan_comes(ctx: Context<'_>, planned: Seq) -> Draft {
+    let at = ctx.account.rare().plan_to_come.as_ref().map(|(_, planned)| planned.at);
+    let draft = planned_change(ctx).unwrap_or_else(|refusal| {
+        let reason = Label::new(&refusal.to_string()).ok();
+        Draft::new(Event::Cycle(Box::new(CycleEvent::PlanWithdrawn { planned, reason, has_failed: true })))
+    });
+    Draft { effective_at: at, ..draft.following(planned) }
 }
 
 /// Ends an override of a limit.

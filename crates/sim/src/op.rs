@@ -247,6 +247,7 @@ pub(crate) fn change_plan(move_anchor: bool, grant: Option<Seq>, amount: u64) ->
         amounts: grant.map(|g| (GrantId(g), whole(amount))).into_iter().collect(),
         prorate: [None, Some(Proration::Instant), Some(Proration::Days)]
             [usize::try_from(amount % 3).unwrap_or(0)],
+        at: None,
         reason: None,
     })
 }

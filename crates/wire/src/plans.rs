@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Credits, Id, Label, Name, Proration};
+use headworks_core::record::{Credits, Id, Instant, Label, Name, Proration};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,12 +25,60 @@ pub struct ChangePlanRequest {
     /// `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prorate: Option<Prorate>,
+    /// When: an instant to come, or `period_end` (when the first grant that follows the billing anchor renews, or else its month
+    /// ends). It takes the place of a change planned before. Default: now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<PlanAt>,
     /// Why, for the ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Id>,
+}
+
+/// When the plan changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum PlanAt {
+    /// At the end of the billing period.
+    Named(PeriodEnd),
+    /// At this instant.
+    Instant(Instant),
+}
+
+/// The end of the billing period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PeriodEnd {
+    /// It.
+    PeriodEnd,
+}
+
+/// Withdraw the change of plan that is planned, or let a recurring grant end with its period.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StopRequest {
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Id>,
+}
+
+/// A change of plan to come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PlanToCome {
+    /// The record that planned it.
+    pub id: Reference,
+    /// When.
+    pub at: Instant,
+    /// The plan.
+    pub plan: Name,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
 }
 
 /// How the current period is prorated.

@@ -20,7 +20,15 @@ use crate::render;
 
 fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
-    render::account(&account.id, &account.settings, account.opened_at, (account.seq, &account.chain))
+    let settings = &account.settings;
+    let shown = render::account(&account.id, settings, account.opened_at, (account.seq, &account.chain));
+    let to_come = account.rare().plan_to_come.as_ref().map(|(seq, planned)| wire::PlanToCome {
+        id: Reference::Record(account.id.clone(), *seq),
+        at: planned.at,
+        plan: planned.plan.clone(),
+        reason: planned.reason.clone(),
+    });
+    wire::Account { plan_to_come: to_come, ..shown }
 }
 
 /// The units that an account has, the default one first; the catalog's units if it has none.

@@ -53,6 +53,7 @@ pub(crate) fn account(
             max: r.max,
         }),
         tier: settings.tier,
+        plan_to_come: None,
         opened_at,
         seq,
         hash: hex(hash),

@@ -56,6 +56,23 @@ impl Account {
                 self.redeem(*reset, path, cleared, record.recorded_at)?
             }
             CycleEvent::PlanChanged(change) => self.change_plan(change)?,
+            CycleEvent::PlanPlanned(planned) => {
+                self.wakes_at = self.wakes_at.min(planned.at);
+                self.rare_mut().plan_to_come = Some((record.seq, planned.clone()));
+            }
+            CycleEvent::PlanWithdrawn { planned, .. } => {
+                let to_come = &mut self.rare_mut().plan_to_come;
+                if to_come.take_if(|(id, _)| id == planned).is_none() {
+                    return Err("no such change is planned".into());
+                }
+            }
+            CycleEvent::RenewalStopped { schedule, .. } => {
+                let schedule = self.schedule_mut(*schedule)?;
+                let next_at = schedule.next_at;
+                if let Some(recurrence) = &mut schedule.terms.recurrence {
+                    recurrence.until = recurrence.until.min(next_at);
+                }
+            }
             CycleEvent::Overridden(terms) => self.set_override(record, terms),
             CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } => {
                 self.end_override(*id)?;
@@ -69,6 +86,9 @@ impl Account {
     }
 
     fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
+        if let Some(planned) = change.planned_by {
+            self.rare_mut().plan_to_come.take_if(|(id, _)| *id == planned);
+        }
         self.note_cluster(&change.settings);
         self.settings = change.settings.clone();
         for (id, terms) in &change.reopened {

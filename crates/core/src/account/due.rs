@@ -16,6 +16,8 @@ pub(crate) enum Due {
     Rollover(GrantId),
     /// A grant expires.
     Grant(GrantId),
+    /// The plan changes, before grants open again under it.
+    Plan(Seq),
     /// A recurring grant opens again.
     Renewal(GrantId),
     /// An override of a limit ends.
@@ -68,7 +70,8 @@ impl Account {
         });
         let own = self.rare().overrides.iter();
         let overrides = own.filter_map(|o| Some((o.terms.until?, Due::Override(o.id))));
-        let all = holds.chain(grants).chain(schedules).chain(overrides);
+        let plan = self.rare().plan_to_come.iter().map(|(id, planned)| (planned.at, Due::Plan(*id)));
+        let all = holds.chain(grants).chain(schedules).chain(overrides).chain(plan);
         all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
     }
 }

@@ -98,8 +98,16 @@ impl Account {
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
         let periods = self.rare().schedules.iter().map(|s| s.next_at);
         let overrides = self.rare().overrides.iter().filter_map(|o| o.terms.until);
+        let plan = self.rare().plan_to_come.iter().map(|(_, planned)| planned.at);
         let top_up = self.next_top_up();
-        holds.chain(grants).chain(periods).chain(overrides).chain(top_up).min().unwrap_or(Instant::NEVER)
+        holds
+            .chain(grants)
+            .chain(periods)
+            .chain(overrides)
+            .chain(plan)
+            .chain(top_up)
+            .min()
+            .unwrap_or(Instant::NEVER)
     }
 
     /// The part before the movements: new grants, new holds, windows.

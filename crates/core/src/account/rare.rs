@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use super::abuse_state::AbuseState;
 use super::books::Books;
 use crate::record::{
-    Credits, GrantId, GrantTerms, Instant, Name, Override, ResetTerms, Segment, Seq, Standing,
+    Credits, GrantId, GrantTerms, Instant, Name, Override, PlanToCome, ResetTerms, Segment, Seq, Standing,
 };
 
 /// Most recurring grants of one account.
@@ -171,6 +171,9 @@ pub struct RareState {
     /// Overrides of limits, by limit and segment, the newest of each last.
     #[cbor(n(9), default)]
     pub overrides: Vec<Overriding>,
+    /// A change of plan to come, and the record that planned it.
+    #[n(10)]
+    pub plan_to_come: Option<(Seq, PlanToCome)>,
 }
 
 /// The extras of most accounts: none.
@@ -185,4 +188,5 @@ pub(super) static NOTHING: RareState = RareState {
     abuse: None,
     left_clusters: Vec::new(),
     overrides: Vec::new(),
+    plan_to_come: None,
 };

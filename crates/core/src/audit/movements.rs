@@ -175,6 +175,9 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
         CycleEvent::Ended(_)
         | CycleEvent::Banked(_)
         | CycleEvent::Overridden(_)
+        | CycleEvent::PlanPlanned(_)
+        | CycleEvent::PlanWithdrawn { .. }
+        | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::OverrideRemoved { .. } => Vec::new(),
     })

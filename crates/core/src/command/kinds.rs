@@ -33,6 +33,18 @@ pub enum Command {
     },
     /// Change its plan, and with it recurring grants.
     ChangePlan(ChangePlan),
+    /// Withdraw the change of plan that is planned.
+    WithdrawPlanChange {
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// Let a recurring grant keep its period and not renew.
+    StopRenewal {
+        /// The grant.
+        grant: GrantId,
+        /// Why.
+        reason: Option<Label>,
+    },
     /// Decide, and hold or charge at once.
     Authorize(Authorize),
     /// Grow a hold.
@@ -200,7 +212,10 @@ impl Command {
     pub fn operation(&self) -> Operation {
         match self {
             Self::Open(_) => Operation::Open,
-            Self::Change { .. } | Self::ChangePlan(_) => Operation::Change,
+            Self::Change { .. }
+            | Self::ChangePlan(_)
+            | Self::WithdrawPlanChange { .. }
+            | Self::StopRenewal { .. } => Operation::Change,
             Self::Authorize(_) => Operation::Authorize,
             Self::Extend(_) => Operation::Extend,
             Self::Settle { .. } => Operation::Settle,

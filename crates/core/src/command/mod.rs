@@ -43,7 +43,8 @@ pub(crate) use holds::{growing, growth};
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
 pub use overrides::{NewFigure, NewOverride};
-pub use plans::ChangePlan;
+pub(crate) use plans::planned_change;
+pub use plans::{ChangePlan, When};
 pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
@@ -92,6 +93,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Open(patch) => accounts::open(ctx, patch)?,
         Command::Change { patch, reason } => accounts::change(ctx, patch, reason.clone())?,
         Command::ChangePlan(ask) => plans::change_plan(ctx, ask)?,
+        Command::WithdrawPlanChange { reason } => plans::withdraw(ctx, reason.clone())?,
+        Command::StopRenewal { grant, reason } => plans::stop_renewal(ctx, *grant, reason.clone())?,
         Command::Grant(new) => credits::grant(ctx, new)?,
         Command::Void { grant, reason } => credits::void(ctx, *grant, reason.clone(), history)?,
         Command::Adjust(ask) => credits::adjust(ctx, ask, history)?,

@@ -11,7 +11,7 @@ use super::credits::{Adjust, NewGrant};
 use super::holds::Extend;
 use super::kinds::Command;
 use super::overrides::{NewFigure, NewOverride};
-use super::plans::ChangePlan;
+use super::plans::{ChangePlan, When};
 use super::quarantine;
 use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
@@ -183,7 +183,23 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::Redeemed { reset, path, .. } => {
             Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
         }
+        CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
+        | CycleEvent::PlanWithdrawn { has_failed: true, .. } => None,
         CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
+        CycleEvent::PlanPlanned(planned) => Some(Command::ChangePlan(ChangePlan {
+            plan: planned.plan.clone(),
+            move_anchor: planned.move_anchor,
+            amounts: planned.amounts.clone(),
+            prorate: planned.prorate,
+            at: Some(When::At(planned.at)),
+            reason: planned.reason.clone(),
+        })),
+        CycleEvent::PlanWithdrawn { reason, .. } => {
+            Some(Command::WithdrawPlanChange { reason: reason.clone() })
+        }
+        CycleEvent::RenewalStopped { schedule, reason } => {
+            Some(Command::StopRenewal { grant: *schedule, reason: reason.clone() })
+        }
         CycleEvent::Overridden(Override { limit, segment, figure, until, reason }) => {
             Some(Command::Override(NewOverride {
                 limit: limit.clone(),
@@ -219,6 +235,7 @@ fn plan(change: &PlanChange) -> ChangePlan {
         move_anchor: change.moved_from.is_some(),
         amounts: change.amounts.iter().map(|a| (a.schedule, a.amount)).collect(),
         prorate: change.prorated,
+        at: None,
         reason: change.reason.clone(),
     }
 }
@@ -231,9 +248,9 @@ impl Command {
             Self::Extend(Extend { hold, .. }) | Self::Settle { hold, .. } | Self::Release { hold } => {
                 *hold = HoldId(number(hold.0)?);
             }
-            Self::Void { grant, .. } | Self::Adjust(Adjust { grant, .. }) => {
-                *grant = GrantId(number(grant.0)?)
-            }
+            Self::Void { grant, .. }
+            | Self::StopRenewal { grant, .. }
+            | Self::Adjust(Adjust { grant, .. }) => *grant = GrantId(number(grant.0)?),
             Self::Refund { charge, .. } | Self::Correct { charge, .. } => *charge = number(*charge)?,
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
             Self::Redeem { reset, .. } => *reset = reset.and_then(number),
@@ -249,6 +266,7 @@ impl Command {
             | Self::Record { .. }
             | Self::Bank { .. }
             | Self::Override(_)
+            | Self::WithdrawPlanChange { .. }
             | Self::ConfirmTopUp { .. }
             | Self::Lift { .. }
             | Self::Dispute { .. }

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use super::draft::{Draft, Moves};
 use crate::account::Schedule;
 use crate::record::{
-    Book, Credits, CycleEvent, Event, GrantId, GrantTerms, Instant, Label, Name, NewAmount, PlanChange,
-    Proration, Settings, Span,
+    Book, Calendar, Credits, CycleEvent, Event, Every, GrantId, GrantTerms, Instant, Label, Name, NewAmount,
+    PlanChange, PlanToCome, Proration, Seq, Settings, Span,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -22,13 +22,82 @@ pub struct ChangePlan {
     pub amounts: Vec<(GrantId, Credits)>,
     /// How the current period gains or loses its share of the difference at once; `None`: it does not.
     pub prorate: Option<Proration>,
+    /// When; `None`: now.
+    pub at: Option<When>,
     /// Why.
     pub reason: Option<Label>,
 }
 
+/// An instant to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// This one.
+    At(Instant),
+    /// The end of the billing period: when the first grant that follows the billing anchor renews, or else its month ends.
+    PeriodEnd,
+}
+
+/// Changes the plan, or plans to.
+pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal> {
+    let Some(when) = ask.at else { return change(ctx, ask, None) };
+    let at = match when {
+        When::At(at) => at,
+        When::PeriodEnd => period_end(ctx),
+    };
+    if at <= ctx.now || at >= Instant::NEVER {
+        return Err(Refusal::BadPlanChange(
+            "the instant of a planned change is to come; leave it out to change the plan now",
+        ));
+    }
+    // What would be refused now is refused at once.
+    change(ctx, ask, None)?;
+    let ChangePlan { plan, move_anchor, amounts, prorate, reason, .. } = ask.clone();
+    let planned = PlanToCome { at, plan, move_anchor, amounts, prorate, reason };
+    Ok(Draft::new(Event::Cycle(Box::new(CycleEvent::PlanPlanned(planned)))))
+}
+
+fn period_end(ctx: Context<'_>) -> Instant {
+    let anchor = ctx.account.settings.billing_anchor;
+    let schedules = ctx.account.rare().schedules.iter().filter(|s| s.follows_anchor()).map(|s| s.next_at);
+    let month =
+        || Calendar::new(Every::Month, "UTC", true).map_or(Instant::NEVER, |c| c.period(ctx.now, anchor).1);
+    schedules.min().unwrap_or_else(month)
+}
+
+/// The change of plan that was planned, once its instant has come.
+pub(crate) fn planned_change(ctx: Context<'_>) -> Result<Draft, Refusal> {
+    let Some((id, planned)) = &ctx.account.rare().plan_to_come else {
+        return Err(Refusal::BadPlanChange("no change of plan is planned"));
+    };
+    let PlanToCome { plan, move_anchor, amounts, prorate, reason, .. } = planned.clone();
+    change(ctx, &ChangePlan { plan, move_anchor, amounts, prorate, at: None, reason }, Some(*id))
+}
+
+/// Withdraws the change of plan that is planned.
+pub(super) fn withdraw(ctx: Context<'_>, reason: Option<Label>) -> Result<Draft, Refusal> {
+    let planned = ctx.account.rare().plan_to_come.as_ref().map(|(id, _)| *id);
+    let planned = planned.ok_or(Refusal::BadPlanChange("no change of plan is planned"))?;
+    let event = CycleEvent::PlanWithdrawn { planned, reason, has_failed: false };
+    Ok(Draft::new(Event::Cycle(Box::new(event))).following(planned))
+}
+
+/// Ends a recurring grant with its current period.
+pub(super) fn stop_renewal(
+    ctx: Context<'_>,
+    grant: GrantId,
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    let schedule = ctx.account.schedule(grant).ok_or(Refusal::UnknownGrant(grant))?;
+    if ctx.account.ends(schedule) {
+        return Err(Refusal::BadPlanChange("the grant does not renew"));
+    }
+    let event = CycleEvent::RenewalStopped { schedule: schedule.id, reason };
+    Ok(Draft::new(Event::Cycle(Box::new(event))).following(schedule.current.0))
+}
+
 /// Changes the plan; recurring grants get new amounts, and their current period gets its remaining share. A share that is to
 /// be taken back is taken as far as it is still free.
-pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, Refusal> {
+fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result<Draft, Refusal> {
     if ctx.catalog.plan(ask.plan.as_str()).is_none() {
         return Err(Refusal::UnknownPlan(ask.plan.clone()));
     }
@@ -44,6 +113,7 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
         reopened: Vec::new(),
         prorated: ask.prorate,
         reason: ask.reason.clone(),
+        planned_by,
     };
     let schedules = ask.amounts.iter().map(|(id, amount)| {
         let schedule = ctx.account.schedule(*id).filter(|_| amount.is_positive());

@@ -8,7 +8,7 @@ use super::ids::{GrantId, Seq};
 use super::name::Label;
 use super::overrides::Override;
 use super::path::Path;
-use super::plans::PlanChange;
+use super::plans::{PlanChange, PlanToCome};
 use super::resets::{Cleared, ResetTerms};
 use super::time::Instant;
 
@@ -56,6 +56,32 @@ pub enum CycleEvent {
     /// An override has reached its end.
     #[n(7)]
     OverrideEnded(#[n(0)] Seq),
+    /// The plan is to change; this takes the place of a change planned before.
+    #[n(9)]
+    PlanPlanned(#[n(0)] PlanToCome),
+    /// A change of plan will not happen: it was withdrawn, or could not be made.
+    #[n(10)]
+    PlanWithdrawn {
+        /// The record that had planned it.
+        #[n(0)]
+        planned: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+        /// Its instant had come, and it could not be made.
+        #[n(2)]
+        has_failed: bool,
+    },
+    /// A recurring grant keeps its period and does not renew.
+    #[n(11)]
+    RenewalStopped {
+        /// The recurring grant.
+        #[n(0)]
+        schedule: GrantId,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
     /// An override was removed.
     #[n(8)]
     OverrideRemoved {

@@ -97,6 +97,9 @@ impl Erasure {
                 | CycleEvent::Renewed { .. }
                 | CycleEvent::Ended(_)
                 | CycleEvent::Banked(_)
+                | CycleEvent::PlanPlanned(_)
+                | CycleEvent::PlanWithdrawn { .. }
+                | CycleEvent::RenewalStopped { .. }
                 | CycleEvent::OverrideEnded(_)
                 | CycleEvent::OverrideRemoved { .. } => false,
                 CycleEvent::Overridden(terms) => terms.segment.as_mut().is_some_and(|s| self.segment(s)),

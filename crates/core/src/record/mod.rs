@@ -70,7 +70,7 @@ pub use movement::{Book, Movement};
 pub use name::{Id, Label, Name};
 pub use overrides::{Figure, Override};
 pub use path::{Level, Path, PathError, Segment};
-pub use plans::{NewAmount, PlanChange};
+pub use plans::{NewAmount, PlanChange, PlanToCome};
 pub use policy::{CatalogChanges, CatalogHash, NamesChanged};
 pub use printable::{ID_LEN_MAX, NAME_LEN_MAX, NameError, What, check_seen, nfc};
 pub use reason::{Lifter, Reason, Wall};

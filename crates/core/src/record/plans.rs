@@ -6,8 +6,8 @@ use minicbor::{Decode, Encode};
 
 use super::amount::Credits;
 use super::grant::{GrantTerms, Proration};
-use super::ids::GrantId;
-use super::name::Label;
+use super::ids::{GrantId, Seq};
+use super::name::{Label, Name};
 use super::settings::Settings;
 use super::time::Instant;
 
@@ -43,6 +43,32 @@ pub struct PlanChange {
     /// How current periods gained or lost their share at once; `None`: they did not.
     #[n(4)]
     pub prorated: Option<Proration>,
+    /// Why.
+    #[n(5)]
+    pub reason: Option<Label>,
+    /// The record that had planned it, if one had.
+    #[n(6)]
+    pub planned_by: Option<Seq>,
+}
+
+/// A change of plan at an instant to come. It is named by its record.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct PlanToCome {
+    /// When.
+    #[n(0)]
+    pub at: Instant,
+    /// The plan.
+    #[n(1)]
+    pub plan: Name,
+    /// Begins a new billing period then.
+    #[n(2)]
+    pub move_anchor: bool,
+    /// New amounts of recurring grants.
+    #[n(3)]
+    pub amounts: Vec<(GrantId, Credits)>,
+    /// How the current period gains or loses its share then; `None`: it does not.
+    #[n(4)]
+    pub prorate: Option<Proration>,
     /// Why.
     #[n(5)]
     pub reason: Option<Label>,

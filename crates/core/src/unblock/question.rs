@@ -84,14 +84,15 @@ impl Question<'_> {
         let (account, now) = (ahead.account(), ahead.ctx().now);
         let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
         let overrides = account.rare().overrides.iter().filter_map(|o| o.terms.until);
-        let override_ends = overrides.filter(|at| *at > now).min();
+        let plan = account.rare().plan_to_come.iter().map(|(_, planned)| planned.at);
+        let figures_change = overrides.chain(plan).filter(|at| *at > now).min();
         let next = match until {
-            Until::Never => override_ends,
+            Until::Never => figures_change,
             Until::HoldsEnd => {
-                [hold_ends, override_ends, effect_ends(account, now)].into_iter().flatten().min()
+                [hold_ends, figures_change, effect_ends(account, now)].into_iter().flatten().min()
             }
             // A hold that ends may give back to the window that is full.
-            Until::At(at) => [Some(at), hold_ends, override_ends].into_iter().flatten().min(),
+            Until::At(at) => [Some(at), hold_ends, figures_change].into_iter().flatten().min(),
             Until::Now => {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
@@ -107,7 +108,7 @@ impl Question<'_> {
                 later
                     .chain(price)
                     .chain(hold_ends)
-                    .chain(override_ends)
+                    .chain(figures_change)
                     .chain(effect_ends(account, now))
                     .min()
             }

@@ -99,6 +99,8 @@ pub enum Refusal {
     NoReset,
     /// The windows of the banked reset are unused.
     NothingToReset,
+    /// A change of plan that cannot be: why.
+    BadPlanChange(&'static str),
     /// The plan has no limit of this name.
     UnknownLimit(Name),
     /// An override that cannot be: why.
@@ -238,7 +240,7 @@ impl fmt::Display for Refusal {
                 f,
                 "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool or an overdraft"
             ),
-            Self::BadOverride(why) => f.write_str(why),
+            Self::BadOverride(why) | Self::BadPlanChange(why) => f.write_str(why),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),
             Self::OverrideEnded(id, by) => write!(f, "override {id} has ended, by record {by}"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),

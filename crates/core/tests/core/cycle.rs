@@ -251,6 +251,7 @@ fn change(w: &mut World, move_anchor: bool, amounts: &[(GrantId, &str)], prorate
         move_anchor,
         amounts: amounts.iter().map(|(id, amount)| (*id, credits(amount))).collect(),
         prorate: prorate.then_some(Proration::Instant),
+        at: None,
         reason: None,
     };
     w.apply(Command::ChangePlan(ask)).expect("changes");
@@ -559,7 +560,14 @@ fn act(w: &mut World, act: &Act) {
             let schedules = &w.account.rare().schedules;
             let amounts = schedules.iter().map(|s| (s.id, credits(&n.to_string()))).collect();
             let (move_anchor, prorate) = (*move_anchor, prorate.then_some(Proration::Instant));
-            Command::ChangePlan(ChangePlan { plan: name("p"), move_anchor, amounts, prorate, reason: None })
+            Command::ChangePlan(ChangePlan {
+                plan: name("p"),
+                move_anchor,
+                amounts,
+                prorate,
+                at: None,
+                reason: None,
+            })
         }
         Act::Bank => {
             bank(w, &["tasks.five", "daily"]).expect("banks");

@@ -19,6 +19,7 @@ mod ledger;
 mod model;
 mod overrides;
 mod paying;
+mod planned;
 mod shares;
 mod sizes;
 mod statement;

@@ -147,6 +147,7 @@ fn one_change_of_plan_is_in_one_unit() {
         move_anchor: false,
         amounts,
         prorate: Some(headworks_core::record::Proration::Instant),
+        at: None,
         reason: None,
     };
     assert_eq!(w.apply(Command::ChangePlan(ask)), Err(Refusal::MixedUnits));

@@ -95,6 +95,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(credits::adjust))
         .routes(routes!(credits::refund))
         .routes(routes!(plans::change_plan))
+        .routes(routes!(plans::withdraw))
+        .routes(routes!(plans::stop_renewal))
         .routes(routes!(resets::bank, resets::resets))
         .routes(routes!(resets::redeem))
         .routes(routes!(overrides::set, overrides::overrides))

@@ -133,6 +133,27 @@ async fn a_banked_reset_has_four_outcomes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_plan_to_come_is_shown_and_withdrawn() {
+    let s = start().await;
+    let plan = "/v1/accounts/acme/plan";
+    let shown = async || s.call("GET", "/v1/accounts/acme", "", "").await.body;
+    let before = shown().await["plan"].clone();
+    let planned = post(&s, plan, "p1", json!({"plan": "team", "at": "period_end", "reason": "asked"})).await;
+    assert_eq!((&shown().await["plan_to_come"]["id"], &shown().await["plan"]), (&planned["id"], &before));
+    post(&s, "/v1/accounts/acme/plan/withdraw", "p2", json!({"reason": "stays"})).await;
+    assert_eq!(shown().await.get("plan_to_come"), None);
+    let nothing = s.call("POST", "/v1/accounts/acme/plan/withdraw", "p3", "{}").await;
+    assert_eq!((nothing.status, nothing.problem()), (422, "invalid_request"));
+    let at = s.engine.clock().now().after("1h".parse().expect("span"));
+    post(&s, plan, "p4", json!({"plan": "team", "at": at})).await;
+    s.engine.clock().advance("1h".parse().expect("span"));
+    assert_eq!((&shown().await["plan"], shown().await.get("plan_to_come")), (&json!("team"), None));
+    let past = s.call("POST", plan, "p5", r#"{"plan":"team","at":"2020-01-01T00:00:00Z"}"#).await;
+    assert_eq!((past.status, past.problem()), (422, "invalid_request"));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limit_is_overridden_until_its_instant() {
     let s = start().await;
     let overrides = "/v1/accounts/acme/overrides";

@@ -90,6 +90,8 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/accounts/{id}/refunds", Has(Operator), Named, &[], r#"{"charge":"ACCOUNT~2"}"#),
     ("POST", "/v1/accounts/{id}/corrections", Has(Operator), Named, &[], r#"{"charge":"ACCOUNT~2","delete":true}"#),
     ("POST", "/v1/accounts/{id}/plan", Has(Operator), Named, &[], r#"{"plan":"paid"}"#),
+    ("POST", "/v1/accounts/{id}/plan/withdraw", Has(Operator), Named, &[], "{}"),
+    ("POST", "/v1/accounts/{id}/grants/{grant}/stop", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/resets", Has(Operator), Named, &[], r#"{"windows":["rpm"]}"#),
     ("POST", "/v1/accounts/{id}/quarantine/{use}", Has(Operator), Named, &[], r#"{"action":"discard"}"#),
     ("POST", "/v1/accounts/{id}/top-ups/{number}", Has(Operator), Named, &[], r#"{"paid":true}"#),

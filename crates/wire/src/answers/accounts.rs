@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
+use crate::plans::PlanToCome;
 use crate::recurrence::Schedule;
 use crate::reference::Reference;
 use crate::requests::SegmentSettings;
@@ -41,6 +42,9 @@ pub struct Account {
     /// How far the operator trusts it; absent: as its ledger shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
+    /// A change of plan to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_to_come: Option<PlanToCome>,
     /// When it was opened.
     pub opened_at: Instant,
     /// Number of its last record.

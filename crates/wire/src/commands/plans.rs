@@ -1,10 +1,10 @@
 //! Commands that change the plan.
 
-use headworks_core::command::{ChangePlan, Command};
+use headworks_core::command::{ChangePlan, Command, When};
 use headworks_core::record::{Credits, Name, Proration};
 
 use super::{Malformed, grant};
-use crate::plans::{ChangePlanRequest, PlanAnchor, Prorate};
+use crate::plans::{ChangePlanRequest, PeriodEnd, PlanAnchor, PlanAt, Prorate, StopRequest};
 use crate::reference::Reference;
 
 impl ChangePlanRequest {
@@ -23,7 +23,21 @@ impl ChangePlanRequest {
                 Prorate::Is(true) => Some(Proration::Instant),
                 Prorate::By(by) => Some(by),
             },
+            at: self.at.map(|at| match at {
+                PlanAt::Named(PeriodEnd::PeriodEnd) => When::PeriodEnd,
+                PlanAt::Instant(at) => When::At(at),
+            }),
             reason: self.reason.clone(),
         }))
+    }
+}
+
+impl StopRequest {
+    /// The command that lets a recurring grant end with its period.
+    ///
+    /// # Errors
+    /// When the grant belongs to another account.
+    pub fn stop_renewal(&self, account: &Name, of: &Reference) -> Result<Command, Malformed> {
+        Ok(Command::StopRenewal { grant: grant(account, of)?, reason: self.reason.clone() })
     }
 }

@@ -274,6 +274,9 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::Redeemed { .. }
         | CycleEvent::PlanChanged(_)
         | CycleEvent::Overridden(_)
+        | CycleEvent::PlanPlanned(_)
+        | CycleEvent::PlanWithdrawn { .. }
+        | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::OverrideRemoved { .. } => None,
     }
