@@ -2,6 +2,7 @@
 
 mod abuse;
 mod audit;
+mod businesses;
 mod capacity;
 mod catalog;
 mod catalog_size;

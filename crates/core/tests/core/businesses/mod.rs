@@ -1,0 +1,10 @@
+//! Businesses as they are sold, row by row: each row follows the one above on one account, and its figures are worked by hand.
+
+mod rows;
+
+use rows::run;
+
+#[test]
+fn a_coding_assistant() {
+    run(include_str!("assistant.toml"), include_str!("assistant.rows"));
+}

@@ -1,0 +1,247 @@
+//! Rows of a business, and how they are tried.
+
+use headworks_core::account::Account;
+use headworks_core::command::{ChangePlan, Command, NewFigure, NewOverride, Patch};
+use headworks_core::record::{
+    Category, Certainty, Credits, Decision, Dimension, Dimensions, Draw, HoldId, Instant, Label, Outcome,
+    Path, Unit, Use, Way,
+};
+use headworks_core::view;
+use headworks_core::waterfall::{Authorize, Quantities, Request};
+
+use crate::audit::{audit, chained, replayed};
+use crate::common::{World, at, catalog, name, refund};
+
+/// Tries every row; tells the one that does not hold.
+pub(crate) fn run(policy: &str, rows: &str) {
+    let mut world: Option<World> = None;
+    for (n, line) in (1..).zip(rows.lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix("account ") {
+            world.take().iter().for_each(|w| trusted(w, policy));
+            let (plan, opened) = rest.split_once(' ').expect("plan and instant");
+            world = Some(opened_at(policy, plan, at(opened)));
+            continue;
+        }
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [instant, call, outcome, draws, left, unblock] = cells[..] else { panic!("row {n}: {line}") };
+        let w = world.as_mut().expect("an account");
+        w.now = at(instant);
+        w.due();
+        let seen = call_of(w, call);
+        let told = |what: &str, expected: &str, seen: String| {
+            assert_eq!(seen, expected, "row {n}, {what}: {line}");
+        };
+        told("outcome", outcome, seen.outcome);
+        if !outcome.is_empty() {
+            told("draws", draws, seen.draws.join(", "));
+        }
+        let own = |name: &str| left_of(w, name);
+        for part in left.split(", ").filter(|part| !part.is_empty()) {
+            let (of, amount) = part.rsplit_once(' ').expect("a remainder");
+            told(of, amount, own(of));
+        }
+        if !unblock.is_empty() {
+            let sorted = |mut ways: Vec<String>| {
+                ways.sort_unstable();
+                ways.join("; ")
+            };
+            let expected = sorted(unblock.split("; ").map(str::to_owned).collect());
+            told("unblock", &expected, sorted(seen.ways));
+        }
+    }
+    world.iter().for_each(|w| trusted(w, policy));
+}
+
+fn opened_at(policy: &str, plan: &str, now: Instant) -> World {
+    let mut w = World {
+        catalog: catalog(policy),
+        account: Account::empty(name("acme")),
+        now,
+        log: Vec::new(),
+        fills: true,
+    };
+    w.apply(Command::Open(Patch { plan: Some(name(plan)), ..Patch::default() })).expect("opens");
+    w
+}
+
+fn trusted(w: &World, policy: &str) {
+    assert_eq!(audit(&chained(&w.log), &[catalog(policy)]), []);
+    assert_eq!(replayed(&w.log, &catalog(policy)), []);
+}
+
+/// What came of a call.
+#[derive(Default)]
+struct Seen {
+    outcome: String,
+    draws: Vec<String>,
+    ways: Vec<String>,
+}
+
+/// The words of a request: `model=large 400000 in 20000 out consent`.
+#[derive(Default)]
+struct Words {
+    dimensions: Dimensions,
+    quantities: Quantities,
+    path: Path,
+    consented: bool,
+    held: bool,
+    minimum: Option<headworks_core::waterfall::Minimum>,
+}
+
+fn words(text: &str) -> Words {
+    let mut out = Words::default();
+    let mut parts = text.split_whitespace();
+    while let Some(part) = parts.next() {
+        if let Some((of, value)) = part.split_once('=') {
+            out.dimensions.push(Dimension { name: name(of), value: Label::new(value).expect(value) });
+        } else if let Ok(n) = part.parse::<u64>() {
+            out.quantities.push((name(parts.next().expect("a meter")), n));
+        } else {
+            match part {
+                "consent" => out.consented = true,
+                "held" => out.held = true,
+                "min" => {
+                    let quantity = parts.next().and_then(|n| n.parse().ok()).expect("a quantity");
+                    let meter = name(parts.next().expect("a meter"));
+                    out.minimum = Some(headworks_core::waterfall::Minimum { meter, quantity });
+                }
+                path => out.path = path.parse().expect(path),
+            }
+        }
+    }
+    out.dimensions.sort_by(|a, b| a.name.cmp(&b.name));
+    out
+}
+
+fn call_of(w: &mut World, call: &str) -> Seen {
+    let (verb, rest) = call.split_once(' ').unwrap_or((call, ""));
+    match verb {
+        "now" | "hold" => {
+            let (feature, rest) = rest.split_once(' ').expect("a feature");
+            let Words { dimensions, quantities, path, consented, held, minimum } = words(rest);
+            let request = Request { dimensions, path, consented, ..Request::new(name(feature), quantities) };
+            let ask = Authorize { settle_now: verb == "now" && !held, minimum, ..Authorize::new(request) };
+            decided(&w.ask(&ask))
+        }
+        "settle" => {
+            let hold = w.account.holds.last().map(|h| h.id).expect("a hold");
+            let Words { dimensions, quantities, .. } = words(rest);
+            let dimensions = (!dimensions.is_empty()).then_some(dimensions);
+            w.apply(Command::Settle { hold, quantities, dimensions }).expect("settles");
+            let charge = w.log.last().and_then(|r| r.charge().cloned()).expect("a charge");
+            Seen {
+                outcome: format!("settled {}", charge.price),
+                draws: charge.draws.iter().map(|d| drawn(d, Some(&charge.usage))).collect(),
+                ways: Vec::new(),
+            }
+        }
+        "release" => {
+            let holds: Vec<HoldId> = w.account.holds.iter().map(|h| h.id).collect();
+            holds.into_iter().for_each(|hold| drop(w.apply(Command::Release { hold }).expect("releases")));
+            Seen::default()
+        }
+        "refund" => {
+            // Of the charge so many records before the last one.
+            let (amount, charge) = rest.split_once(" of ").expect("a charge");
+            let charge = charge.parse().expect("a number");
+            w.apply(refund(charge, (amount != "all").then_some(amount))).expect("refunds");
+            Seen::default()
+        }
+        "grant" => {
+            let mut parts = rest.split_whitespace();
+            let category = parts.next().expect("a category");
+            let category = Category::ALL.into_iter().find(|c| c.as_str() == category).expect(category);
+            let amount = parts.next().expect("an amount");
+            let expires_at = parts.nth(1).map(at);
+            w.grant_with(amount, |g| (g.category, g.expires_at) = (category, expires_at));
+            Seen::default()
+        }
+        "plan" => {
+            let plan = name(rest);
+            let amounts = Vec::new();
+            let ask = ChangePlan { plan, move_anchor: false, amounts, prorate: None, at: None, reason: None };
+            w.apply(Command::ChangePlan(ask)).expect("changes");
+            Seen::default()
+        }
+        "override" => {
+            let mut parts = rest.split_whitespace();
+            let limit = name(parts.next().expect("a limit"));
+            let figure = NewFigure::Written(Label::new(parts.next().expect("a figure")).expect("a label"));
+            let mut new = NewOverride { limit, segment: None, figure, until: None, reason: None };
+            while let Some(word) = parts.next() {
+                match word {
+                    "until" => new.until = parts.next().map(at),
+                    of => new.segment = Some(of.parse().expect(of)),
+                }
+            }
+            w.apply(Command::Override(new)).expect("overrides");
+            Seen::default()
+        }
+        "bank" => {
+            let (windows, until) = rest.split_once(" until ").expect("until");
+            let windows = windows.split(' ').map(name).collect();
+            let command = Command::Bank { windows, expires_at: Some(at(until)), reference: None };
+            w.apply(command).expect("banks");
+            Seen::default()
+        }
+        "redeem" => {
+            w.apply(Command::Redeem { reset: None, path: Path::default() }).expect("redeems");
+            Seen::default()
+        }
+        other => panic!("no such call: {other}"),
+    }
+}
+
+fn decided(decision: &Decision) -> Seen {
+    let outcome = match decision.outcome {
+        Outcome::Allow => "allow",
+        Outcome::Partial => "partial",
+        Outcome::Deny => "deny",
+        Outcome::NeedsConsent => "needs_consent",
+        Outcome::Wait => "wait",
+    };
+    let draws = if decision.outcome.is_granted() { decision.draws.as_slice() } else { &[] };
+    Seen {
+        outcome: format!("{outcome} {}", decision.price),
+        draws: draws.iter().map(|d| drawn(d, None)).collect(),
+        ways: decision.unblock.iter().flat_map(|u| &u.ways).map(way).collect(),
+    }
+}
+
+/// A draw in credits, or in the units of an allowance that counts others.
+fn drawn(draw: &Draw, usage: Option<&Use>) -> String {
+    let in_credits = usage.is_none_or(|u| u.unit == Unit::Credits) && draw.amount == draw.worth;
+    let amount =
+        if in_credits { Credits::from_nano(draw.amount).to_string() } else { draw.amount.to_string() };
+    format!("{} {amount}", draw.layer)
+}
+
+fn way(way: &Way) -> String {
+    let mut parts = Vec::new();
+    if let Some(instant) = way.at {
+        let certainty = if way.certainty == Certainty::Latest { "latest" } else { "at" };
+        parts.push(format!("{certainty} {instant}"));
+    }
+    parts.extend(way.purchase.map(|credits| format!("buy {credits}")));
+    parts.extend(way.consent.then(|| "consent".to_owned()));
+    parts.join(" + ")
+}
+
+/// What is left of a window, or `credits` that can be drawn.
+fn left_of(w: &World, of: &str) -> String {
+    if of == "credits" {
+        return w.available();
+    }
+    let views = view::windows(w.ctx()).expect("views");
+    let full = match of {
+        "five_hours" => "included.five_hours",
+        "week" | "free_week" => "included.week",
+        other => other,
+    };
+    let view = views.iter().find(|v| v.name.as_str() == full).unwrap_or_else(|| panic!("no window {full}"));
+    if view.is_credits { Credits::from_nano(view.remaining).to_string() } else { view.remaining.to_string() }
+}
