@@ -3,10 +3,14 @@
 //! R1 the longest path wins, then the newest (`the_longest_path_wins_then_the_newest`).
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
+use super::open::CountedWindow;
 use super::rare::Overriding;
 use super::state::Account;
-use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq};
+use crate::record::{Figure, Instant, Level, Name, Override, Record, Segment, Seq};
 
 impl Account {
     /// The override of a limit for a path with these segments, the outermost first.
@@ -57,6 +61,25 @@ impl Account {
         // Records are numbered in order, so that the newest stands last.
         let at = all.partition_point(|o| o.key() <= new.key());
         all.insert(at, new);
+        self.drain_under(record.seq, terms, record.recorded_at);
+    }
+
+    /// What a rate has counted drains at the new figure from now on, wherever that applies.
+    fn drain_under(&mut self, id: Seq, terms: &Override, now: Instant) {
+        let Figure::Limit(limit) = terms.figure else { return };
+        let limit = u64::try_from(limit).unwrap_or(0);
+        let applies = |window: &CountedWindow| {
+            let team = window.team.as_deref().map(|team| (Level::Team, team));
+            let member = window.member.as_deref().map(|member| (window.level, member));
+            let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
+            let path: SmallVec<[Segment; 2]> = team.into_iter().chain(member).map(segment).collect();
+            self.overriding(&terms.limit, path.iter(), now).is_some_and(|by| by.id == id)
+        };
+        let of_limit = |window: &&CountedWindow| window.name == terms.limit;
+        let draining: Vec<bool> = self.windows.iter().map(|w| of_limit(&w) && applies(w)).collect();
+        for (window, _) in self.windows.iter_mut().zip(draining).filter(|(_, drains)| *drains) {
+            window.used.drain_at(limit, now);
+        }
     }
 
     pub(super) fn end_override(&mut self, id: Seq) -> Result<(), String> {

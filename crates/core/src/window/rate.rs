@@ -128,6 +128,12 @@ impl Rate {
         signed(saturate(self.left(now).div_ceil(u128::from(self.period.micros().max(1)))))
     }
 
+    /// Drains at another limit from now on.
+    pub(super) fn drain_at(&mut self, limit: u64, now: Instant) {
+        self.level = saturate(self.left(now));
+        (self.at, self.limit) = (now, limit);
+    }
+
     /// When no more than `target` has not drained.
     pub(super) fn falls_to(&self, target: i64, now: Instant) -> Instant {
         let kept = u128::from(positive(target)) * u128::from(self.period.micros());

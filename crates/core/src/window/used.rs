@@ -97,6 +97,13 @@ impl Used {
         })
     }
 
+    /// A rate drains at another limit from now on.
+    pub(crate) fn drain_at(&mut self, limit: u64, now: Instant) {
+        if let Self::Rate(rate) = self {
+            rate.drain_at(limit, now);
+        }
+    }
+
     /// Keeps the memory of earlier levels small; `counted` has the instants of use that can still be given back.
     pub(crate) fn thin(&mut self, counted: impl FnOnce() -> Vec<Instant>) {
         if let Self::Rate(rate) = self

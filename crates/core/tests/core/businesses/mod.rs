@@ -8,3 +8,8 @@ use rows::run;
 fn a_coding_assistant() {
     run(include_str!("assistant.toml"), include_str!("assistant.rows"));
 }
+
+#[test]
+fn an_api_with_usage_tiers() {
+    run(include_str!("api.toml"), include_str!("api.rows"));
+}

@@ -7,7 +7,7 @@ use headworks_core::record::{
     Path, Unit, Use, Way,
 };
 use headworks_core::view;
-use headworks_core::waterfall::{Authorize, Quantities, Request};
+use headworks_core::waterfall::{Authorize, Context, Quantities, Request};
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{World, at, catalog, name, refund};
@@ -118,6 +118,11 @@ fn words(text: &str) -> Words {
 }
 
 fn call_of(w: &mut World, call: &str) -> Seen {
+    if let Some((n, call)) = call.split_once(" times ") {
+        let n: usize = n.parse().expect("a number");
+        // The last of them is told.
+        return (0..n).map(|_| call_of(w, call)).last().expect("one at least");
+    }
     let (verb, rest) = call.split_once(' ').unwrap_or((call, ""));
     match verb {
         "now" | "hold" => {
@@ -157,7 +162,8 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             let category = Category::ALL.into_iter().find(|c| c.as_str() == category).expect(category);
             let amount = parts.next().expect("an amount");
             let expires_at = parts.nth(1).map(at);
-            w.grant_with(amount, |g| (g.category, g.expires_at) = (category, expires_at));
+            let unit = w.catalog.credit_unit().cloned();
+            w.grant_with(amount, |g| (g.category, g.expires_at, g.unit) = (category, expires_at, unit));
             Seen::default()
         }
         "plan" => {
@@ -236,7 +242,12 @@ fn left_of(w: &World, of: &str) -> String {
     if of == "credits" {
         return w.available();
     }
-    let views = view::windows(w.ctx()).expect("views");
+    if of == "usd" {
+        return w.account.available(w.account.tick(w.now), Some(&name(of))).to_string();
+    }
+    // As of the instant itself: a context of its own would be a microsecond later.
+    let now = w.now.max(w.account.recorded_at);
+    let views = view::windows(Context::new(&w.account, &w.catalog, now)).expect("views");
     let full = match of {
         "five_hours" => "included.five_hours",
         "week" | "free_week" => "included.week",
