@@ -13,3 +13,8 @@ fn a_coding_assistant() {
 fn an_api_with_usage_tiers() {
     run(include_str!("api.toml"), include_str!("api.rows"));
 }
+
+#[test]
+fn video_by_the_second() {
+    run(include_str!("video.toml"), include_str!("video.rows"));
+}

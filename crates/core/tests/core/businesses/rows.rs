@@ -3,14 +3,14 @@
 use headworks_core::account::Account;
 use headworks_core::command::{ChangePlan, Command, NewFigure, NewOverride, Patch};
 use headworks_core::record::{
-    Category, Certainty, Credits, Decision, Dimension, Dimensions, Draw, HoldId, Instant, Label, Outcome,
-    Path, Unit, Use, Way,
+    Category, Certainty, Credits, Decision, Dimension, Dimensions, Draw, Event, Every, HoldId, Instant,
+    Label, Outcome, Overage, Path, Recurrence, Rollover, Source, WHOLE, Way,
 };
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Context, Quantities, Request};
 
 use crate::audit::{audit, chained, replayed};
-use crate::common::{World, at, catalog, name, refund};
+use crate::common::{World, at, catalog, credits, name, refund};
 
 /// Tries every row; tells the one that does not hold.
 pub(crate) fn run(policy: &str, rows: &str) {
@@ -133,14 +133,18 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             decided(&w.ask(&ask))
         }
         "settle" => {
-            let hold = w.account.holds.last().map(|h| h.id).expect("a hold");
+            // The last hold; or the first of all, which may have expired.
+            let (hold, rest) = match rest.strip_prefix("first ") {
+                Some(rest) => (first_hold(w), rest),
+                None => (w.account.holds.last().map(|h| h.id).expect("a hold"), rest),
+            };
             let Words { dimensions, quantities, .. } = words(rest);
             let dimensions = (!dimensions.is_empty()).then_some(dimensions);
             w.apply(Command::Settle { hold, quantities, dimensions }).expect("settles");
             let charge = w.log.last().and_then(|r| r.charge().cloned()).expect("a charge");
             Seen {
                 outcome: format!("settled {}", charge.price),
-                draws: charge.draws.iter().map(|d| drawn(d, Some(&charge.usage))).collect(),
+                draws: charge.draws.iter().map(drawn).collect(),
                 ways: Vec::new(),
             }
         }
@@ -161,9 +165,34 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             let category = parts.next().expect("a category");
             let category = Category::ALL.into_iter().find(|c| c.as_str() == category).expect(category);
             let amount = parts.next().expect("an amount");
-            let expires_at = parts.nth(1).map(at);
-            let unit = w.catalog.credit_unit().cloned();
+            let word = parts.next().expect("a unit, or until");
+            let unit = (word != "until").then(|| name(word));
+            let expires_at = parts.last().map(at);
             w.grant_with(amount, |g| (g.category, g.expires_at, g.unit) = (category, expires_at, unit));
+            Seen::default()
+        }
+        "monthly" => {
+            // An amount a month from the billing anchor; what is left is carried up to a limit, and lives so long.
+            let parts: Vec<&str> = rest.split(' ').collect();
+            let [amount, "carrying", most, "for", days, "days"] = parts[..] else { panic!("{call}") };
+            let rollover = Rollover {
+                min: Credits::ZERO,
+                max: credits(most),
+                fraction: WHOLE,
+                life: Some(format!("{days}d").parse().expect("a span")),
+            };
+            let recurrence = Recurrence {
+                every: Every::Month,
+                zone: Label::new("UTC").expect("label"),
+                anchor: None,
+                until: Instant::NEVER,
+                rollover: Some(rollover),
+                overage: Overage::Keep,
+                prorated: None,
+            };
+            w.grant_with(amount, |g| {
+                (g.category, g.recurrence) = (Category::Contract, Some(Box::new(recurrence)))
+            });
             Seen::default()
         }
         "plan" => {
@@ -202,6 +231,11 @@ fn call_of(w: &mut World, call: &str) -> Seen {
     }
 }
 
+fn first_hold(w: &World) -> HoldId {
+    let held = w.log.iter().find(|r| matches!(r.event, Event::Authorized { .. }));
+    HoldId(held.expect("a hold").seq)
+}
+
 fn decided(decision: &Decision) -> Seen {
     let outcome = match decision.outcome {
         Outcome::Allow => "allow",
@@ -213,16 +247,16 @@ fn decided(decision: &Decision) -> Seen {
     let draws = if decision.outcome.is_granted() { decision.draws.as_slice() } else { &[] };
     Seen {
         outcome: format!("{outcome} {}", decision.price),
-        draws: draws.iter().map(|d| drawn(d, None)).collect(),
+        draws: draws.iter().map(drawn).collect(),
         ways: decision.unblock.iter().flat_map(|u| &u.ways).map(way).collect(),
     }
 }
 
-/// A draw in credits, or in the units of an allowance that counts others.
-fn drawn(draw: &Draw, usage: Option<&Use>) -> String {
-    let in_credits = usage.is_none_or(|u| u.unit == Unit::Credits) && draw.amount == draw.worth;
+/// A draw in credits, or in the requests of an allowance that counts those.
+fn drawn(draw: &Draw) -> String {
+    let in_requests = draw.source == Source::Allowance && draw.amount != draw.worth;
     let amount =
-        if in_credits { Credits::from_nano(draw.amount).to_string() } else { draw.amount.to_string() };
+        if in_requests { draw.amount.to_string() } else { Credits::from_nano(draw.amount).to_string() };
     format!("{} {amount}", draw.layer)
 }
 
