@@ -18,3 +18,8 @@ fn an_api_with_usage_tiers() {
 fn video_by_the_second() {
     run(include_str!("video.toml"), include_str!("video.rows"));
 }
+
+#[test]
+fn a_workspace_with_seats_a_pool_and_team_budgets() {
+    run(include_str!("workspace.toml"), include_str!("workspace.rows"));
+}

@@ -172,24 +172,25 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             Seen::default()
         }
         "monthly" => {
-            // An amount a month from the billing anchor; what is left is carried up to a limit, and lives so long.
+            // An amount a month from the billing anchor: in a zone; what is left is carried up to a limit, and lives so long.
             let parts: Vec<&str> = rest.split(' ').collect();
-            let [amount, "carrying", most, "for", days, "days"] = parts[..] else { panic!("{call}") };
-            let rollover = Rollover {
+            let word = |after: &str| parts.iter().skip_while(|part| **part != after).nth(1).copied();
+            let rollover = word("carrying").map(|most| Rollover {
                 min: Credits::ZERO,
                 max: credits(most),
                 fraction: WHOLE,
-                life: Some(format!("{days}d").parse().expect("a span")),
-            };
+                life: word("for").map(|days| format!("{days}d").parse().expect("a span")),
+            });
             let recurrence = Recurrence {
                 every: Every::Month,
-                zone: Label::new("UTC").expect("label"),
+                zone: Label::new(word("in").unwrap_or("UTC")).expect("label"),
                 anchor: None,
                 until: Instant::NEVER,
-                rollover: Some(rollover),
+                rollover,
                 overage: Overage::Keep,
                 prorated: None,
             };
+            let amount = parts.first().expect("an amount");
             w.grant_with(amount, |g| {
                 (g.category, g.recurrence) = (Category::Contract, Some(Box::new(recurrence)))
             });
@@ -227,6 +228,8 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             w.apply(Command::Redeem { reset: None, path: Path::default() }).expect("redeems");
             Seen::default()
         }
+        // What was due has happened.
+        "pass" => Seen::default(),
         other => panic!("no such call: {other}"),
     }
 }
@@ -287,6 +290,10 @@ fn left_of(w: &World, of: &str) -> String {
         "week" | "free_week" => "included.week",
         other => other,
     };
-    let view = views.iter().find(|v| v.name.as_str() == full).unwrap_or_else(|| panic!("no window {full}"));
+    let (full, member) = full.split_once('@').map_or((full, None), |(of, member)| (of, Some(name(member))));
+    let view = views
+        .iter()
+        .find(|v| v.name.as_str() == full && v.member == member)
+        .unwrap_or_else(|| panic!("no window {full}"));
     if view.is_credits { Credits::from_nano(view.remaining).to_string() } else { view.remaining.to_string() }
 }
