@@ -1,4 +1,4 @@
-//! A catalog as a person reads it: what a customer of each plan gets, in sentences.
+//! A catalog as a person reads it: what an account on each plan gets, in sentences.
 //!
 //! Never decides anything: it is written from the compiled parts, so that it says what is in force.
 

@@ -56,7 +56,7 @@ fn told(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_plan_reads_like_its_price_list() {
+fn a_plan_reads_like_what_is_sold() {
     let expected = [
         "plan plus",
         "may use chat, review and video",
