@@ -5,6 +5,7 @@ mod audit;
 mod businesses;
 mod capacity;
 mod catalog;
+mod catalog_reuse;
 mod catalog_size;
 mod common;
 mod controller;

@@ -15,12 +15,14 @@ use crate::record::{Instant, Name, Span};
 
 mod abuse;
 mod decimal;
+mod entry;
 mod features;
 mod plans;
 mod supplies;
 
 pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
+pub(crate) use entry::Entry;
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource,
@@ -53,6 +55,12 @@ pub struct CatalogSource {
     pub(crate) supplies: BTreeMap<Name, SupplySource>,
     /// Rules against abuse. Without it there are none.
     pub(crate) abuse: Option<AbuseSource>,
+    /// Lists of guards that plans refer to by name.
+    #[serde(default)]
+    pub(crate) guards: BTreeMap<Name, Vec<GuardSource>>,
+    /// Lists of sources that plans refer to by name.
+    #[serde(default)]
+    pub(crate) waterfalls: BTreeMap<Name, Vec<LayerSource>>,
     /// The plans: who may use how much, and which sources pay.
     pub(crate) plans: BTreeMap<Name, PlanSource>,
 }
