@@ -2,7 +2,9 @@
 
 use headworks_core::record::{Category, Consent, Level, Overshoot};
 
+use super::dice::Dice;
 use super::policy::{FEATURES, Guard, Kind, Layer, NANO, Policy, Unit, Window};
+use super::reuse;
 
 pub(super) fn credits(nano: i64) -> String {
     let (sign, n) = if nano < 0 { ("-", -nano) } else { ("", nano) };
@@ -147,11 +149,18 @@ impl Policy {
         let expired = if self.goodwill { "goodwill" } else { "breakage" };
         let guards: Vec<String> = self.guards.iter().enumerate().map(|(i, g)| g.text(i)).collect();
         let layers: Vec<String> = self.layers.iter().enumerate().map(|(i, l)| l.text(i, self.unit)).collect();
+        let settings = format!(
+            "features = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n"
+        );
+        let mut dice = Dice::new(self.notation.wrapping_add(u64::try_from(self.version).expect("small")));
+        if dice.one_in(2) {
+            return text + &reuse::plan(&settings, &guards, &layers, &mut dice);
+        }
+        let list = |parts: Vec<String>| parts.join(",\n  ");
         text + &format!(
-            "[plans.p]\nfeatures = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n\
-             guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
-            guards.join(",\n  "),
-            layers.join(",\n  ")
+            "[plans.p]\n{settings}guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
+            list(guards),
+            list(layers)
         )
         .replace("[\n  ,\n]", "[]")
     }
