@@ -130,7 +130,8 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Adds a problem of what is written at the path; `plan` takes it over from there. What several plans take over is told of once.
+    /// Adds a problem of what is written at the path; `plan` takes it over from there. What several plans or features
+    /// share is told of once.
     pub(super) fn add(
         &mut self,
         path: &[Step<'a>],
@@ -143,9 +144,7 @@ impl<'a> Found<'a> {
             return;
         }
         let what = cut(what);
-        let is_same = |known: &&mut PathProblem<'a>| {
-            (plan.is_some() || known.plan.is_some()) && known.path == path && known.what == what
-        };
+        let is_same = |known: &&mut PathProblem<'a>| known.path == path && known.what == what;
         match self.kept.iter_mut().find(is_same) {
             Some(known) => known.plan = known.plan.filter(|_| plan.is_some()),
             None => {

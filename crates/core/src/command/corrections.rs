@@ -85,7 +85,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
         if at.is_none() && line.meter.as_str() != REQUESTS {
             return Err(Refusal::UnknownMeter(line.meter.clone()));
         }
-        line.price = at.and_then(|i| found.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+        line.price = at.map(|i| found.of(i)).unwrap_or_default();
     }
     usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
     usage.catalog = catalog.version.clone();

@@ -49,7 +49,7 @@ impl<'a> Context<'a> {
             lines.push(PricedLine {
                 meter,
                 quantity: asked.map_or_else(|| u64::from(meter.as_str() == REQUESTS), |(_, n)| *n),
-                price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
+                price: found.of(i),
             });
         }
         if named < quantities.len() {

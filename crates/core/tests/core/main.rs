@@ -5,6 +5,7 @@ mod audit;
 mod businesses;
 mod capacity;
 mod catalog;
+mod catalog_prices;
 mod catalog_reuse;
 mod catalog_size;
 mod common;

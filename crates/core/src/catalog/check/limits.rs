@@ -5,11 +5,11 @@
 use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::source::{
-    ByUnitSource, CatalogSource, CountSource, FeatureSource, LayerSource, PlanSource, SupplySource,
+    ByUnitSource, CatalogSource, FeatureSource, LayerSource, OneOrSeveral, PlanSource, SupplySource,
 };
-use crate::record::own_unit;
+use crate::record::{Name, own_unit};
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 /// The most meters of a feature, a guard or a cost.
 const METERS_MAX: usize = 32;
@@ -19,6 +19,15 @@ const DIMENSIONS_MAX: usize = 16;
 
 /// The most sets of dimensions that the prices of one feature name in one version of a card.
 pub(super) const SHAPES_MAX: usize = 32;
+
+/// The most prices that lists of features and values add to those written.
+const ADDED_MAX: usize = 100_000;
+
+/// The most sets of meters that the prices of one feature name in one version of a card.
+pub(super) const METER_SETS_MAX: usize = 8;
+
+/// The most pairs of prices that a third decides between, in the whole catalog.
+pub(super) const DECIDED_MAX: usize = 250_000;
 
 /// The most guards of a plan.
 const GUARDS_MAX: usize = 256;
@@ -61,6 +70,12 @@ pub(super) fn check_limits<'a>(source: &'a CatalogSource, check: &mut Check<'a>)
                 for (j, price) in work.each(&version.prices).enumerate() {
                     let sizes = [
                         ("when", price.when.len(), DIMENSIONS_MAX, "dimensions"),
+                        (
+                            "like",
+                            price.like.as_ref().map_or(0, |like| like.len()),
+                            DIMENSIONS_MAX,
+                            "dimensions",
+                        ),
                         ("credits", price.credits.len(), METERS_MAX, "meters"),
                     ];
                     c.key(name.as_str(), |c| {
@@ -132,7 +147,7 @@ pub(super) fn check_whole<'a: 'p, 'p>(
             ];
             fits &= check_sizes(sizes, c);
             for guard in &plan.guards {
-                if let Some(CountSource::Several(meters)) = &guard.shape.count {
+                if let Some(OneOrSeveral::Several(meters)) = &guard.shape.count {
                     let sizes = [("count", meters.len(), METERS_MAX, "meters")];
                     fits &= c.at(guard.path(), |c| check_sizes(sizes, c));
                 }
@@ -176,7 +191,35 @@ fn check_abuse<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
 /// What adds up over the catalog.
 fn check_totals<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
     let units: BTreeSet<_> = source.features.values().map(|f| own_unit(f.credit_unit.as_ref())).collect();
-    check_sizes([("features", units.len(), UNITS_MAX, "units of credits")], check);
+    let sizes = [
+        ("features", units.len(), UNITS_MAX, "units of credits"),
+        (
+            "rate_cards",
+            added(source, check),
+            ADDED_MAX,
+            "prices more than are written, for features and items of lists",
+        ),
+    ];
+    check_sizes(sizes, check);
+}
+
+/// How many prices there are beyond those written: one for each feature and each item of each list.
+fn added(source: &CatalogSource, check: &Check<'_>) -> usize {
+    let work = check.work();
+    let mut users: BTreeMap<&Name, usize> = BTreeMap::new();
+    for card in work.each(source.features.values()).filter_map(|feature| feature.rate_card.as_ref()) {
+        *users.entry(card).or_default() += 1;
+    }
+    let mut added = 0_usize;
+    for (card, versions) in &source.rate_cards {
+        let users = users.get(card).copied().unwrap_or(0);
+        for price in versions.iter().flat_map(|version| work.each(&version.prices)) {
+            let features = price.feature.as_ref().map_or(users, |named| named.all().len());
+            let lists = price.when.values().map(|values| values.all().len());
+            added = added.saturating_add(lists.fold(features, usize::saturating_mul).saturating_sub(1));
+        }
+    }
+    added
 }
 
 /// The guards and layers of a plan, each as often as it has features.

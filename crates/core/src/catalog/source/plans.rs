@@ -5,14 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
 use alloc::{format, vec};
-use core::fmt;
 
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::decimal::{Decimal, FactorSource};
 use super::entry::Entry;
+use super::several::OneOrSeveral;
 use crate::catalog::abuse::Mode;
 use crate::record::{Category, Consent, Level, Name, Periods, Span};
 
@@ -91,11 +89,12 @@ pub(crate) struct GuardSource {
     pub(crate) features: Option<Vec<Name>>,
     /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
     pub(crate) per: Option<Level>,
-    /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
-    pub(crate) count: Option<CountSource>,
-    /// Dimensions that must all match, such as `{ model = "large" }`; several values as a list. Others pass it uncounted.
+    /// `requests` (default), a meter, or several meters added up, at most 32. Not for `concurrency` and `spend_cap`.
+    pub(crate) count: Option<OneOrSeveral<Name>>,
+    /// Dimensions that must all match, such as `{ model = "large" }`; any of several values as a list of at most 1,000. Others pass it
+    /// uncounted.
     #[serde(default)]
-    pub(crate) when: BTreeMap<Name, ValuesSource>,
+    pub(crate) when: BTreeMap<Name, OneOrSeveral<String>>,
     /// `observe`: it counts, and decisions say what it would have refused, but it refuses nothing. Default `enforce`.
     pub(crate) mode: Option<Mode>,
     /// The share of accounts, chosen by a hash, that it is enforced for; for the others it is observed. 0 to 100, default 100.
@@ -103,75 +102,6 @@ pub(crate) struct GuardSource {
     pub(crate) accounts_percent: Option<u8>,
     /// The window.
     pub(crate) window: WindowSource,
-}
-
-/// Values of a dimension: any of them.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub(crate) enum ValuesSource {
-    /// This one.
-    One(String),
-    /// Any of these; at most 1,000.
-    Several(Vec<String>),
-}
-
-impl ValuesSource {
-    pub(crate) fn list(&self) -> &[String] {
-        match self {
-            Self::One(one) => core::slice::from_ref(one),
-            Self::Several(several) => several,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ValuesSource {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrSeveral;
-        impl<'de> Visitor<'de> for OneOrSeveral {
-            type Value = ValuesSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or a list of values")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<ValuesSource, E> {
-                Ok(ValuesSource::One(text.into()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<ValuesSource, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(ValuesSource::Several)
-            }
-        }
-        d.deserialize_any(OneOrSeveral)
-    }
-}
-
-/// The units that a guard counts.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub(crate) enum CountSource {
-    /// One meter, or `requests`.
-    One(Name),
-    /// Several meters added up; at most 32.
-    Several(Vec<Name>),
-}
-
-impl<'de> Deserialize<'de> for CountSource {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrSeveral;
-        impl<'de> Visitor<'de> for OneOrSeveral {
-            type Value = CountSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a meter, or a list of meters")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<CountSource, E> {
-                Name::new(text).map(CountSource::One).map_err(E::custom)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<CountSource, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(CountSource::Several)
-            }
-        }
-        d.deserialize_any(OneOrSeveral)
-    }
 }
 
 /// A window. Limits are whole numbers, or credits (`"2.5"`) where credits are counted.
