@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::nearest::Unmatched;
 use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -105,8 +106,7 @@ impl Feature {
         let Some(card) = &self.card else {
             return Ok(Prices { card: None, prices: Cow::Borrowed(&[]) });
         };
-        let in_force = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1);
-        let in_force = in_force.and_then(|at| self.prices.get(at)).ok_or(NoPrice::NotYet)?;
+        let in_force = self.in_force(now).ok_or(NoPrice::NotYet)?;
         let mut matching = in_force.shapes.iter().filter_map(|shape| shape.entry(dimensions));
         let entry = matching.next().ok_or(NoPrice::NoMatch)?;
         let mut prices = Cow::Borrowed(entry.prices.as_slice());
@@ -137,6 +137,17 @@ impl Feature {
             self.prices(dimensions, pinned.effective_from).ok().filter(is_it)
         });
         of_version.map_or_else(|| self.prices(dimensions, now), Ok)
+    }
+
+    /// The version of the card in force.
+    fn in_force(&self, now: Instant) -> Option<&CardVersion> {
+        let at = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1)?;
+        self.prices.get(at)
+    }
+
+    /// What dimensions without a price at `now` may have meant.
+    pub(crate) fn unmatched(&self, dimensions: &[Dimension], now: Instant) -> Unmatched {
+        Unmatched::of(self.in_force(now), dimensions)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.

@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
     {
         let found = feature
             .prices(dimensions, self.now)
-            .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+            .map_err(|why| Refusal::no_price(feature, why, dimensions, self.now))?;
         let mut named = 0;
         let mut lines: SmallVec<[PricedLine<'_>; 3]> = SmallVec::new();
         for (i, meter) in feature.meters.iter().enumerate() {

@@ -156,6 +156,49 @@ fn a_price_is_derived_by_a_factor() {
     );
 }
 
+#[test]
+fn the_nearest_prices_are_told() {
+    let catalog = text(
+        "{ feature = \"chat\", when = { model = [\"large\", \"larger\", \"small\", \"medium\"] }, credits = { tokens = 2, cached = 1, searches = 3 } },
+         { feature = \"chat\", when = { model = [\"large\", \"small\"], tier = [\"x\", \"y\"] }, credits = { tokens = 2 } },
+         { feature = [\"review\", \"draw\"], credits = { tokens = 5, cached = 0 } }",
+    );
+    for (dimensions, words) in [
+        (
+            "model=larg",
+            "matches model=larg; the nearest prices are for model=large; or model=larger; or model=small",
+        ),
+        (
+            "model=smal",
+            "matches model=smal; the nearest prices are for model=small; or model=large; or model=",
+        ),
+        (
+            "",
+            "matches a request without dimensions; the nearest prices are for model=large; or model=small; or model=",
+        ),
+        ("model=big tier=x", "matches model=big, tier=x; the nearest prices are for model=large; or model="),
+        (
+            "tier=x",
+            "matches tier=x; the nearest prices are for model=large; or model=large, tier=x; or model=small",
+        ),
+    ] {
+        let refusal = prices(&catalog, "chat", dimensions).expect_err("has no price");
+        let shown = refusal.to_string();
+        assert!(shown.starts_with(&format!("no price of `chat` {words}")), "{dimensions}: {shown}");
+    }
+    // Of very many prices some are looked at: those that stand next to what was sent.
+    let models: Vec<String> = (0..20_000).map(|i| format!("\"m{i:05}\"")).collect();
+    let catalog = text(&format!(
+        "{{ feature = \"draw\", when = {{ model = [{}] }}, credits = {{ tokens = 1 }} }}, {{ feature = [\"chat\", \"review\"], credits = {{ tokens = 1, cached = 1, searches = 1 }} }}",
+        models.join(", ")
+    ));
+    let refusal = prices(&catalog, "draw", "model=m0700").expect_err("has no price");
+    assert!(
+        refusal.to_string().contains("the nearest prices are for model=m07000; or model=m07001; or"),
+        "{refusal}"
+    );
+}
+
 /// These prices are refused: the first problem is in this line of them, from 1, and says these words.
 #[track_caller]
 fn refused(written: &str, line: usize, words: &[&str]) {
