@@ -21,10 +21,12 @@ pub(super) fn derive<'a>(
 ) {
     let work = check.work();
     let mut waiting: Vec<bool> = rows.iter().map(|row| row.like.is_some()).collect();
+    // What is priced nowhere is free `requests`, or missing.
+    let anywhere = rows.iter().fold(0, |priced: Meters, row| priced | row.priced);
     for _ in 0..CHAIN_MAX {
         let known: Vec<bool> = waiting.iter().map(|waits| !waits).collect();
         for at in work.each(0..rows.len()).filter(|at| waiting.get(*at) == Some(&true)).collect::<Vec<_>>() {
-            let done = derive_one(feature, (table, &known), (rows, at), check);
+            let done = derive_one(feature, (table, &known, anywhere), (rows, at), check);
             waiting.get_mut(at).into_iter().for_each(|waits| *waits = !done);
         }
         if !waiting.contains(&true) {
@@ -42,7 +44,7 @@ pub(super) fn derive<'a>(
 /// Derives a price from those that a request with the dimensions of `like` has; `false`: some of them are not known yet.
 fn derive_one<'a>(
     (name, feature): (&'a Name, &'a FeatureSource),
-    (table, known): (&Table<'a>, &[bool]),
+    (table, known, anywhere): (&Table<'a>, &[bool], Meters),
     (rows, at): (&mut [Row<'a>], usize),
     check: &mut Check<'a>,
 ) -> bool {
@@ -59,18 +61,20 @@ fn derive_one<'a>(
         check.item(place, |c| c.wrong_at("like", what, "write the `when` of another price of the feature"));
         return true;
     }
-    if found.iter().any(|at| known.get(*at) != Some(&true)) {
-        return false;
+    let mut derived: Vec<(usize, Result<Price, AmountError>)> = Vec::new();
+    let is_open =
+        |meter: &usize| anywhere >> meter & 1 == 1 && row(at).is_some_and(|row| !row.prices(*meter));
+    for meter in (0..feature.meters.len()).filter(is_open) {
+        // A price that is not known yet will have every meter.
+        let is_first =
+            |at: &&usize| known.get(**at) != Some(&true) || row(**at).is_some_and(|row| row.prices(meter));
+        let Some(first) = found.iter().find(is_first) else { continue };
+        if known.get(*first) != Some(&true) {
+            return false;
+        }
+        derived
+            .extend(row(*first).and_then(|row| row.prices.get(meter)).map(|price| (meter, price.by(factor))));
     }
-    let price_of = |meter: usize| {
-        let of = found.iter().filter_map(|at| row(*at)).find(|row| row.prices(meter))?;
-        of.prices.get(meter).copied()
-    };
-    let is_open = |meter: &usize| row(at).is_some_and(|row| !row.prices(*meter));
-    let derived: Vec<(usize, Result<Price, AmountError>)> = (0..feature.meters.len())
-        .filter(is_open)
-        .filter_map(|meter| Some((meter, price_of(meter)?.by(factor))))
-        .collect();
     let Some(row) = rows.get_mut(at) else { return true };
     for (meter, price) in derived {
         match (price, feature.meters.get(meter)) {

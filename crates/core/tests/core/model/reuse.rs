@@ -1,6 +1,7 @@
 //! The same plan written in another way: part of it in a plan that it extends, or in named lists, some figures apart.
 
 use super::dice::Dice;
+use super::text::credits;
 
 /// The guards or the layers of a plan: in order, and how the lists of plans and named lists are called.
 struct Parts<'t> {
@@ -48,6 +49,28 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
         own.join("\n"),
         written.own,
     )
+}
+
+/// The prices of a token of both features, in nano-credits.
+pub(super) fn prices(prices: [i64; 2], dice: &mut Dice) -> String {
+    let [a, b] = prices.map(credits);
+    let half = credits(prices[1] / 2);
+    match dice.int(0, 4) {
+        0 if a == b => format!("{{ feature = [\"a\", \"b\"], credits = {{ tokens = \"{a}\" }} }}"),
+        1 if a == b => format!("{{ credits = {{ tokens = \"{a}\" }} }}"),
+        // One for all features, another for one of them.
+        1 => format!(
+            "{{ credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", credits = {{ tokens = \"{b}\" }} }}"
+        ),
+        // One derived from a price that no request has.
+        2 => format!(
+            "{{ feature = \"a\", credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", like = {{ d = \"y\" }}, factor = \"2\" }}, \
+             {{ feature = \"b\", when = {{ d = [\"x\", \"y\"] }}, credits = {{ tokens = \"{half}\" }} }}"
+        ),
+        _ => format!(
+            "{{ feature = \"a\", credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", credits = {{ tokens = \"{b}\" }} }}"
+        ),
+    }
 }
 
 impl Written {

@@ -123,6 +123,7 @@ impl Policy {
             Overshoot::DebtUpTo(most) => format!("{{ debt = \"{}\" }}", credits(most.nano())),
             Overshoot::Reject => "\"reject\"".to_owned(),
         };
+        let mut dice = Dice::new(self.notation.wrapping_add(u64::try_from(self.version).expect("small")));
         let charges = if self.expiry_charges { ", expiry_charges = [\"tokens\"]" } else { "" };
         let mut text =
             format!("version = \"v{}\"\n[meters]\ntokens = {{ unit = \"token\" }}\n", self.version);
@@ -133,12 +134,8 @@ impl Policy {
             );
         }
         for (from, prices) in ["2020-01-01T00:00:00Z", self.dearer_from].into_iter().zip(self.prices) {
-            let one = |(f, p): (&str, i64)| {
-                format!("{{ feature = \"{f}\", credits = {{ tokens = \"{}\" }} }}", credits(p))
-            };
-            let prices: Vec<String> = FEATURES.into_iter().zip(prices).map(one).collect();
-            text +=
-                &format!("[[rate_cards.c]]\neffective_from = \"{from}\"\nprices = [{}]\n", prices.join(", "));
+            let prices = reuse::prices(prices, &mut dice);
+            text += &format!("[[rate_cards.c]]\neffective_from = \"{from}\"\nprices = [{prices}]\n");
         }
         let consent = match self.consent {
             Consent::Allow => "allow",
@@ -152,7 +149,6 @@ impl Policy {
         let settings = format!(
             "features = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n"
         );
-        let mut dice = Dice::new(self.notation.wrapping_add(u64::try_from(self.version).expect("small")));
         if dice.one_in(2) {
             return text + &reuse::plan(&settings, &guards, &layers, &mut dice);
         }
