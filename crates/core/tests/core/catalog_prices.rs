@@ -116,6 +116,16 @@ fn a_meter_costs_what_the_most_specific_price_of_it_says() {
 }
 
 #[test]
+fn a_default_of_some_meters_is_no_price_by_itself() {
+    check(
+        "{ credits = { searches = 9 } },
+         { feature = [\"chat\", \"review\"], when = { model = [\"a\", \"b\"] }, credits = { tokens = 1, cached = 0 } },
+         { feature = \"draw\", credits = { tokens = 3 } }",
+        &[("chat", "model=a", "1 0 9"), ("chat", "", "-"), ("chat", "model=c", "-"), ("review", "model=b", "1 0"), ("draw", "", "3 0")],
+    );
+}
+
+#[test]
 fn a_third_price_decides_between_two() {
     check(
         &format!(

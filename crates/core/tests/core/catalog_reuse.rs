@@ -1,6 +1,6 @@
 //! Catalogs that say each thing once: a plan that takes parts over equals the same plan written out.
 
-use headworks_core::catalog::{Catalog, Format};
+use headworks_core::catalog::{Catalog, Format, changes};
 
 /// Features, prices, and the plan that others extend; plans follow.
 const BASE: &str = r#"version = "1"
@@ -191,6 +191,30 @@ fn plans_share_named_lists() {
     );
     let at_once = AT_ONCE.replace('5', "6");
     equal(&pro, &plan(SETTINGS, &[RPM, &at_once, SPEND], &[&all, PROMOTIONS, SHARED, OVERDRAFT]));
+}
+
+#[test]
+fn a_plan_changes_with_what_it_takes_over() {
+    let lists = format!("[guards]\nusual = [{AT_ONCE}]\n");
+    let plans = "[plans.a]\nextends = \"plus\"\n[plans.b]\nextends = \"a\"\n[plans.c]\nfeatures = [\"cloud\"]\nguards = [\"usual\"]\n\
+        [plans.d]\nfeatures = []\n";
+    let before = parse(&format!("{BASE}{lists}{plans}"));
+    for (from, to, expected) in [
+        ("cost_max = 7", "cost_max = 8", &["a", "b", "plus"][..]),
+        ("extends = \"plus\"", "extends = \"plus\"\ncost_max = 9", &["a", "b"]),
+        (
+            "[guards]\nusual = [",
+            "[guards]\nusual = [{ name = \"more\", window.concurrency = { limit = 1 } }, ",
+            &["c"],
+        ),
+        ("features = []", "features = [\"local\"]", &["d"]),
+        ("version = \"1\"", "version = \"2\"", &[]),
+    ] {
+        let after = parse(&format!("{BASE}{lists}{plans}").replacen(from, to, 1));
+        let changed: Vec<String> =
+            changes(&before, &after).plans.changed.iter().map(ToString::to_string).collect();
+        assert_eq!(changed, expected, "{to}");
+    }
 }
 
 /// These plans after the base are refused: the first problem is at this line, counted from the first of them, and says this.

@@ -92,7 +92,8 @@ fn derive_one<'a>(
     true
 }
 
-/// A meter without a price has that of a less specific row, which matches whenever this one does.
+/// A meter without a price has that of a less specific row, which matches whenever this one does. What only a more specific row
+/// completes is its default, and no price by itself.
 pub(super) fn check_complete<'a>(
     feature: &'a FeatureSource,
     table: &Table<'a>,
@@ -101,7 +102,18 @@ pub(super) fn check_complete<'a>(
 ) {
     let work = check.work();
     let all = all_meters(feature);
-    for row in work.each(rows).filter(|row| row.priced != all) {
+    let is_open = |row: &Row<'_>| row.priced != all;
+    if !rows.iter().any(is_open) {
+        return;
+    }
+    let mut defaults = alloc::vec![false; rows.len()];
+    for (at, row) in work.each(rows).enumerate() {
+        for other in table.matching(&row.when).filter(|other| *other != at) {
+            defaults.get_mut(other).into_iter().for_each(|is_default| *is_default = true);
+        }
+    }
+    let without = rows.iter().zip(defaults).filter(|(row, is_default)| is_open(row) && !is_default);
+    for (row, _) in work.each(without) {
         let inherited = table.matching(&row.when).filter_map(|at| rows.get(at));
         let priced = inherited.fold(0, |priced: Meters, row| priced | row.priced);
         let missing = feature.meters.iter().enumerate().filter(|(at, _)| priced >> at & 1 == 0);

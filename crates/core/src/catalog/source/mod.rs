@@ -103,7 +103,7 @@ pub(crate) struct PriceSource {
     /// The prices are for this many units. Default 1.
     pub(crate) per: Option<u64>,
     /// Credits by meter, at most 32, `"0"` for free ones. A meter that is not here has the price of the less specific entry that
-    /// matches; there must be one, but for `requests`, which is free without.
+    /// matches. `requests` are free without one; for other meters there must be one, unless this entry is but the default of another.
     #[serde(default)]
     pub(crate) credits: BTreeMap<Name, Decimal>,
     /// The `when` of another price of the feature, whose meters cost the same here, times `factor`; those in `credits` cost what is
