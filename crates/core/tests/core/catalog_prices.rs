@@ -116,6 +116,25 @@ fn a_meter_costs_what_the_most_specific_price_of_it_says() {
 }
 
 #[test]
+fn what_is_told_of_prices_says_what_they_inherit() {
+    let catalog = text(&format!(
+        "{DEFAULT}{{ feature = \"chat\", when = {{ model = \"a\" }}, credits = {{ tokens = 2 }} }}"
+    ));
+    let catalog = Catalog::parse(&catalog, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let told = catalog.told();
+    let of = |head: &str| {
+        told.iter().find(|told| told.head == head).map(|told| told.lines.clone()).unwrap_or_default()
+    };
+    assert_eq!(
+        of("prices of chat"),
+        [
+            "model a: tokens 2 credits each, the rest as without some of these",
+            "otherwise: tokens 1 credits each, cached 0.1 credits each, searches 9 credits each",
+        ]
+    );
+}
+
+#[test]
 fn a_default_of_some_meters_is_no_price_by_itself() {
     check(
         "{ credits = { searches = 9 } },

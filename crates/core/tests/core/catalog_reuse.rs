@@ -162,11 +162,9 @@ fn a_plan_leaves_out_and_has_other_figures() {
         figures.iter().map(|(limit, figure, ..)| format!("\"{limit}\" = {figure}")).collect();
     equal(&pro(&format!("limits = {{ {} }}", limits.join(", "))), &together);
     // A plan that extends the extending one, in any order of names.
-    let chain = format!(
-        "[plans.a]\nextends = \"plus\"\nlimits.rpm = 1\n[plans.pro]\nextends = \"a\"\nlimits.spend = \"2.5\"\n"
-    );
+    let chain = "[plans.a]\nextends = \"plus\"\nlimits.rpm = 1\n[plans.pro]\nextends = \"a\"\nlimits.spend = \"2.5\"\n";
     let both = written.replace("60,", "1,").replace("\"100\"", "\"2.5\"");
-    equal(&chain, &both);
+    equal(chain, &both);
     equal(&chain.replace("plans.a", "plans.z").replace("\"a\"", "\"z\""), &both);
 }
 
