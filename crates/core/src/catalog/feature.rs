@@ -9,7 +9,6 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::names::is_requests;
-use super::nearest::Unmatched;
 use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -145,14 +144,9 @@ impl Feature {
     }
 
     /// The version of the card in force.
-    fn in_force(&self, now: Instant) -> Option<&CardVersion> {
+    pub(super) fn in_force(&self, now: Instant) -> Option<&CardVersion> {
         let at = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1)?;
         self.prices.get(at)
-    }
-
-    /// What dimensions without a price at `now` may have meant.
-    pub(crate) fn unmatched(&self, dimensions: &[Dimension], now: Instant) -> Unmatched {
-        Unmatched::of(self.in_force(now), dimensions)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.

@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::feature::{CardVersion, PriceEntry, Shape};
-use crate::record::{Dimension, Name};
+use super::feature::{CardVersion, Feature, PriceEntry, Shape};
+use crate::record::{Dimension, Instant, Name};
 
 /// The most prices that are told.
 const TOLD_MAX: usize = 3;
@@ -28,9 +28,16 @@ pub struct Unmatched {
     pub nearest: Vec<Vec<(Name, String)>>,
 }
 
+impl Feature {
+    /// What dimensions without a price at `now` may have meant.
+    pub(crate) fn unmatched(&self, dimensions: &[Dimension], now: Instant) -> Unmatched {
+        Unmatched::of(self.in_force(now), dimensions)
+    }
+}
+
 impl Unmatched {
     /// The prices of a version that are nearest to these dimensions.
-    pub(super) fn of(version: Option<&CardVersion>, sent: &[Dimension]) -> Self {
+    fn of(version: Option<&CardVersion>, sent: &[Dimension]) -> Self {
         let shapes = version.map_or(&[][..], |version| version.shapes.as_slice());
         let each = SEEN_MAX / shapes.len().max(1);
         let mut near: Vec<(usize, &Shape, &PriceEntry)> =
