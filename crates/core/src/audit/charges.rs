@@ -117,7 +117,7 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
     }
     usage.lines.iter().all(|line| {
         let at = feature.meters.iter().position(|m| *m == line.meter);
-        let listed = at.and_then(|i| prices.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+        let listed = at.map(|i| prices.of(i)).unwrap_or_default();
         listed == line.price
     })
 }

@@ -1,5 +1,5 @@
 //! A catalog's changes to the one before it, part by part: compared as written, so that another order or another notation
-//! of the same values is no change.
+//! of the same values is no change; a plan changes with what it takes over.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -22,14 +22,50 @@ pub fn changes(before: &Catalog, after: &Catalog) -> CatalogChanges {
         let (before, after) = (before.get(part), after.get(part));
         names(before.and_then(Value::as_object), after.and_then(Value::as_object))
     };
+    let mut plans = part("plans");
+    take_over(&before, &after, &mut plans);
     let parts: BTreeSet<&str> = before.keys().chain(after.keys()).map(|part| &**part).collect();
     let differs = |part: &&str| !KNOWN.contains(part) && before.get(*part) != after.get(*part);
     CatalogChanges {
-        plans: part("plans"),
+        plans,
         features: part("features"),
         rate_cards: part("rate_cards"),
         other: parts.into_iter().filter(differs).filter_map(|part| Name::new(part).ok()).collect(),
     }
+}
+
+/// A plan changes with the plan that it extends and with the lists that it names.
+fn take_over(before: &Map<String, Value>, after: &Map<String, Value>, plans: &mut NamesChanged) {
+    let part = |of: &'_ Map<String, Value>, part: &str| of.get(part).and_then(Value::as_object).cloned();
+    let lists = |lists: &str| {
+        let lists = names(part(before, lists).as_ref(), part(after, lists).as_ref());
+        lists.changed.into_iter().chain(lists.added).collect::<BTreeSet<Name>>()
+    };
+    let lists = [("guards", lists("guards")), ("waterfall", lists("waterfalls"))];
+    let Some(written) = after.get("plans").and_then(Value::as_object) else { return };
+    let mut changed: BTreeSet<Name> = plans.changed.iter().chain(&plans.added).cloned().collect();
+    // A plan in a row of them is found after the one that it extends.
+    loop {
+        let takes_over = |plan: &Value| {
+            let base = plan.get("extends").and_then(Value::as_str);
+            base.is_some_and(|base| changed.contains(base))
+                || lists.iter().any(|(entries, lists)| {
+                    let entries = plan.get(entries).and_then(Value::as_array).into_iter().flatten();
+                    entries.filter_map(Value::as_str).any(|entry| lists.contains(entry))
+                })
+        };
+        let next: Vec<Name> = written
+            .iter()
+            .filter(|(name, plan)| !changed.contains(name.as_str()) && takes_over(plan))
+            .filter_map(|(name, _)| Name::new(name).ok())
+            .collect();
+        if next.is_empty() {
+            break;
+        }
+        plans.changed.extend(next.iter().cloned());
+        changed.extend(next);
+    }
+    plans.changed.sort_unstable();
 }
 
 /// The catalog as written; it was accepted, so it can be read.

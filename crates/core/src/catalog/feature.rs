@@ -2,11 +2,13 @@
 //!
 //! An unknown price is never free.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::names::is_requests;
 use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -66,6 +68,8 @@ pub(super) struct PriceEntry {
     pub(super) values: Vec<String>,
     /// In the order of the feature's meters.
     pub(super) prices: Vec<Price>,
+    /// The meters, by their places, whose price is that of another entry that matches.
+    pub(super) open: u64,
 }
 
 /// The prices found for a request.
@@ -73,7 +77,15 @@ pub(super) struct PriceEntry {
 pub(crate) struct Prices<'a> {
     /// The card and when its version came into force.
     pub(crate) card: Option<(&'a Name, Instant)>,
-    pub(crate) prices: Option<&'a [Price]>,
+    /// In the order of the feature's meters; empty: free.
+    prices: Cow<'a, [Price]>,
+}
+
+impl Prices<'_> {
+    /// The price of the meter at this place.
+    pub(crate) fn of(&self, at: usize) -> Price {
+        self.prices.get(at).copied().unwrap_or_default()
+    }
 }
 
 /// Why no price was found.
@@ -81,7 +93,7 @@ pub(crate) struct Prices<'a> {
 pub enum NoPrice {
     /// No version of the card is in force yet.
     NotYet,
-    /// No entry matches the dimensions.
+    /// No entries that match the dimensions price every meter.
     NoMatch,
 }
 
@@ -92,13 +104,26 @@ impl Feature {
     /// When there is no price, and why; an unknown price is never free.
     pub(crate) fn prices(&self, dimensions: &[Dimension], now: Instant) -> Result<Prices<'_>, NoPrice> {
         let Some(card) = &self.card else {
-            return Ok(Prices { card: None, prices: None });
+            return Ok(Prices { card: None, prices: Cow::Borrowed(&[]) });
         };
-        let in_force = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1);
-        let in_force = in_force.and_then(|at| self.prices.get(at)).ok_or(NoPrice::NotYet)?;
-        let entry = in_force.shapes.iter().find_map(|shape| shape.entry(dimensions));
-        let entry = entry.ok_or(NoPrice::NoMatch)?;
-        Ok(Prices { card: Some((card, in_force.effective_from)), prices: Some(&entry.prices) })
+        let in_force = self.in_force(now).ok_or(NoPrice::NotYet)?;
+        let mut matching = in_force.shapes.iter().filter_map(|shape| shape.entry(dimensions));
+        let entry = matching.next().ok_or(NoPrice::NoMatch)?;
+        let mut prices = Cow::Borrowed(entry.prices.as_slice());
+        let mut open = entry.open;
+        while open != 0 {
+            let Some(next) = matching.next() else { break };
+            let filled = open & !next.open;
+            for (i, price) in prices.to_mut().iter_mut().enumerate().filter(|(i, _)| filled >> i & 1 == 1) {
+                *price = next.prices.get(i).copied().unwrap_or_default();
+            }
+            open &= next.open;
+        }
+        let is_missing = |(i, meter): (usize, &Name)| open >> i & 1 == 1 && !is_requests(meter);
+        if open != 0 && self.meters.iter().enumerate().any(is_missing) {
+            return Err(NoPrice::NoMatch);
+        }
+        Ok(Prices { card: Some((card, in_force.effective_from)), prices })
     }
 }
 
@@ -116,6 +141,12 @@ impl Feature {
             self.prices(dimensions, pinned.effective_from).ok().filter(is_it)
         });
         of_version.map_or_else(|| self.prices(dimensions, now), Ok)
+    }
+
+    /// The version of the card in force.
+    pub(super) fn in_force(&self, now: Instant) -> Option<&CardVersion> {
+        let at = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1)?;
+        self.prices.get(at)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.
@@ -159,34 +190,54 @@ mod tests {
 
     type Named = BTreeMap<String, String>;
 
-    /// A catalog whose prices name these dimensions; each price is its place in the list, from 1.
-    fn catalog(whens: &[Named]) -> String {
+    /// A price: its dimensions, whether it names its feature, and which of the meters `t` and `u` it prices.
+    type Priced = (Named, bool, (bool, bool));
+
+    /// A catalog of these prices; those of `t` are their places in the list, from 1, those of `u` 100 more.
+    fn catalog(prices: &[Priced]) -> String {
         let when = |when: &Named| {
             when.iter().map(|(name, value)| format!("{name} = \"{value}\"")).collect::<Vec<_>>().join(", ")
         };
-        let price = |(i, named): (usize, &Named)| {
-            format!("{{ feature = \"f\", when = {{ {} }}, credits = {{ t = {} }} }}", when(named), i + 1)
+        let price = |(i, (named, is_of_feature, (t, u))): (usize, &Priced)| {
+            let feature = if *is_of_feature { "feature = \"f\", " } else { "" };
+            let t = if *t { format!("t = {}, ", i + 1) } else { String::new() };
+            let u = if *u { format!("u = {}", i + 101) } else { String::new() };
+            format!("{{ {feature}when = {{ {} }}, credits = {{ {t}{u} }} }}", when(named))
         };
-        let prices: Vec<String> = whens.iter().enumerate().map(price).collect();
+        let prices: Vec<String> = prices.iter().enumerate().map(price).collect();
         format!(
-            "version = \"1\"\nplans = {{}}\nmeters.t.unit = \"t\"\n[features.f]\nmeters = [\"t\"]\nrate_card = \"c\"\n\
-             [[rate_cards.c]]\neffective_from = \"2026-01-01T00:00:00Z\"\nprices = [{}]\n",
+            "version = \"1\"\nplans = {{}}\nmeters.t.unit = \"t\"\nmeters.u.unit = \"u\"\n[features.f]\nmeters = [\"t\", \"u\"]\n\
+             rate_card = \"c\"\n[[rate_cards.c]]\neffective_from = \"2026-01-01T00:00:00Z\"\nprices = [{}]\n",
             prices.join(", ")
         )
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn the_most_specific_price_that_matches_is_found(
-            whens in prop::collection::vec(prop::collection::btree_map("[a-d]", "[xyz]", 0..4), 1..8),
+        fn the_most_specific_price_that_matches_is_found_for_each_meter(
+            mut prices in prop::collection::vec(
+                (
+                    prop::collection::btree_map("[a-d]", "[xyz]", 0..4),
+                    any::<bool>(),
+                    prop::sample::select(std::vec![(true, true), (true, false), (false, true)]),
+                ),
+                0..8,
+            ),
+            has_default in any::<bool>(),
             asked in prop::collection::btree_map("[a-e]", "[xyz]", 0..5),
         ) {
-            // Catalogs with ties are refused.
-            let Ok(catalog) = Catalog::parse(&catalog(&whens), Format::Toml) else { return Ok(()) };
-            let matches = |when: &&Named| when.iter().all(|(name, value)| asked.get(name) == Some(value));
-            let best = whens.iter().filter(matches).max_by_key(|when| when.len());
-            let place = |best| (1..).zip(&whens).find(|(_, when)| *when == best).map(|(place, _)| place);
-            let expected: Option<u64> = best.and_then(place);
+            if has_default {
+                prices.push((Named::new(), false, (true, true)));
+            }
+            // Catalogs with ties or without a price of a meter are refused.
+            let Ok(catalog) = Catalog::parse(&catalog(&prices), Format::Toml) else { return Ok(()) };
+            let is_matching = |when: &Named| when.iter().all(|(name, value)| asked.get(name) == Some(value));
+            let best = |first: u64, prices_it: &dyn Fn((bool, bool)) -> bool| {
+                let matching = (first..).zip(&prices).filter(|(_, p)| is_matching(&p.0) && prices_it(p.2));
+                matching.max_by_key(|(_, p)| p.0.len() + usize::from(p.1)).map(|(price, _)| price * 1_000_000_000)
+            };
+            let expected = best(1, &|(t, _)| t).zip(best(101, &|(_, u)| u));
 
             let dimensions: Vec<Dimension> = asked
                 .iter()
@@ -197,8 +248,7 @@ mod tests {
                 .collect();
             let now: Instant = "2026-06-01T00:00:00Z".parse().expect("an instant");
             let found = catalog.feature("f").expect("the feature").prices(&dimensions, now);
-            let price = found.ok().and_then(|found| found.prices?.first().map(|price| price.nano()));
-            prop_assert_eq!(price, expected.map(|place| place * 1_000_000_000));
+            prop_assert_eq!(found.ok().map(|found| (found.of(0).nano(), found.of(1).nano())), expected);
         }
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod counted;
 mod feature;
 mod names;
+mod nearest;
 mod places;
 mod plan;
 mod policy;
@@ -23,6 +24,7 @@ mod work;
 pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub use feature::{Feature, NoPrice};
+pub use nearest::Unmatched;
 pub use plan::Plan;
 pub(crate) use plan::{
     Categories, Count, FACTOR_MAX, Guard, Layer, PRICE_FACTOR, Pool, Program, WindowTerms,

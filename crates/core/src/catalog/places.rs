@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use toml::de::{DeTable, DeValue};
 
-use super::problems::{Found, Problem, Problems, Step};
+use super::problems::{Found, PathProblem, Problem, Problems, Step};
 use super::text::Format;
 
 /// Finds the lines of problems and sorts them by line.
@@ -24,8 +24,11 @@ pub(super) fn locate(found: Found<'_>, text: &str, format: Format) -> Problems {
     };
     let lines = lines(text, &offsets);
     let located = found.kept.into_iter().zip(lines);
-    let mut kept: Vec<Problem> =
-        located.map(|(f, line)| Problem { line, at: spell(&f.path), what: f.what, fix: f.fix }).collect();
+    let told = |(f, line): (PathProblem<'_>, _)| {
+        let what = f.plan.map(|plan| alloc::format!("{}, in plan `{plan}`", f.what));
+        Problem { line, at: spell(&f.path), what: what.unwrap_or(f.what), fix: f.fix }
+    };
+    let mut kept: Vec<Problem> = located.map(told).collect();
     kept.sort_by_key(|problem| problem.line);
     Problems { kept, count: found.count }
 }

@@ -116,6 +116,8 @@ pub(super) type Path<'a> = Vec<Step<'a>>;
 #[derive(Debug)]
 pub(super) struct PathProblem<'a> {
     pub(super) path: Path<'a>,
+    /// The plan that has it, where the path leads elsewhere.
+    pub(super) plan: Option<&'a str>,
     pub(super) what: String,
     pub(super) fix: String,
 }
@@ -128,10 +130,27 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    pub(super) fn add(&mut self, path: &[Step<'a>], what: impl fmt::Display, fix: impl fmt::Display) {
-        self.count += 1;
-        if !self.is_full() {
-            self.kept.push(PathProblem { path: path.to_owned(), what: cut(what), fix: cut(fix) });
+    /// Adds a problem of what is written at the path; `plan` takes it over from there. What several plans or features
+    /// share is told of once.
+    pub(super) fn add(
+        &mut self,
+        path: &[Step<'a>],
+        plan: Option<&'a str>,
+        what: impl fmt::Display,
+        fix: impl fmt::Display,
+    ) {
+        if self.is_full() {
+            self.count += 1;
+            return;
+        }
+        let what = cut(what);
+        let is_same = |known: &&mut PathProblem<'a>| known.path == path && known.what == what;
+        match self.kept.iter_mut().find(is_same) {
+            Some(known) => known.plan = known.plan.filter(|_| plan.is_some()),
+            None => {
+                self.count += 1;
+                self.kept.push(PathProblem { path: path.to_owned(), plan, what, fix: cut(fix) });
+            }
         }
     }
 

@@ -235,15 +235,21 @@ fn price_lines(feature: &Feature) -> Vec<String> {
 }
 
 fn prices(feature: &Feature, entry: &PriceEntry, unit: &str) -> String {
-    let priced = feature.meters.iter().zip(&entry.prices).filter(|(_, price)| price.nano() > 0);
-    let each: Vec<String> = priced
-        .map(|(meter, price)| {
+    // A meter that is left open has the price of a less specific entry.
+    let is_open = |at: usize| entry.open >> at & 1 == 1;
+    let priced = feature.meters.iter().zip(&entry.prices).enumerate();
+    let mut each: Vec<String> = priced
+        .filter(|(at, (_, price))| price.nano() > 0 && !is_open(*at))
+        .map(|(_, (meter, price))| {
             // Small prices are easier to read for many units.
             let (per, of) = if price.nano() < 10_000_000 { (1_000_000, "a million") } else { (1, "each") };
             let nano = i64::try_from(price.nano().saturating_mul(per)).unwrap_or(i64::MAX);
             format!("{meter} {} {unit} {of}", Credits::from_nano(nano))
         })
         .collect();
+    if entry.open != 0 {
+        each.push("the rest as without some of these".to_string());
+    }
     if each.is_empty() { "free".to_string() } else { each.join(", ") }
 }
 

@@ -48,7 +48,9 @@ impl Correct {
                 let mut usage =
                     turned_out(catalog, &charge.usage, dimensions.as_deref(), quantities, priced_at);
                 if usage.unpriced && !charge.usage.unpriced && !reprice {
-                    return Err(Refusal::NoPrice(usage.feature, NoPrice::NoMatch));
+                    let feature = catalog.feature(usage.feature.as_str());
+                    let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;
+                    return Err(Refusal::no_price(feature, NoPrice::NoMatch, &usage.dimensions, priced_at));
                 }
                 for (meter, quantity) in quantities {
                     if *quantity > QUANTITY_MAX {
@@ -79,13 +81,13 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
     let found = feature
         .prices(&usage.dimensions, priced_at)
-        .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+        .map_err(|why| Refusal::no_price(feature, why, &usage.dimensions, priced_at))?;
     for line in &mut usage.lines {
         let at = feature.meters.iter().position(|m| *m == line.meter);
         if at.is_none() && line.meter.as_str() != REQUESTS {
             return Err(Refusal::UnknownMeter(line.meter.clone()));
         }
-        line.price = at.and_then(|i| found.prices.and_then(|p| p.get(i).copied())).unwrap_or_default();
+        line.price = at.map(|i| found.of(i)).unwrap_or_default();
     }
     usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
     usage.catalog = catalog.version.clone();

@@ -17,7 +17,7 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
     }
     match price_then(ctx, feature, request, at) {
         // A card that does not reach back that far may get a version that does.
-        Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet)) => {}
+        Ok(_) | Err(Refusal::NoPrice(_, NoPrice::NotYet, _)) => {}
         Err(wrong) => return Err(wrong),
     }
     if ctx.account.rare().quarantine.len() >= QUARANTINE_MAX {

@@ -37,7 +37,7 @@ pub(super) fn turned_out(
     };
     let price_of = |meter: &Name| {
         let at = feature.meters.iter().position(|known| known == meter)?;
-        Some(found.prices.and_then(|prices| prices.get(at).copied()).unwrap_or_default())
+        Some(found.of(at))
     };
     if other.is_some() {
         // A meter that is gone keeps its price.

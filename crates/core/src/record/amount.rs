@@ -161,6 +161,19 @@ impl Price {
         if i64::try_from(price).is_err() { Err(AmountError::TooLarge) } else { Ok(Self(price)) }
     }
 
+    /// This price times `factor`, exactly.
+    ///
+    /// # Errors
+    /// Refuses a product that is not a whole number of nano-credits.
+    pub fn by(self, factor: Credits) -> Result<Self, AmountError> {
+        let product = i128::from(self.0) * i128::from(factor.0);
+        if product % i128::from(NANO) != 0 {
+            return Err(AmountError::FinerThanNano);
+        }
+        let price = i64::try_from(product / i128::from(NANO)).map_err(|_| AmountError::TooLarge)?;
+        u64::try_from(price).map(Self).map_err(|_| AmountError::TooLarge)
+    }
+
     /// The cost of `quantity` units; `None` when the product leaves the range of [`Credits`].
     #[must_use]
     pub fn times(self, quantity: u64) -> Option<Credits> {

@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
     {
         let found = feature
             .prices(dimensions, self.now)
-            .map_err(|why| Refusal::NoPrice(feature.name.clone(), why))?;
+            .map_err(|why| Refusal::no_price(feature, why, dimensions, self.now))?;
         let mut named = 0;
         let mut lines: SmallVec<[PricedLine<'_>; 3]> = SmallVec::new();
         for (i, meter) in feature.meters.iter().enumerate() {
@@ -49,7 +49,7 @@ impl<'a> Context<'a> {
             lines.push(PricedLine {
                 meter,
                 quantity: asked.map_or_else(|| u64::from(meter.as_str() == REQUESTS), |(_, n)| *n),
-                price: found.prices.and_then(|p| p.get(i).copied()).unwrap_or_default(),
+                price: found.of(i),
             });
         }
         if named < quantities.len() {

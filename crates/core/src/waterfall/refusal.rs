@@ -1,11 +1,14 @@
 //! Why a command is refused.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
 use super::request::QUANTITY_MAX;
-use crate::catalog::NoPrice;
-use crate::record::{Amount, CREDITS, Credits, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq};
+use crate::catalog::{Feature, NoPrice, Unmatched};
+use crate::record::{
+    Amount, CREDITS, Credits, Dimension, Event, GrantId, HoldId, Instant, Name, Record, Rule, Seq,
+};
 
 /// Why a command was refused. Nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub enum Refusal {
     /// The feature has no such meter.
     UnknownMeter(Name),
     /// No price is in force, or none matches the dimensions.
-    NoPrice(Name, NoPrice),
+    NoPrice(Name, NoPrice, Box<Unmatched>),
     /// A charge has been refunded as often as one may be.
     TooManyRefunds(Seq),
     /// A change that changes nothing.
@@ -151,11 +154,11 @@ impl fmt::Display for Refusal {
             Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
             Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
             Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),
-            Self::NoPrice(name, NoPrice::NotYet) => {
+            Self::NoPrice(name, NoPrice::NotYet, _) => {
                 write!(f, "no price of `{name}` is in force yet")
             }
-            Self::NoPrice(name, NoPrice::NoMatch) => {
-                write!(f, "no price of `{name}` matches the request's dimensions")
+            Self::NoPrice(name, NoPrice::NoMatch, unmatched) => {
+                write!(f, "no price of `{name}` matches {unmatched}")
             }
             Self::TooManyRefunds(seq) => write!(
                 f,
@@ -271,6 +274,11 @@ impl fmt::Display for Refusal {
 impl core::error::Error for Refusal {}
 
 impl Refusal {
+    /// The refusal of a request without a price at `now`.
+    pub(crate) fn no_price(feature: &Feature, why: NoPrice, dimensions: &[Dimension], now: Instant) -> Self {
+        Self::NoPrice(feature.name.clone(), why, Box::new(feature.unmatched(dimensions, now)))
+    }
+
     /// The same for use that has a hold.
     pub(crate) fn of_hold(self) -> Self {
         if let Self::NobodyPays(short) = self { Self::BeyondHold(short) } else { self }

@@ -266,6 +266,50 @@ fn growing() -> Vec<(&'static str, Make)> {
                 json("", "", "", &format!("\"p\":{{\"features\":[{}]}}", list(n, |i| format!("\"f{i}\""))))
             }),
         ),
+        (
+            "a price in each item of a list",
+            Box::new(|n| prices(1, |_| format!("\"m\":[{}]", list(n, |i| format!("\"v{i}\""))))),
+        ),
+        (
+            "prices that inherit",
+            Box::new(|n| {
+                prices(n, |i| format!("\"m\":\"{i}\""))
+                    .replace("\"credits\":{\"t\":1}", "\"credits\":{}")
+                    .replacen("\"m\":\"0\"},\"credits\":{}", "},\"credits\":{\"t\":1}", 1)
+            }),
+        ),
+        (
+            "derived prices",
+            Box::new(|n| {
+                prices(n, |i| format!("\"m\":\"{i}\""))
+                    .replace("\"credits\":{\"t\":1}", "\"like\":{\"m\":\"0\"},\"factor\":2")
+                    .replacen("\"like\":{\"m\":\"0\"},\"factor\":2", "\"credits\":{\"t\":1}", 1)
+            }),
+        ),
+        (
+            "prices that a third decides",
+            Box::new(|n| {
+                let one = |i: usize| match i % 3 {
+                    0 => format!("\"a\":\"{i}\""),
+                    1 => format!("\"b\":\"{i}\""),
+                    _ => format!("\"a\":\"{}\",\"b\":\"{}\"", i - 2, i - 1),
+                };
+                prices(n, one)
+            }),
+        ),
+        (
+            "plans that extend one",
+            Box::new(move |n| {
+                let of = |i| format!(",\"p{i}\":{{\"extends\":\"p\",\"limits\":{{\"g\":{i}}}}}");
+                let base = plan(0).replace("p0", "p");
+                json(
+                    &list(1, feature),
+                    &versions(1, "{\"feature\":\"f0\",\"credits\":{\"t\":1}}"),
+                    "",
+                    &(base + &(0..n).map(of).collect::<String>()),
+                )
+            }),
+        ),
         ("supplies", Box::new(|n| json("", "", &list(n, |i| format!("\"s{i}\":{{\"rate\":1}}")), ""))),
     ]
 }

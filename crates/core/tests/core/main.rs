@@ -5,6 +5,8 @@ mod audit;
 mod businesses;
 mod capacity;
 mod catalog;
+mod catalog_prices;
+mod catalog_reuse;
 mod catalog_size;
 mod common;
 mod controller;

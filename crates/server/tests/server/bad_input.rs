@@ -201,6 +201,18 @@ async fn bad_input_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_price_is_answered_with_the_nearest() {
+    let s = Server::start().await;
+    s.open("acme", "100").await;
+    let reply = s.call("POST", "/v1/authorize", "k", &ASK.replace(":\"m\"", ":\"n\"")).await;
+    assert_eq!((reply.status, reply.problem()), (422, "unknown_price"));
+    assert_eq!(
+        reply.body["detail"],
+        "no price of `chat` matches model=n; the nearest prices are for model=m"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_hold_cannot_be_released_or_extended() {
     let s = Server::start().await;
     s.open("acme", "100").await;

@@ -1,30 +1,54 @@
 //! Rate cards: versions in order, prices of features that use the card, one price for every request.
 
-use alloc::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
-use super::limits::SHAPES_MAX;
-use super::ties::{ShapeOf, When, shapes, ties};
+use super::likes::{check_complete, derive};
+use super::limits::{DECIDED_MAX, METER_SETS_MAX, SHAPES_MAX};
+use super::rows::{Meters, Row, all_meters, free_requests, rows};
+use super::ties::{Compared, ShapeOf, Table};
 use super::walk::Check;
 use crate::catalog::feature::{CardVersion, PriceEntry, Shape};
-use crate::catalog::names::{is_requests, one_of};
-use crate::catalog::source::{CatalogSource, Decimal, FeatureSource, PriceSource, RateCardSource};
-use crate::record::{Name, Price};
+use crate::catalog::names::one_of;
+use crate::catalog::source::{CatalogSource, FeatureSource, OneOrSeveral, PriceSource, RateCardSource};
+use crate::record::Name;
 
 /// Cards by themselves, whether a feature uses them or not.
 pub(super) fn check_cards<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
     let work = check.work();
+    let users = Users::new(source, check);
     check.key("rate_cards", |c| {
         for (name, versions) in work.each(&source.rate_cards) {
-            c.key(name.as_str(), |c| check_versions(source, name, versions, c));
+            c.key(name.as_str(), |c| check_versions(source, (name, &users), versions, c));
         }
     });
 }
 
+/// The features that use each card.
+struct Users<'a>(BTreeMap<&'a Name, Vec<(&'a Name, &'a FeatureSource)>>);
+
+impl<'a> Users<'a> {
+    fn new(source: &'a CatalogSource, check: &Check<'a>) -> Self {
+        let mut users: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, feature) in check.work().each(&source.features) {
+            if let Some(card) = &feature.rate_card {
+                users.entry(card).or_default().push((name, feature));
+            }
+        }
+        Self(users)
+    }
+
+    fn of(&self, card: &Name) -> &[(&'a Name, &'a FeatureSource)] {
+        self.0.get(card).map_or(&[], Vec::as_slice)
+    }
+}
+
 fn check_versions<'a>(
     source: &'a CatalogSource,
-    card: &'a Name,
+    (card, users): (&'a Name, &Users<'a>),
     versions: &'a [RateCardSource],
     check: &mut Check<'a>,
 ) {
@@ -42,22 +66,93 @@ fn check_versions<'a>(
             latest = latest.max(Some(version.effective_from));
             c.key("prices", |c| {
                 for (j, price) in work.each(&version.prices).enumerate() {
-                    c.item(j, |c| check_feature(source, card, &price.feature, c));
+                    c.item(j, |c| check_price(source, (card, users), price, c));
                 }
             });
         });
     }
 }
 
-/// A price belongs to a defined feature that uses the card.
+/// A price belongs to defined features that use the card, and names some of their meters; its lists say each thing once.
+fn check_price<'a>(
+    source: &'a CatalogSource,
+    (card, users): (&'a Name, &Users<'a>),
+    price: &'a PriceSource,
+    check: &mut Check<'a>,
+) {
+    let work = check.work();
+    match &price.feature {
+        None if users.of(card).is_empty() => {
+            let fix = format_args!("set rate_card = \"{card}\" in a feature, or remove the price");
+            check.wrong("no feature uses this card", fix);
+        }
+        None => check_meters(price, users.of(card).iter().map(|(_, feature)| *feature), check),
+        Some(named) => {
+            check.key("feature", |c| {
+                check_list(named, c);
+                for (i, name) in work.each(named.all()).enumerate() {
+                    match named {
+                        OneOrSeveral::One(_) => check_feature(source, card, name, c),
+                        OneOrSeveral::Several(_) => c.item(i, |c| check_feature(source, card, name, c)),
+                    }
+                }
+            });
+            check_meters(price, named.all().iter().filter_map(|name| source.features.get(name)), check);
+        }
+    }
+    check.key("when", |c| {
+        price.when.iter().for_each(|(name, values)| c.key(name.as_str(), |c| check_list(values, c)));
+    });
+    check.key("like", |c| {
+        for (name, values) in price.like.iter().flatten() {
+            if matches!(values, OneOrSeveral::Several(_)) && price.when.get(name) != Some(values) {
+                let fix = "write one value, or the same list in both";
+                c.wrong_at(name.as_str(), "the list is not that of `when`", fix);
+            }
+        }
+    });
+}
+
+/// A list that is not empty and has each item once.
+fn check_list<T: Ord + core::fmt::Display>(list: &OneOrSeveral<T>, check: &mut Check<'_>) {
+    let work = check.work();
+    let OneOrSeveral::Several(items) = list else { return };
+    if items.is_empty() {
+        check.wrong("the list is empty", "leave it out for any");
+    }
+    let mut seen = BTreeSet::new();
+    for (i, item) in work.each(items).enumerate().filter(|(_, item)| !seen.insert(*item)) {
+        check.item(i, |c| c.wrong(format_args!("`{item}` is listed twice"), "remove one"));
+    }
+}
+
+/// The meters of a price are those of its features; where it has several, one of them is enough.
+fn check_meters<'a>(
+    price: &'a PriceSource,
+    features: impl Iterator<Item = &'a FeatureSource> + Clone,
+    check: &mut Check<'a>,
+) {
+    let Some(first) = features.clone().next() else { return };
+    let work = check.work();
+    check.key("credits", |c| {
+        for meter in price.credits.keys() {
+            if !work.each(features.clone()).any(|feature| feature.meters.contains(meter))
+                && !work.is_stopped()
+            {
+                let what = format_args!("`{meter}` is not a meter of the feature");
+                c.wrong_at(meter.as_str(), what, one_of(first.meters.iter()));
+            }
+        }
+    });
+}
+
 fn check_feature<'a>(source: &'a CatalogSource, card: &Name, feature: &Name, check: &mut Check<'a>) {
     match source.features.get(feature) {
         None => {
             let what = format_args!("there is no feature `{feature}`");
-            check.wrong_at("feature", what, one_of(source.features.keys()));
+            check.wrong(what, one_of(source.features.keys()));
         }
-        Some(f) if f.rate_card.as_ref() != Some(card) => check.wrong_at(
-            "feature",
+        Some(f) if f.rate_card.as_ref() != Some(card) => check.wrong(
             format_args!("feature `{feature}` does not use this card"),
             format_args!("set rate_card = \"{card}\" in the feature, or remove the price"),
         ),
@@ -66,7 +161,11 @@ fn check_feature<'a>(source: &'a CatalogSource, card: &Name, feature: &Name, che
 }
 
 /// The places of all prices, by card and feature: version by version.
-pub(super) struct OwnPrices<'a>(BTreeMap<(&'a Name, &'a Name), Vec<PricePlace>>);
+pub(super) struct OwnPrices<'a> {
+    places: BTreeMap<(&'a Name, &'a Name), Vec<PricePlace>>,
+    /// How many more pairs of prices a third may decide.
+    decided: Cell<Option<usize>>,
+}
 
 #[derive(Clone, Copy)]
 struct PricePlace {
@@ -77,19 +176,25 @@ struct PricePlace {
 impl<'a> OwnPrices<'a> {
     pub(super) fn new(source: &'a CatalogSource, check: &Check<'a>) -> Self {
         let work = check.work();
+        let users = Users::new(source, check);
         let mut own: BTreeMap<_, Vec<PricePlace>> = BTreeMap::new();
         for (card, versions) in &source.rate_cards {
             for (version, prices) in versions.iter().map(|v| &v.prices).enumerate() {
                 for (price, of) in work.each(prices).enumerate() {
-                    own.entry((card, &of.feature)).or_default().push(PricePlace { version, price });
+                    let place = PricePlace { version, price };
+                    let mut add = |feature| own.entry((card, feature)).or_default().push(place);
+                    match &of.feature {
+                        Some(named) => work.each(named.all()).for_each(&mut add),
+                        None => work.each(users.of(card)).for_each(|(feature, _)| add(feature)),
+                    }
                 }
             }
         }
-        Self(own)
+        Self { places: own, decided: Cell::new(Some(DECIDED_MAX)) }
     }
 
     fn of(&self, card: &'a Name, feature: &'a Name) -> &[PricePlace] {
-        self.0.get(&(card, feature)).map_or(&[], Vec::as_slice)
+        self.places.get(&(card, feature)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -114,7 +219,7 @@ pub(super) fn card_versions<'a>(
             check_priced(name, next..at, c);
             next = at + 1;
             let Some(version) = versions.get(at) else { continue };
-            compiled.push(c.item(at, |c| card_version(name, feature, (version, places), c)));
+            compiled.push(c.item(at, |c| card_version((name, feature), own, (version, places), c)));
         }
         check_priced(name, next..versions.len(), c);
         compiled
@@ -132,83 +237,76 @@ fn check_priced(name: &Name, without: core::ops::Range<usize>, check: &mut Check
 }
 
 fn card_version<'a>(
-    name: &Name,
-    feature: &'a FeatureSource,
+    (name, feature): (&'a Name, &'a FeatureSource),
+    own: &OwnPrices<'a>,
     (version, places): (&'a RateCardSource, &[PricePlace]),
     check: &mut Check<'a>,
 ) -> CardVersion {
-    let own: Vec<(usize, &PriceSource)> =
+    let written: Vec<(usize, &PriceSource)> =
         places.iter().filter_map(|place| Some((place.price, version.prices.get(place.price)?))).collect();
-    let whens: Vec<&When> = own.iter().map(|(_, price)| &price.when).collect();
-    let by_shape = shapes(&whens);
-    let work = check.work();
-    let mut compiled: Vec<Option<Vec<Price>>> = check.key("prices", |c| {
-        if by_shape.len() > SHAPES_MAX {
-            let what = format_args!(
-                "the prices of `{name}` name {} different sets of dimensions, at most {SHAPES_MAX} are possible",
-                by_shape.len()
-            );
-            c.wrong(what, "name the same dimensions in more of them");
+    let shapes = check.key("prices", |c| {
+        let mut rows = rows(feature, &written, c);
+        if rows.is_empty() && !c.work().is_stopped() {
+            c.wrong(format_args!("feature `{name}` has no price in this version"), "add one of its meters");
+        }
+        let work = c.work();
+        let table = Table::new(&rows, work);
+        derive((name, feature), &table, &mut rows, c);
+        let sets: BTreeSet<Meters> = rows.iter().map(|row| row.priced).collect();
+        if !check_sets(name, table.shapes.len(), sets.len(), c) {
             return Vec::new();
         }
-        check_no_ties(name, &own, &ties(own.len(), &by_shape, work), c);
-        work.each(&own).map(|(i, price)| Some(c.item(*i, |c| prices_of(feature, price, c)))).collect()
+        check_complete(feature, &table, &rows, c);
+        let sets: Vec<Meters> = sets.into_iter().collect();
+        let compared = Compared { rows: &rows, sets: &sets, decided: &own.decided, work };
+        let ties = table.ties(&compared);
+        check_no_ties(name, &rows, &ties, c);
+        if own.decided.get().is_none() {
+            let what = format_args!("more than {DECIDED_MAX} pairs of prices are decided by a third");
+            c.wrong(what, "name the same dimensions in more of the prices");
+        }
+        free_requests(feature, &mut rows);
+        let all = all_meters(feature);
+        table.shapes.iter().map(|shape| compile(shape, all, &mut rows)).collect()
     });
-    let shapes = by_shape.iter().map(|shape| compile(shape, &whens, &mut compiled)).collect();
     CardVersion { effective_from: version.effective_from, shapes }
 }
 
-fn compile(shape: &ShapeOf<'_>, whens: &[&When], prices: &mut [Option<Vec<Price>>]) -> Shape {
-    let entry = |place: &usize| {
-        let values: Vec<String> = whens.get(*place)?.values().cloned().collect();
-        Some(PriceEntry { values, prices: prices.get_mut(*place)?.take()? })
+/// Checks how many sets of dimensions and of meters the prices of a feature name.
+fn check_sets(name: &Name, dimensions: usize, meters: usize, check: &mut Check<'_>) -> bool {
+    let rows =
+        [(dimensions, SHAPES_MAX, "name", "dimensions"), (meters, METER_SETS_MAX, "are for", "meters")];
+    let mut fits = true;
+    for (sets, max, verb, of) in rows.into_iter().filter(|(sets, max, ..)| sets > max) {
+        let what = format_args!(
+            "the prices of `{name}` {verb} {sets} different sets of {of}, at most {max} are possible"
+        );
+        check.wrong(what, format_args!("name the same {of} in more of them"));
+        fits = false;
+    }
+    fits
+}
+
+fn compile(shape: &ShapeOf<'_>, all: Meters, rows: &mut [Row<'_>]) -> Shape {
+    let entry = |at: &usize| {
+        let row = rows.get_mut(*at)?;
+        let named = row.when.iter().filter(|(name, _)| name.is_some());
+        let values: Vec<String> = named.map(|(_, value)| (*value).to_owned()).collect();
+        Some(PriceEntry { values, prices: core::mem::take(&mut row.prices), open: all & !row.priced })
     };
-    let mut entries: Vec<PriceEntry> = shape.places.iter().filter_map(entry).collect();
+    let mut entries: Vec<PriceEntry> = shape.rows.iter().filter_map(entry).collect();
     entries.sort_unstable_by(|a, b| a.values.cmp(&b.values));
-    Shape { names: shape.names.iter().copied().cloned().collect(), entries }
+    Shape { names: shape.names.iter().flatten().copied().cloned().collect(), entries }
 }
 
-fn prices_of<'a>(feature: &'a FeatureSource, source: &'a PriceSource, check: &mut Check<'a>) -> Vec<Price> {
-    let per = source.per.unwrap_or(1);
-    if per == 0 {
-        check.wrong_at("per", "a price for no units", "write 1 or more, for example 1000000");
-    }
-    check.key("credits", |c| {
-        for meter in source.credits.keys().filter(|m| !feature.meters.contains(m)) {
-            let what = format_args!("`{meter}` is not a meter of the feature");
-            c.wrong_at(meter.as_str(), what, one_of(feature.meters.iter()));
-        }
-        feature.meters.iter().map(|meter| price(meter, source.credits.get(meter), per, c)).collect()
-    })
-}
-
-fn price<'a>(meter: &'a Name, given: Option<&Decimal>, per: u64, check: &mut Check<'a>) -> Price {
-    match given {
-        Some(Decimal(text)) => Price::for_units(text, per).unwrap_or_else(|e| {
-            check.wrong_at(meter.as_str(), format_args!("`{text}` for {per} units is not a price"), e);
-            Price::default()
-        }),
-        None if is_requests(meter) => Price::default(),
-        None => {
-            let fix = format_args!("add {meter} = \"0\" if it is free");
-            check.wrong(format_args!("meter `{meter}` has no price"), fix);
-            Price::default()
-        }
-    }
-}
-
-/// Two prices that could match the same request must differ in how many dimensions they name.
-fn check_no_ties(
-    feature: &Name,
-    own: &[(usize, &PriceSource)],
-    ties: &[Option<usize>],
-    check: &mut Check<'_>,
-) {
-    for ((place, _), tie) in own.iter().zip(ties) {
-        if let Some((other, _)) = tie.and_then(|tie| own.get(tie)) {
-            let what =
-                format_args!("this price of `{feature}` and prices[{other}] can match the same request");
-            check.item(*place, |c| c.wrong(what, "name more dimensions in one of them"));
+/// Two prices that could match the same request must differ in how many dimensions they name, or a third decides.
+fn check_no_ties(name: &Name, rows: &[Row<'_>], ties: &[Option<usize>], check: &mut Check<'_>) {
+    for (row, tie) in rows.iter().zip(ties) {
+        let other = tie.and_then(|tie| rows.get(tie)).map(|other| other.place);
+        if let Some(other) = other.filter(|other| *other != row.place) {
+            let what = format_args!("this price of `{name}` and prices[{other}] can match the same request");
+            let fix = "name more dimensions in one of them, or add a price that names those of both";
+            check.item(row.place, |c| c.wrong(what, fix));
         }
     }
 }

@@ -1,18 +1,24 @@
 //! What is legal, but surprising.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::plan::{Layer, Plan, WindowTerms};
-use crate::catalog::source::{CatalogSource, LayerSource, PlanSource};
+use crate::catalog::source::{CatalogSource, LayerSource};
 use crate::record::{Name, Span};
 
 /// Doubts about plans and features.
-pub(super) fn doubts<'a>(source: &'a CatalogSource, plans: &HashMap<Name, Plan>, check: &mut Check<'a>) {
+pub(super) fn doubts<'a>(
+    source: &'a CatalogSource,
+    whole: &BTreeMap<&'a Name, Whole<'a>>,
+    plans: &HashMap<Name, Plan>,
+    check: &mut Check<'a>,
+) {
     let work = check.work();
-    let used: BTreeSet<&Name> = source.plans.values().flat_map(|plan| &plan.features).collect();
+    let used: BTreeSet<&Name> = whole.values().flat_map(|plan| plan.features).collect();
     check.key("features", |c| {
         for name in work.each(source.features.keys()).filter(|name| !used.contains(*name)) {
             c.key(name.as_str(), |c| {
@@ -20,23 +26,16 @@ pub(super) fn doubts<'a>(source: &'a CatalogSource, plans: &HashMap<Name, Plan>,
             });
         }
     });
-    check.key("plans", |c| {
-        for (name, shape) in work.each(&source.plans) {
-            c.key(name.as_str(), |c| plan_doubts(source, shape, plans.get(name), c));
-        }
-    });
+    for plan in work.each(whole.values()) {
+        check.of_plan(plan.name, |c| plan_doubts(source, plan, plans.get(plan.name), c));
+    }
 }
 
-fn plan_doubts<'a>(
-    source: &'a CatalogSource,
-    shape: &'a PlanSource,
-    plan: Option<&Plan>,
-    check: &mut Check<'a>,
-) {
+fn plan_doubts<'a>(source: &'a CatalogSource, whole: &Whole<'a>, plan: Option<&Plan>, check: &mut Check<'a>) {
     let work = check.work();
     let programs = plan.map_or(&[][..], |plan| plan.programs.as_slice());
-    if shape.waterfall.is_empty()
-        && let Some(priced) = shape
+    if whole.layers.is_empty()
+        && let Some(priced) = whole
             .features
             .iter()
             .find(|name| source.features.get(*name).is_some_and(|feature| feature.rate_card.is_some()))
@@ -46,32 +45,28 @@ fn plan_doubts<'a>(
         );
         check.doubt(what, "add a `waterfall`");
     }
-    check.key("waterfall", |c| {
-        let mut lent = None;
-        for (i, layer) in work.each(&shape.waterfall).enumerate() {
-            match layer {
-                LayerSource::Overdraft { name, .. } => lent = Some(name),
-                LayerSource::Grants { name, .. } | LayerSource::Pool { name, .. } => {
-                    if let Some(overdraft) = lent {
-                        let what = format_args!(
-                            "`{name}` pays only what the overdraft `{overdraft}` before it does not lend"
-                        );
-                        c.item(i, |c| c.doubt(what, "move the overdraft to the end"));
-                    }
-                }
-                LayerSource::Allowance { name, .. } => {
-                    let layers = programs.iter().flat_map(|(_, program)| program.layers());
-                    let compiled = layers.into_iter().find_map(|layer| match layer {
-                        Layer::Allowance { name: own, windows, .. } if own == name => {
-                            Some(windows.as_slice())
-                        }
-                        Layer::Allowance { .. } | Layer::Grants { .. } | Layer::Overdraft { .. } => None,
-                    });
-                    c.item(i, |c| window_doubts(compiled.unwrap_or_default(), c));
+    let mut lent = None;
+    for layer in work.each(&whole.layers) {
+        match &*layer.shape {
+            LayerSource::Overdraft { name, .. } => lent = Some(name),
+            LayerSource::Grants { name, .. } | LayerSource::Pool { name, .. } => {
+                if let Some(overdraft) = lent {
+                    let what = format_args!(
+                        "`{name}` pays only what the overdraft `{overdraft}` before it does not lend"
+                    );
+                    check.at(layer.path(), |c| c.doubt(what, "move the overdraft to the end"));
                 }
             }
+            LayerSource::Allowance { name, .. } => {
+                let layers = programs.iter().flat_map(|(_, program)| program.layers());
+                let compiled = layers.into_iter().find_map(|layer| match layer {
+                    Layer::Allowance { name: own, windows, .. } if own == name => Some(windows.as_slice()),
+                    Layer::Allowance { .. } | Layer::Grants { .. } | Layer::Overdraft { .. } => None,
+                });
+                check.at(layer.path(), |c| window_doubts(compiled.unwrap_or_default(), c));
+            }
         }
-    });
+    }
 }
 
 /// A shorter window with room for all of a longer one never binds.

@@ -13,7 +13,7 @@ use crate::catalog::abuse::Mode;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, WindowTerms};
-use crate::catalog::source::{CapCounts, CountSource, GuardSource, ValuesSource, WindowSource};
+use crate::catalog::source::{CapCounts, GuardSource, OneOrSeveral, WindowSource};
 use crate::record::{Level, Name, Unit, own_unit};
 
 /// The most values of one dimension of a guard.
@@ -68,12 +68,12 @@ fn when<'a>(
     check: &mut Check<'a>,
 ) -> Vec<(Name, Vec<String>)> {
     check.key("when", |c| {
-        let one = |(name, values): (&'a Name, &'a ValuesSource)| {
+        let one = |(name, values): (&'a Name, &'a OneOrSeveral<String>)| {
             if !features.is_empty() && !features.iter().any(|feature| feature.has_dimension(name)) {
                 let what = format_args!("no feature of the guard has the dimension `{name}`");
                 c.wrong_at(name.as_str(), what, "name one that prices depend on, or list it in the feature");
             }
-            let mut values = values.list().to_vec();
+            let mut values = values.all().to_vec();
             if values.is_empty() || values.len() > VALUES_MAX {
                 let what = format_args!("{} values, from 1 to {VALUES_MAX} are possible", values.len());
                 c.wrong_at(name.as_str(), what, "list the values that the guard is about");
@@ -142,7 +142,7 @@ fn count<'a>(shape: &'a GuardSource, features: &[&Feature], check: &mut Check<'a
     always
 }
 
-fn size<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut Check<'a>) -> Count {
+fn size<'a>(count: Option<&'a OneOrSeveral<Name>>, features: &[&Feature], check: &mut Check<'a>) -> Count {
     let counted = written_count(count, features, check);
     if let Count::Meters(meters) = counted {
         return Count::Size(meters);
@@ -151,12 +151,16 @@ fn size<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut C
     counted
 }
 
-fn written_count<'a>(count: Option<&'a CountSource>, features: &[&Feature], check: &mut Check<'a>) -> Count {
+fn written_count<'a>(
+    count: Option<&'a OneOrSeveral<Name>>,
+    features: &[&Feature],
+    check: &mut Check<'a>,
+) -> Count {
     let meters: SmallVec<[Name; 1]> = match count {
         None => return Count::Requests,
-        Some(CountSource::One(one)) if is_requests(one) => return Count::Requests,
-        Some(CountSource::One(one)) => [one.clone()].into_iter().collect(),
-        Some(CountSource::Several(list)) => list.iter().cloned().collect(),
+        Some(OneOrSeveral::One(one)) if is_requests(one) => return Count::Requests,
+        Some(OneOrSeveral::One(one)) => [one.clone()].into_iter().collect(),
+        Some(OneOrSeveral::Several(list)) => list.iter().cloned().collect(),
     };
     check.key("count", |c| {
         if meters.is_empty() {

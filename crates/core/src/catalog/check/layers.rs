@@ -5,16 +5,17 @@ use alloc::vec::Vec;
 
 use super::amounts::credits;
 use super::draft::Draft;
+use super::extend::{LayerPart, WindowPart};
 use super::walk::Check;
 use super::windows::{calendar, window};
 use crate::catalog::feature::Feature;
 use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
-use crate::catalog::source::{AllowanceWindowSource, LayerSource, PoolCapSource, WindowSource};
+use crate::catalog::source::{LayerSource, PoolCapSource, WindowSource};
 use crate::record::{Category, Every, Level, Name, Periods, Unit};
 
 /// Puts a layer into the programs of the features it pays for.
-pub(super) fn add_layer<'a>(shape: &'a LayerSource, draft: &mut Draft<'_>, check: &mut Check<'a>) {
-    let (features, layer) = layer(shape, draft, check);
+pub(super) fn add_layer<'a>(part: &'a LayerPart<'a>, draft: &mut Draft<'_>, check: &mut Check<'a>) {
+    let (features, layer) = layer(part, draft, check);
     let Some(layer) = layer else { return };
     let pays_credits = !matches!(layer, Layer::Allowance { .. });
     // A feature without prices never needs credits.
@@ -33,14 +34,14 @@ pub(super) fn add_layer<'a>(shape: &'a LayerSource, draft: &mut Draft<'_>, check
 
 /// A layer, and the features it pays for.
 fn layer<'a, 'f>(
-    shape: &'a LayerSource,
+    part: &'a LayerPart<'a>,
     draft: &Draft<'f>,
     check: &mut Check<'a>,
 ) -> (Vec<&'f Feature>, Option<Layer>) {
-    match shape {
-        LayerSource::Allowance { name, features, per, windows } => check.key("allowance", |c| {
+    match &*part.shape {
+        LayerSource::Allowance { name, features, per, windows: _ } => check.key("allowance", |c| {
             let features = draft.scope(features.as_ref(), c);
-            let layer = allowance(name, *per, windows, &features, c);
+            let layer = allowance(name, *per, &part.windows, &features, c);
             check_allowance_order(name, &features, draft, c);
             (features, layer)
         }),
@@ -64,7 +65,7 @@ fn layer<'a, 'f>(
 fn allowance<'a>(
     name: &Name,
     per: Option<Level>,
-    windows: &'a [AllowanceWindowSource],
+    windows: &'a [WindowPart<'a>],
     features: &[&Feature],
     check: &mut Check<'a>,
 ) -> Option<Layer> {
@@ -100,16 +101,17 @@ fn check_one_unit<'a>(first: &Feature, features: &[&Feature], check: &mut Check<
 
 fn allowance_windows<'a>(
     allowance: &Name,
-    shapes: &'a [AllowanceWindowSource],
+    parts: &'a [WindowPart<'a>],
     unit: &Unit,
     check: &mut Check<'a>,
 ) -> Vec<(Name, WindowTerms)> {
-    if shapes.is_empty() {
+    if parts.is_empty() {
         check.wrong("an allowance needs a window", "add one with `fixed` or `first_use`");
     }
     let mut compiled: Vec<(Name, WindowTerms)> = Vec::new();
-    for (i, shape) in shapes.iter().enumerate() {
-        check.item(i, |c| {
+    for part in parts {
+        let shape = &*part.shape;
+        check.at(part.path(), |c| {
             check_refills(&shape.window, c);
             let Ok(joined) = Name::joined(allowance, &shape.name) else {
                 c.wrong("the names of allowance and window together are too long", "shorten one");

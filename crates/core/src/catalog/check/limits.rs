@@ -2,13 +2,14 @@
 //!
 //! What has no maximum of its own here is compiled in a time that grows with the text.
 
+use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::source::{
-    ByUnitSource, CatalogSource, CountSource, FeatureSource, LayerSource, PlanSource, SupplySource,
+    ByUnitSource, CatalogSource, FeatureSource, LayerSource, OneOrSeveral, PlanSource, SupplySource,
 };
-use crate::record::own_unit;
+use crate::record::{Name, own_unit};
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 /// The most meters of a feature, a guard or a cost.
 const METERS_MAX: usize = 32;
@@ -18,6 +19,15 @@ const DIMENSIONS_MAX: usize = 16;
 
 /// The most sets of dimensions that the prices of one feature name in one version of a card.
 pub(super) const SHAPES_MAX: usize = 32;
+
+/// The most prices that lists of features and values add to those written.
+const ADDED_MAX: usize = 100_000;
+
+/// The most sets of meters that the prices of one feature name in one version of a card.
+pub(super) const METER_SETS_MAX: usize = 8;
+
+/// The most pairs of prices that a third decides between, in the whole catalog.
+pub(super) const DECIDED_MAX: usize = 250_000;
 
 /// The most guards of a plan.
 const GUARDS_MAX: usize = 256;
@@ -30,6 +40,12 @@ const WINDOWS_MAX: usize = 16;
 
 /// The most guards and layers of all plans together, each counted once for each feature that it applies to.
 const APPLIED_MAX: usize = 1_000_000;
+
+/// The most parts that plans take over from other plans and from named lists, together.
+pub(super) const TAKEN_MAX: usize = 100_000;
+
+/// The most names in `without`, and figures in `limits`, of a plan.
+const FIGURES_MAX: usize = 1_024;
 
 /// The most supplies that stand in for one.
 const FALLBACKS_MAX: usize = 16;
@@ -54,6 +70,12 @@ pub(super) fn check_limits<'a>(source: &'a CatalogSource, check: &mut Check<'a>)
                 for (j, price) in work.each(&version.prices).enumerate() {
                     let sizes = [
                         ("when", price.when.len(), DIMENSIONS_MAX, "dimensions"),
+                        (
+                            "like",
+                            price.like.as_ref().map_or(0, |like| like.len()),
+                            DIMENSIONS_MAX,
+                            "dimensions",
+                        ),
                         ("credits", price.credits.len(), METERS_MAX, "meters"),
                     ];
                     c.key(name.as_str(), |c| {
@@ -77,10 +99,17 @@ pub(super) fn check_limits<'a>(source: &'a CatalogSource, check: &mut Check<'a>)
     check_totals(source, check);
 }
 
-fn check_sizes<'a, const N: usize>(sizes: [(&'a str, usize, usize, &'static str); N], check: &mut Check<'a>) {
+/// Checks sizes under keys of the value here; `false`: one is too large.
+fn check_sizes<'a, const N: usize>(
+    sizes: [(&'a str, usize, usize, &'static str); N],
+    check: &mut Check<'a>,
+) -> bool {
+    let mut fits = true;
     for (key, size, max, of) in sizes.into_iter().filter(|(_, size, max, _)| size > max) {
         check.wrong_at(key, format_args!("{size} {of}, at most {max} are possible"), "remove some");
+        fits = false;
     }
+    fits
 }
 
 fn check_feature<'a>(feature: &'a FeatureSource, check: &mut Check<'a>) {
@@ -97,20 +126,41 @@ fn check_plan<'a>(plan: &'a PlanSource, check: &mut Check<'a>) {
     let sizes = [
         ("guards", plan.guards.len(), GUARDS_MAX, "guards"),
         ("waterfall", plan.waterfall.len(), LAYERS_MAX, "layers"),
+        ("without", plan.without.len(), FIGURES_MAX, "names"),
+        ("limits", plan.limits.len(), FIGURES_MAX, "figures"),
     ];
     check_sizes(sizes, check);
-    for (i, guard) in plan.guards.iter().enumerate() {
-        if let Some(CountSource::Several(meters)) = &guard.count {
-            let sizes = [("count", meters.len(), METERS_MAX, "meters")];
-            check.key("guards", |c| c.item(i, |c| check_sizes(sizes, c)));
-        }
+}
+
+/// Checks plans with all that they have; `false`: one is too large.
+pub(super) fn check_whole<'a: 'p, 'p>(
+    plans: impl Iterator<Item = &'p Whole<'a>> + Clone,
+    check: &mut Check<'a>,
+) -> bool {
+    let work = check.work();
+    let mut fits = true;
+    for plan in work.each(plans.clone()) {
+        check.of_plan(plan.name, |c| {
+            let sizes = [
+                ("guards", plan.guards.len(), GUARDS_MAX, "guards"),
+                ("waterfall", plan.layers.len(), LAYERS_MAX, "layers"),
+            ];
+            fits &= check_sizes(sizes, c);
+            for guard in &plan.guards {
+                if let Some(OneOrSeveral::Several(meters)) = &guard.shape.count {
+                    let sizes = [("count", meters.len(), METERS_MAX, "meters")];
+                    fits &= c.at(guard.path(), |c| check_sizes(sizes, c));
+                }
+            }
+            for layer in &plan.layers {
+                let sizes = [("windows", layer.windows.len(), WINDOWS_MAX, "windows")];
+                fits &= c.at(layer.path(), |c| c.key("allowance", |c| check_sizes(sizes, c)));
+            }
+        });
     }
-    for (i, layer) in plan.waterfall.iter().enumerate() {
-        if let LayerSource::Allowance { windows, .. } = layer {
-            let sizes = [("windows", windows.len(), WINDOWS_MAX, "windows")];
-            check.key("waterfall", |c| c.item(i, |c| c.key("allowance", |c| check_sizes(sizes, c))));
-        }
-    }
+    let applied = work.each(plans).map(applied).fold(0, usize::saturating_add);
+    let sizes = [("plans", applied, APPLIED_MAX, "guards and layers over all features of all plans")];
+    check_sizes(sizes, check) && fits
 }
 
 fn check_supply<'a>(supply: &'a SupplySource, check: &mut Check<'a>) {
@@ -141,19 +191,42 @@ fn check_abuse<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
 /// What adds up over the catalog.
 fn check_totals<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
     let units: BTreeSet<_> = source.features.values().map(|f| own_unit(f.credit_unit.as_ref())).collect();
-    let applied = source.plans.values().map(applied).fold(0, usize::saturating_add);
     let sizes = [
         ("features", units.len(), UNITS_MAX, "units of credits"),
-        ("plans", applied, APPLIED_MAX, "guards and layers over all features of all plans"),
+        (
+            "rate_cards",
+            added(source, check),
+            ADDED_MAX,
+            "prices more than are written, for features and items of lists",
+        ),
     ];
     check_sizes(sizes, check);
 }
 
+/// How many prices there are beyond those written: one for each feature and each item of each list.
+fn added(source: &CatalogSource, check: &Check<'_>) -> usize {
+    let work = check.work();
+    let mut users: BTreeMap<&Name, usize> = BTreeMap::new();
+    for card in work.each(source.features.values()).filter_map(|feature| feature.rate_card.as_ref()) {
+        *users.entry(card).or_default() += 1;
+    }
+    let mut added = 0_usize;
+    for (card, versions) in &source.rate_cards {
+        let users = users.get(card).copied().unwrap_or(0);
+        for price in versions.iter().flat_map(|version| work.each(&version.prices)) {
+            let features = price.feature.as_ref().map_or(users, |named| named.all().len());
+            let lists = price.when.values().map(|values| values.all().len());
+            added = added.saturating_add(lists.fold(features, usize::saturating_mul).saturating_sub(1));
+        }
+    }
+    added
+}
+
 /// The guards and layers of a plan, each as often as it has features.
-fn applied(plan: &PlanSource) -> usize {
+fn applied(plan: &Whole<'_>) -> usize {
     let all = plan.features.len();
-    let guards = plan.guards.iter().map(|guard| guard.features.as_ref().map_or(all, |f| f.len()));
-    let layers = plan.waterfall.iter().map(|layer| match layer {
+    let guards = plan.guards.iter().map(|guard| guard.shape.features.as_ref().map_or(all, |f| f.len()));
+    let layers = plan.layers.iter().map(|layer| match &*layer.shape {
         LayerSource::Allowance { features: Some(features), .. } => features.len(),
         LayerSource::Allowance { features: None, .. }
         | LayerSource::Grants { .. }

@@ -27,11 +27,14 @@ mod cards;
 mod cost;
 mod doubts;
 mod draft;
+mod extend;
 mod features;
 mod guards;
 mod layers;
+mod likes;
 mod limits;
 mod plans;
+mod rows;
 mod supplies;
 mod ties;
 mod walk;
@@ -49,27 +52,30 @@ pub(super) struct Compiled {
 }
 
 /// Compiles the shapes; `locate` finds the lines of what is wrong or doubtful.
-pub(super) fn compile<'a>(
-    source: &'a CatalogSource,
-    work: &'a Work<'a>,
-    locate: impl Fn(Found<'a>) -> Problems,
+pub(super) fn compile(
+    source: &CatalogSource,
+    work: &Work<'_>,
+    locate: impl Fn(Found<'_>) -> Problems,
 ) -> Result<(Compiled, Problems), ParseError> {
     let mut check = Check::new(work);
     limits::check_limits(source, &mut check);
     if !check.is_clean() || work.is_stopped() {
         return check.finish(Compiled::default(), locate);
     }
+    let Some(whole) = extend::plans(source, &mut check) else {
+        return check.finish(Compiled::default(), locate);
+    };
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
-    let plans = plans::plans(source, &features, &mut check);
-    doubts::doubts(source, &plans, &mut check);
+    let plans = plans::plans(source, &whole, &features, &mut check);
+    doubts::doubts(source, &whole, &plans, &mut check);
     let priced: BTreeSet<Option<Name>> =
         features.values().filter(|f| f.card.is_some()).map(|f| f.credit_unit.clone()).collect();
     let units = Units(priced.into_iter().collect());
     let abuse = abuse::rules(source, &units, &mut check);
     let supplies = supplies::supplies(source, &mut check);
-    supplies::check_references(source, &supplies, &features, &mut check);
-    if let Some(default) = source.default_plan.as_ref().filter(|name| !plans.contains_key(*name)) {
+    supplies::check_references(source, &whole, &supplies, &features, &mut check);
+    if let Some(default) = source.default_plan.as_ref().filter(|name| !source.plans.contains_key(*name)) {
         let what = format_args!("there is no plan `{default}`");
         check.wrong_at("default_plan", what, one_of(source.plans.keys()));
     }

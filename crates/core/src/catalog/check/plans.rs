@@ -1,65 +1,62 @@
 //! Plans: their features are defined, every guard and layer has a name of its own.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
 use super::draft::Draft;
+use super::extend::Whole;
 use super::guards::add_guard;
 use super::layers::add_layer;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
 use crate::catalog::plan::{FACTOR_MAX, PRICE_FACTOR, Plan, PriceFactors, Program};
-use crate::catalog::source::{CatalogSource, Decimal, FactorSource, InDebt, LayerSource, PlanSource};
+use crate::catalog::source::{CatalogSource, Decimal, FactorSource, InDebt, LayerSource};
 use crate::record::{Credits, Name, Overshoot, PREFIX, Tier, WHOLE_PRICE, own_unit};
 
 pub(super) fn plans<'a>(
     source: &'a CatalogSource,
+    whole: &'a BTreeMap<&'a Name, Whole<'a>>,
     features: &HashMap<Name, Feature>,
     check: &mut Check<'a>,
 ) -> HashMap<Name, Plan> {
     let work = check.work();
-    check.key("plans", |c| {
-        let compiled = work
-            .each(&source.plans)
-            .map(|(name, shape)| (name.clone(), c.key(name.as_str(), |c| plan(source, shape, features, c))));
-        compiled.collect()
-    })
+    let compiled = work
+        .each(whole.values())
+        .map(|whole| (whole.name.clone(), check.of_plan(whole.name, |c| plan(source, whole, features, c))));
+    compiled.collect()
 }
 
 fn plan<'a>(
     source: &'a CatalogSource,
-    shape: &'a PlanSource,
+    whole: &'a Whole<'a>,
     features: &HashMap<Name, Feature>,
     check: &mut Check<'a>,
 ) -> Plan {
-    check_features(source, shape, features, check);
-    check_names(shape, check);
-    check_overdrafts(shape, check);
+    check_features(source, whole, features, check);
+    check_names(whole, check);
+    check_overdrafts(whole, check);
     let work = check.work();
-    let mut draft = Draft::new(&shape.features, features);
-    check.key("guards", |c| {
-        for (i, guard) in work.each(&shape.guards).enumerate() {
-            c.item(i, |c| add_guard(guard, &mut draft, c));
-        }
-    });
-    check.key("waterfall", |c| {
-        for (i, layer) in work.each(&shape.waterfall).enumerate() {
-            c.item(i, |c| add_layer(layer, &mut draft, c));
-        }
-    });
+    let mut draft = Draft::new(whole.features, features);
+    for guard in work.each(&whole.guards) {
+        check.at(guard.path(), |c| add_guard(&guard.shape, &mut draft, c));
+    }
+    for layer in work.each(&whole.layers) {
+        check.at(layer.path(), |c| add_layer(layer, &mut draft, c));
+    }
     let (programs, resettable) = draft.finish();
-    check_debts(shape, features, &programs, check);
-    let price_factors =
-        shape.price_factor.as_ref().map(|factor| check.key("price_factor", |c| factors(factor, c)));
+    check_debts(whole, features, &programs, check);
+    let price_factors = whole.price_factor.map(|(plan, factor)| {
+        check.elsewhere(&["plans", plan.as_str(), "price_factor"], |c| factors(factor, c))
+    });
     let plan = Plan {
-        consent: shape.consent,
+        consent: whole.consent,
         price_factors,
-        expired_draws: shape.expired_draws,
-        allows_in_debt: shape.in_debt == InDebt::Allowances,
-        class: shape.class.clone(),
-        cost_max: shape.cost_max,
+        expired_draws: whole.expired_draws,
+        allows_in_debt: whole.in_debt == InDebt::Allowances,
+        class: whole.class.cloned(),
+        cost_max: whole.cost_max,
         programs,
         resettable,
     };
@@ -102,13 +99,13 @@ fn factor<'a>(text: &'a Decimal, check: &mut Check<'a>) -> u64 {
 
 /// Debt needs a limit; without an overdraft there is none.
 fn check_debts<'a>(
-    shape: &'a PlanSource,
+    whole: &'a Whole<'a>,
     features: &HashMap<Name, Feature>,
     programs: &[(usize, Program)],
     check: &mut Check<'a>,
 ) {
     let owes = |f: &&Feature| f.overshoot == Overshoot::Debt;
-    for feature in shape.features.iter().filter_map(|name| features.get(name)).filter(owes) {
+    for feature in whole.features.iter().filter_map(|name| features.get(name)).filter(owes) {
         let program = programs.binary_search_by_key(&feature.index, |(index, _)| *index).ok();
         let program = program.and_then(|at| programs.get(at));
         if program.is_some_and(|(_, p)| p.overdraft().is_none_or(|(_, limit)| limit.is_zero())) {
@@ -116,7 +113,7 @@ fn check_debts<'a>(
             let what = format_args!(
                 "`{name}` has overshoot = \"debt\", and no overdraft here sets a limit: unpaid use becomes the operator's goodwill"
             );
-            check.key("features", |c| {
+            check.elsewhere(&["plans", whole.lister.as_str(), "features"], |c| {
                 c.doubt(
                     what,
                     "write overshoot = { debt = \"50\" } in the feature, or add an overdraft for it",
@@ -128,13 +125,13 @@ fn check_debts<'a>(
 
 fn check_features<'a>(
     source: &'a CatalogSource,
-    shape: &'a PlanSource,
+    whole: &'a Whole<'a>,
     features: &HashMap<Name, Feature>,
     check: &mut Check<'a>,
 ) {
     let work = check.work();
-    check.key("features", |c| {
-        let listed = work.each(&shape.features).enumerate();
+    check.elsewhere(&["plans", whole.lister.as_str(), "features"], |c| {
+        let listed = work.each(whole.features).enumerate();
         for (i, name) in listed.filter(|(_, name)| !features.contains_key(*name)) {
             let what = format_args!("there is no feature `{name}`");
             c.item(i, |c| c.wrong(what, one_of(source.features.keys())));
@@ -142,39 +139,29 @@ fn check_features<'a>(
     });
 }
 
-fn layer_name(layer: &LayerSource) -> &Name {
-    match layer {
-        LayerSource::Allowance { name, .. }
-        | LayerSource::Grants { name, .. }
-        | LayerSource::Pool { name, .. }
-        | LayerSource::Overdraft { name, .. } => name,
-    }
-}
-
-fn check_names<'a>(shape: &'a PlanSource, check: &mut Check<'a>) {
+fn check_names<'a>(whole: &'a Whole<'a>, check: &mut Check<'a>) {
     let mut seen = BTreeSet::new();
-    let guards = shape.guards.iter().enumerate().map(|(i, g)| ("guards", i, &g.name));
-    let layers = shape.waterfall.iter().enumerate().map(|(i, l)| ("waterfall", i, layer_name(l)));
-    for (list, i, name) in guards.chain(layers) {
-        if name.as_str() == PRICE_FACTOR {
-            let what = format_args!("`{name}` is the name of the factor on prices");
-            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename it")));
-        }
-        if name.as_str().starts_with(PREFIX) {
-            let what = format_args!("`{name}` is kept for abuse rules");
-            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename it")));
-        }
-        if !seen.insert(name) {
-            let what = format_args!("the name `{name}` is used twice in the plan");
-            check.key(list, |c| c.item(i, |c| c.wrong(what, "rename one")));
-        }
+    let guards = whole.guards.iter().map(|g| (g.path(), &g.shape.name));
+    let layers = whole.layers.iter().map(|l| (l.path(), l.shape.name()));
+    for (path, name) in guards.chain(layers) {
+        check.at(path, |c| {
+            if name.as_str() == PRICE_FACTOR {
+                c.wrong(format_args!("`{name}` is the name of the factor on prices"), "rename it");
+            }
+            if name.as_str().starts_with(PREFIX) {
+                c.wrong(format_args!("`{name}` is kept for abuse rules"), "rename it");
+            }
+            if !seen.insert(name) {
+                c.wrong(format_args!("the name `{name}` is used twice in the plan"), "rename one");
+            }
+        });
     }
 }
 
-fn check_overdrafts<'a>(shape: &'a PlanSource, check: &mut Check<'a>) {
+fn check_overdrafts<'a>(whole: &'a Whole<'a>, check: &mut Check<'a>) {
     let mut lent = BTreeSet::new();
-    for layer in &shape.waterfall {
-        if let LayerSource::Overdraft { unit, .. } = layer
+    for layer in &whole.layers {
+        if let LayerSource::Overdraft { unit, .. } = &*layer.shape
             && !lent.insert(own_unit(unit.as_ref()))
         {
             check.wrong_at("waterfall", "more than one overdraft in one unit of credits", "keep one");

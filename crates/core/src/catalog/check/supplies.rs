@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use super::cost::formula;
+use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::{is_requests, one_of};
@@ -123,6 +124,7 @@ fn class<'a>(given: &ClassFigures, check: &mut Check<'a>) -> ClassTerms {
 /// Features name defined supplies in which they cost something; plans name classes that those supplies have.
 pub(super) fn check_references<'a>(
     source: &'a CatalogSource,
+    whole: &BTreeMap<&'a Name, Whole<'a>>,
     supplies: &BTreeMap<Name, Arc<SupplyTerms>>,
     features: &HashMap<Name, Feature>,
     check: &mut Check<'a>,
@@ -135,13 +137,11 @@ pub(super) fn check_references<'a>(
             Some(terms) => check_cost(&feature.meters, wanted, terms, c),
         });
     }
-    for (name, plan) in work.each(&source.plans) {
+    for (name, plan) in work.each(whole) {
         let used: BTreeSet<&Name> =
             plan.features.iter().filter_map(|f| features.get(f)?.supply.as_ref()).collect();
         for supply in used {
-            check.elsewhere(&["plans", name.as_str()], |c| {
-                check_class(source, plan.class.as_ref(), supply, c)
-            });
+            check.elsewhere(&["plans", name.as_str()], |c| check_class(source, plan.class, supply, c));
         }
     }
 }

@@ -4,10 +4,13 @@ use core::fmt;
 
 use crate::catalog::problems::{Found, ParseError, Path, Problems, Step};
 use crate::catalog::work::Work;
+use crate::record::Name;
 
 /// The way from the top of the catalog to where the check is, and the problems of the places behind it.
 pub(super) struct Check<'a> {
     path: Path<'a>,
+    /// The plan that is checked.
+    plan: Option<&'a str>,
     found: Found<'a>,
     doubtful: Found<'a>,
     work: &'a Work<'a>,
@@ -15,7 +18,7 @@ pub(super) struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub(super) fn new(work: &'a Work<'a>) -> Self {
-        Self { path: Path::new(), found: Found::default(), doubtful: Found::default(), work }
+        Self { path: Path::new(), plan: None, found: Found::default(), doubtful: Found::default(), work }
     }
 
     /// The work that the check is part of.
@@ -25,7 +28,8 @@ impl<'a> Check<'a> {
 
     /// Something is wrong here.
     pub(super) fn wrong(&mut self, what: impl fmt::Display, fix: impl fmt::Display) {
-        self.found.add(&self.path, what, fix);
+        let plan = self.plan_elsewhere();
+        self.found.add(&self.path, plan, what, fix);
     }
 
     /// As many more problems as this are counted, if no more are kept.
@@ -37,7 +41,14 @@ impl<'a> Check<'a> {
 
     /// Something here is accepted, but perhaps not intended.
     pub(super) fn doubt(&mut self, what: impl fmt::Display, fix: impl fmt::Display) {
-        self.doubtful.add(&self.path, what, fix);
+        let plan = self.plan_elsewhere();
+        self.doubtful.add(&self.path, plan, what, fix);
+    }
+
+    /// The plan that is checked, if the place is not in it.
+    fn plan_elsewhere(&self) -> Option<&'a str> {
+        let is_in = |plan: &str| matches!(self.path.get(..2), Some([_, Step::Key(key)]) if *key == plan);
+        self.plan.filter(|plan| !is_in(plan))
     }
 
     /// Something is wrong under a key of the value here.
@@ -57,7 +68,19 @@ impl<'a> Check<'a> {
 
     /// Goes somewhere else, by keys from the top, and comes back.
     pub(super) fn elsewhere<T>(&mut self, keys: &[&'a str], inside: impl FnOnce(&mut Self) -> T) -> T {
-        let path = keys.iter().map(|key| Step::Key(key)).collect();
+        self.at(keys.iter().map(|key| Step::Key(key)).collect(), inside)
+    }
+
+    /// Goes to what a plan has: problems elsewhere name the plan.
+    pub(super) fn of_plan<T>(&mut self, plan: &'a Name, inside: impl FnOnce(&mut Self) -> T) -> T {
+        self.plan = Some(plan.as_str());
+        let out = self.elsewhere(&["plans", plan.as_str()], inside);
+        self.plan = None;
+        out
+    }
+
+    /// Goes somewhere else, by a path from the top, and comes back.
+    pub(super) fn at<T>(&mut self, path: Path<'a>, inside: impl FnOnce(&mut Self) -> T) -> T {
         let here = core::mem::replace(&mut self.path, path);
         let out = inside(self);
         self.path = here;
@@ -80,7 +103,7 @@ impl<'a> Check<'a> {
     pub(super) fn finish<T>(
         self,
         compiled: T,
-        locate: impl Fn(Found<'a>) -> Problems,
+        locate: impl Fn(Found<'_>) -> Problems,
     ) -> Result<(T, Problems), ParseError> {
         if self.work.is_stopped() {
             return Err(ParseError::Stopped);

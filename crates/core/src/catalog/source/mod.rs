@@ -15,17 +15,21 @@ use crate::record::{Instant, Name, Span};
 
 mod abuse;
 mod decimal;
+mod entry;
 mod features;
 mod plans;
+mod several;
 mod supplies;
 
 pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
+pub(crate) use entry::Entry;
 pub(crate) use features::FeatureSource;
 pub(crate) use plans::{
-    AllowanceWindowSource, Anchor, CapCounts, CountSource, ExpiredDraws, GuardSource, InDebt, LayerSource,
-    PlanSource, PoolCapSource, ValuesSource, WindowSource,
+    AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
+    PoolCapSource, WindowSource,
 };
+pub(crate) use several::OneOrSeveral;
 pub(crate) use supplies::{LearnSource, SupplySource};
 
 /// The whole catalog.
@@ -53,6 +57,12 @@ pub struct CatalogSource {
     pub(crate) supplies: BTreeMap<Name, SupplySource>,
     /// Rules against abuse. Without it there are none.
     pub(crate) abuse: Option<AbuseSource>,
+    /// Lists of guards that plans refer to by name.
+    #[serde(default)]
+    pub(crate) guards: BTreeMap<Name, Vec<GuardSource>>,
+    /// Lists of sources that plans refer to by name.
+    #[serde(default)]
+    pub(crate) waterfalls: BTreeMap<Name, Vec<LayerSource>>,
     /// The plans: who may use how much, and which sources pay.
     pub(crate) plans: BTreeMap<Name, PlanSource>,
 }
@@ -79,19 +89,26 @@ pub(crate) struct RateCardSource {
     pub(crate) prices: Vec<PriceSource>,
 }
 
-/// The prices of one feature, for the requests whose dimensions match.
+/// Prices of features, for the requests whose dimensions match.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PriceSource {
-    /// The feature.
-    pub(crate) feature: Name,
-    /// Dimensions that must all match, such as `{ model = "large" }`, at most 16. The entry that names most of them wins. The prices
-    /// of a feature name at most 32 different sets of dimensions.
+    /// The feature, or several. Default: all that use the card; a price that names its feature is more specific than one that does not.
+    pub(crate) feature: Option<OneOrSeveral<Name>>,
+    /// Dimensions that must all match, such as `{ model = "large" }` or `{ model = ["large", "small"] }`, any of these; at most 16. For
+    /// each meter the matching entry that names most dimensions wins. The prices of a feature name at most 32 different sets of them.
     #[serde(default)]
-    pub(crate) when: BTreeMap<Name, String>,
+    pub(crate) when: BTreeMap<Name, OneOrSeveral<String>>,
     /// The prices are for this many units. Default 1.
     pub(crate) per: Option<u64>,
-    /// Credits by meter, at most 32; every meter of the feature but `requests` must be there, `"0"` for free ones.
+    /// Credits by meter, at most 32, `"0"` for free ones. A meter that is not here has the price of the less specific entry that
+    /// matches. `requests` are free without one; for other meters there must be one, unless this entry is but the default of another.
+    #[serde(default)]
     pub(crate) credits: BTreeMap<Name, Decimal>,
+    /// The `when` of another price of the feature, whose meters cost the same here, times `factor`; those in `credits` cost what is
+    /// written. A list must be that of `when`, and is taken item by item.
+    pub(crate) like: Option<BTreeMap<Name, OneOrSeveral<String>>>,
+    /// What the prices of `like` are multiplied by, exactly. Default 1.
+    pub(crate) factor: Option<Decimal>,
 }

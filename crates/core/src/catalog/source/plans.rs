@@ -5,13 +5,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
 use alloc::{format, vec};
-use core::fmt;
 
-use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::decimal::{Decimal, FactorSource};
+use super::entry::Entry;
+use super::several::OneOrSeveral;
 use crate::catalog::abuse::Mode;
 use crate::record::{Category, Consent, Level, Name, Periods, Span};
 
@@ -20,11 +19,21 @@ use crate::record::{Category, Consent, Level, Name, Periods, Span};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlanSource {
-    /// The features the plan gives access to.
-    pub(crate) features: Vec<Name>,
-    /// Whether paid sources may be drawn without asking. Default `allow`.
+    /// The plan whose parts this one takes over: everything that is not written here. A guard or layer written here replaces one of the
+    /// same name in its place, others follow; an allowance keeps what it does not write, and its windows are replaced by name. At most 8
+    /// plans in a row.
+    pub(crate) extends: Option<Name>,
+    /// Guards, layers and windows (`allowance.window`) that are not taken over from the plan it extends or from named lists.
     #[serde(default)]
-    pub(crate) consent: Consent,
+    pub(crate) without: Vec<Name>,
+    /// Other figures for what is taken over, by guard, `allowance.window`, pool or overdraft: `{ rpm = 600, "included.week" = "500" }`.
+    /// A pool's is the cap of each member.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<Name, Decimal>,
+    /// The features the plan gives access to.
+    pub(crate) features: Option<Vec<Name>>,
+    /// Whether paid sources may be drawn without asking. Default `allow`.
+    pub(crate) consent: Option<Consent>,
     /// The class of its requests in supplies. Default `default`.
     pub(crate) class: Option<Name>,
     /// A factor on the whole price of each use, such as `"0.9"`, from 0 to 1000; or one for each tier, 1 for those left out. Default 1.
@@ -32,19 +41,17 @@ pub(crate) struct PlanSource {
     /// The most that one request may cost, in the cost of `abuse`; the rule `cost_maximum` enforces it.
     pub(crate) cost_max: Option<u64>,
     /// The rule for draws given back to a grant that has expired in the meantime. Default `breakage`.
-    #[serde(default)]
-    pub(crate) expired_draws: ExpiredDraws,
+    pub(crate) expired_draws: Option<ExpiredDraws>,
     /// What an account in debt may still do. Default `deny`.
-    #[serde(default)]
-    pub(crate) in_debt: InDebt,
-    /// Conditions that must all hold. At most 256.
+    pub(crate) in_debt: Option<InDebt>,
+    /// Conditions that must all hold, and names of lists of them. At most 256.
     #[cfg_attr(feature = "schema", schema(max_items = 256))]
     #[serde(default)]
-    pub(crate) guards: Vec<GuardSource>,
-    /// The sources that pay, in this order. At most 64.
+    pub(crate) guards: Vec<Entry<GuardSource>>,
+    /// The sources that pay, in this order, and names of lists of them. At most 64.
     #[cfg_attr(feature = "schema", schema(max_items = 64))]
     #[serde(default)]
-    pub(crate) waterfall: Vec<LayerSource>,
+    pub(crate) waterfall: Vec<Entry<LayerSource>>,
 }
 
 /// The rule for draws given back to a grant that has expired in the meantime.
@@ -82,11 +89,12 @@ pub(crate) struct GuardSource {
     pub(crate) features: Option<Vec<Name>>,
     /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
     pub(crate) per: Option<Level>,
-    /// `requests` (default), a meter, or several meters added up. Not for `concurrency` and `spend_cap`.
-    pub(crate) count: Option<CountSource>,
-    /// Dimensions that must all match, such as `{ model = "large" }`; several values as a list. Others pass it uncounted.
+    /// `requests` (default), a meter, or several meters added up, at most 32. Not for `concurrency` and `spend_cap`.
+    pub(crate) count: Option<OneOrSeveral<Name>>,
+    /// Dimensions that must all match, such as `{ model = "large" }`; any of several values as a list of at most 1,000. Others pass it
+    /// uncounted.
     #[serde(default)]
-    pub(crate) when: BTreeMap<Name, ValuesSource>,
+    pub(crate) when: BTreeMap<Name, OneOrSeveral<String>>,
     /// `observe`: it counts, and decisions say what it would have refused, but it refuses nothing. Default `enforce`.
     pub(crate) mode: Option<Mode>,
     /// The share of accounts, chosen by a hash, that it is enforced for; for the others it is observed. 0 to 100, default 100.
@@ -94,75 +102,6 @@ pub(crate) struct GuardSource {
     pub(crate) accounts_percent: Option<u8>,
     /// The window.
     pub(crate) window: WindowSource,
-}
-
-/// Values of a dimension: any of them.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub(crate) enum ValuesSource {
-    /// This one.
-    One(String),
-    /// Any of these; at most 1,000.
-    Several(Vec<String>),
-}
-
-impl ValuesSource {
-    pub(crate) fn list(&self) -> &[String] {
-        match self {
-            Self::One(one) => core::slice::from_ref(one),
-            Self::Several(several) => several,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ValuesSource {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrSeveral;
-        impl<'de> Visitor<'de> for OneOrSeveral {
-            type Value = ValuesSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, or a list of values")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<ValuesSource, E> {
-                Ok(ValuesSource::One(text.into()))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<ValuesSource, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(ValuesSource::Several)
-            }
-        }
-        d.deserialize_any(OneOrSeveral)
-    }
-}
-
-/// The units that a guard counts.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(untagged)]
-pub(crate) enum CountSource {
-    /// One meter, or `requests`.
-    One(Name),
-    /// Several meters added up; at most 32.
-    Several(Vec<Name>),
-}
-
-impl<'de> Deserialize<'de> for CountSource {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrSeveral;
-        impl<'de> Visitor<'de> for OneOrSeveral {
-            type Value = CountSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a meter, or a list of meters")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<CountSource, E> {
-                Name::new(text).map(CountSource::One).map_err(E::custom)
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<CountSource, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(items)).map(CountSource::Several)
-            }
-        }
-        d.deserialize_any(OneOrSeveral)
-    }
 }
 
 /// A window. Limits are whole numbers, or credits (`"2.5"`) where credits are counted.
@@ -268,8 +207,9 @@ pub(crate) enum LayerSource {
         features: Option<Vec<Name>>,
         /// The level it belongs to. Default `account`.
         per: Option<Level>,
-        /// The windows that must all have room; `fixed` or `first_use`. At most 16.
+        /// The windows that must all have room; `fixed` or `first_use`. At least one, at most 16.
         #[cfg_attr(feature = "schema", schema(max_items = 16))]
+        #[serde(default)]
         windows: Vec<AllowanceWindowSource>,
     },
     /// Grants of the account, in burn order.
@@ -301,6 +241,18 @@ pub(crate) enum LayerSource {
         /// How far below zero.
         limit: Decimal,
     },
+}
+
+impl LayerSource {
+    /// Its name.
+    pub(crate) fn name(&self) -> &Name {
+        match self {
+            Self::Allowance { name, .. }
+            | Self::Grants { name, .. }
+            | Self::Pool { name, .. }
+            | Self::Overdraft { name, .. } => name,
+        }
+    }
 }
 
 /// One window of an allowance.

@@ -18,6 +18,7 @@ mod ends;
 mod grants;
 mod limits;
 mod policy;
+mod reuse;
 mod run;
 mod steps;
 mod sums;
@@ -45,7 +46,7 @@ struct Case {
 impl Case {
     fn random(family: Family, seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let policy = Policy::random(&mut dice, family);
+        let policy = Policy { notation: seed, ..Policy::random(&mut dice, family) };
         let (start, anchor) = (dice.pick(&STARTS), dice.pick(&ANCHORS));
         let steps = steps::random(&mut dice, family);
         Self { policy, start, anchor, steps }

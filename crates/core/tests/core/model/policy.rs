@@ -56,6 +56,8 @@ pub(super) enum Layer {
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) version: usize,
+    /// The seed of the way it is written.
+    pub(super) notation: u64,
     pub(super) unit: Unit,
     /// Nano-credits for a token, by feature, before and after `dearer_from`.
     pub(super) prices: [[i64; 2]; 2],
@@ -205,6 +207,7 @@ impl Policy {
         };
         Self {
             version: 0,
+            notation: 0,
             unit,
             prices,
             dearer_from: dice.pick(&["2026-06-01T18:00:00Z", "2026-10-25T03:00:00Z", "2040-01-01T00:00:00Z"]),

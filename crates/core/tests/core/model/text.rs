@@ -2,7 +2,9 @@
 
 use headworks_core::record::{Category, Consent, Level, Overshoot};
 
+use super::dice::Dice;
 use super::policy::{FEATURES, Guard, Kind, Layer, NANO, Policy, Unit, Window};
+use super::reuse;
 
 pub(super) fn credits(nano: i64) -> String {
     let (sign, n) = if nano < 0 { ("-", -nano) } else { ("", nano) };
@@ -121,6 +123,7 @@ impl Policy {
             Overshoot::DebtUpTo(most) => format!("{{ debt = \"{}\" }}", credits(most.nano())),
             Overshoot::Reject => "\"reject\"".to_owned(),
         };
+        let mut dice = Dice::new(self.notation.wrapping_add(u64::try_from(self.version).expect("small")));
         let charges = if self.expiry_charges { ", expiry_charges = [\"tokens\"]" } else { "" };
         let mut text =
             format!("version = \"v{}\"\n[meters]\ntokens = {{ unit = \"token\" }}\n", self.version);
@@ -131,12 +134,8 @@ impl Policy {
             );
         }
         for (from, prices) in ["2020-01-01T00:00:00Z", self.dearer_from].into_iter().zip(self.prices) {
-            let one = |(f, p): (&str, i64)| {
-                format!("{{ feature = \"{f}\", credits = {{ tokens = \"{}\" }} }}", credits(p))
-            };
-            let prices: Vec<String> = FEATURES.into_iter().zip(prices).map(one).collect();
-            text +=
-                &format!("[[rate_cards.c]]\neffective_from = \"{from}\"\nprices = [{}]\n", prices.join(", "));
+            let prices = reuse::prices(prices, &mut dice);
+            text += &format!("[[rate_cards.c]]\neffective_from = \"{from}\"\nprices = [{prices}]\n");
         }
         let consent = match self.consent {
             Consent::Allow => "allow",
@@ -147,11 +146,17 @@ impl Policy {
         let expired = if self.goodwill { "goodwill" } else { "breakage" };
         let guards: Vec<String> = self.guards.iter().enumerate().map(|(i, g)| g.text(i)).collect();
         let layers: Vec<String> = self.layers.iter().enumerate().map(|(i, l)| l.text(i, self.unit)).collect();
+        let settings = format!(
+            "features = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n"
+        );
+        if dice.one_in(2) {
+            return text + &reuse::plan(&settings, &guards, &layers, &mut dice);
+        }
+        let list = |parts: Vec<String>| parts.join(",\n  ");
         text + &format!(
-            "[plans.p]\nfeatures = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n\
-             guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
-            guards.join(",\n  "),
-            layers.join(",\n  ")
+            "[plans.p]\n{settings}guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
+            list(guards),
+            list(layers)
         )
         .replace("[\n  ,\n]", "[]")
     }
