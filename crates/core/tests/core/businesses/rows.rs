@@ -150,7 +150,9 @@ fn call_of(w: &mut World, call: &str) -> Seen {
         }
         "release" => {
             let holds: Vec<HoldId> = w.account.holds.iter().map(|h| h.id).collect();
-            holds.into_iter().for_each(|hold| drop(w.apply(Command::Release { hold }).expect("releases")));
+            for hold in holds {
+                w.apply(Command::Release { hold }).expect("releases");
+            }
             Seen::default()
         }
         "refund" => {
