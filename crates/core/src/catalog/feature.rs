@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::names::is_requests;
+use super::sizes::Size;
 use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -40,6 +41,8 @@ pub struct Feature {
     pub(crate) estimate: Vec<(Name, u64)>,
     /// The dimensions that its use may have, those that prices depend on among them; in order.
     pub(super) dimensions: Vec<Name>,
+    /// Dimensions that follow from the size of a request.
+    pub(super) sizes: Vec<Size>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
     pub(super) prices: Vec<CardVersion>,

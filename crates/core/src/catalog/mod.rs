@@ -15,6 +15,7 @@ mod places;
 mod plan;
 mod policy;
 mod problems;
+mod sizes;
 pub mod source;
 mod supplies;
 mod text;

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge};
-use super::turned_out::turned_out;
+use super::turned_out::{Unnamed, turned_out};
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
     Book, CardRef, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Overshoot,
@@ -45,8 +45,13 @@ impl Correct {
     fn of(&self, catalog: &Catalog, charge: &Charge, priced_at: Instant) -> Result<Use, Refusal> {
         match self {
             Self::To { quantities, dimensions, reprice } => {
-                let mut usage =
-                    turned_out(catalog, &charge.usage, dimensions.as_deref(), quantities, priced_at);
+                let mut usage = turned_out(
+                    catalog,
+                    &charge.usage,
+                    dimensions.as_deref(),
+                    quantities,
+                    (priced_at, Unnamed::Stay),
+                );
                 if usage.unpriced && !charge.usage.unpriced && !reprice {
                     let feature = catalog.feature(usage.feature.as_str());
                     let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;

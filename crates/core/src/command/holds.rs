@@ -9,7 +9,7 @@ use super::history::{History, Stop};
 use super::receipts::{Happened, charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
-use super::turned_out::turned_out;
+use super::turned_out::{Unnamed, turned_out};
 use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::record::{
     Book, Decision, Dimension, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use,
@@ -141,7 +141,7 @@ pub(super) fn settle(
     history: &History,
 ) -> Result<Draft, Stop> {
     let used = |held: &Use| {
-        let held = turned_out(ctx.catalog, held, dimensions, quantities, ctx.now);
+        let held = turned_out(ctx.catalog, held, dimensions, quantities, (ctx.now, Unnamed::Vanish));
         names_all(ctx, &held, quantities)?;
         requantify(&held, quantities, false).map(Use::charged)
     };

@@ -9,7 +9,7 @@ use super::receipts::{Happened, charge_happened, counted_by};
 use super::step::{Need, Step};
 use crate::catalog::Feature;
 use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
-use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare, price_then};
+use crate::waterfall::{Authorize, Context, Refusal, Request, fold_path, prepare, price_then, sized};
 use crate::window::Used;
 
 /// A decision as a step: a granted request becomes a draft.
@@ -97,6 +97,10 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
     let folded = if request.recorded { None } else { fold_path(ctx, &request.path) };
     let folded = folded.map(|path| Request { path, ..request.clone() });
     let request = folded.as_ref().unwrap_or(request);
+    let open = ctx.catalog.feature(request.feature.as_str()).filter(|_| !request.recorded);
+    let dimensions = open.and_then(|feature| sized(feature, request));
+    let sized = dimensions.map(|dimensions| Request { dimensions, ..request.clone() });
+    let request = sized.as_ref().unwrap_or(request);
     if ctx.now.since(at) > ctx.catalog.late_horizon {
         return quarantine::keep(ctx, request, at).map(Step::append);
     }

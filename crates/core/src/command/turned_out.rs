@@ -8,14 +8,34 @@ use smallvec::SmallVec;
 use crate::catalog::Catalog;
 use crate::record::{CardRef, Dimension, Instant, Line, Name, Use};
 
+/// What becomes of the meters that a settlement or correction does not name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// They count zero.
+    Vanish,
+    /// They stay.
+    Stay,
+}
+
 /// A use with the dimensions and meters that turned out, at their prices; its quantities are those it had.
 pub(super) fn turned_out(
     catalog: &Catalog,
     usage: &Use,
     dimensions: Option<&[Dimension]>,
     quantities: &[(Name, u64)],
-    now: Instant,
+    (now, unnamed): (Instant, Unnamed),
 ) -> Use {
+    let feature = catalog.feature(usage.feature.as_str());
+    let quantity = |meter: &Name| {
+        let stays = usage.lines.iter().find(|line| line.meter == *meter && unnamed == Unnamed::Stay);
+        let named = quantities.iter().find(|(m, _)| m == meter).map(|(_, n)| *n);
+        named.or(stays.map(|line| line.quantity)).unwrap_or(0)
+    };
+    let sized = feature.and_then(|feature| match dimensions {
+        Some(named) => feature.sized(named, quantity),
+        None => feature.resized(&usage.dimensions, quantity),
+    });
+    let dimensions = sized.as_deref().or(dimensions);
     let other = dimensions.filter(|other| *other != usage.dimensions.as_slice());
     let mut actual = usage.clone();
     let has_line = |meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);
@@ -25,7 +45,6 @@ pub(super) fn turned_out(
     if let Some(other) = other {
         actual.dimensions = SmallVec::from(other);
     }
-    let feature = catalog.feature(usage.feature.as_str());
     let feature = feature.filter(|feature| feature.credit_unit == usage.credit_unit);
     let priced = feature.and_then(|feature| {
         let prices = feature.prices_pinned(usage.card.as_ref(), &actual.dimensions, now).ok()?;

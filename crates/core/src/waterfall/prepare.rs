@@ -15,7 +15,8 @@ use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
 use crate::record::{
-    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment, Terms, Unit,
+    Decision, Dimensions, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment,
+    Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -78,6 +79,9 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     }
     if let Some(path) = fold_path(ctx, &ask.request.path) {
         prepared.filled_in().path = path;
+    }
+    if let Some(dimensions) = sized(feature, &prepared.ask().request) {
+        prepared.filled_in().dimensions = dimensions;
     }
     prepared.is_demoted = is_demoted(ctx, feature, prepared.ask())?;
     Ok(prepared)
@@ -169,6 +173,12 @@ fn check_any_named(
         return Ok(());
     }
     check_named(feature, program, usage, quantities)
+}
+
+/// The dimensions of a request with those that follow from its size; `None`: as they are.
+pub(crate) fn sized(feature: &Feature, request: &Request) -> Option<Dimensions> {
+    let Request { dimensions, quantities, .. } = request;
+    feature.sized(dimensions, |meter| quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n))
 }
 
 /// Use that happened at `at`, at the prices of that instant.

@@ -114,6 +114,59 @@ fn what_happened_is_charged() {
     }
 }
 
+/// Up to 200 tokens of input, output counts as one more kind; beyond 200 and 1,000 all units cost more.
+#[test]
+fn the_whole_request_has_the_price_of_its_size() {
+    let text = CATALOG.replace(
+        "rate_card = \"card\"\n",
+        "rate_card = \"card\"\nsizes = { size = { count = [\"input\"], otherwise = \"s\", steps = [{ above = 200, value = \"m\" }, { above = 1000, value = \"l\" }] } }\n",
+    );
+    let start = text.find("prices = [").expect("prices");
+    let end = text.find("[plans.p]").expect("plans");
+    let prices = "prices = [\n  { when = { size = \"s\" }, credits = { input = \"0.001\", output = \"0.002\" } },\n  \
+        { when = { size = [\"m\", \"l\"] }, credits = { input = \"0.003\", output = \"0.005\" } },\n]\n";
+    let text = format!("{}{prices}{}", &text[..start], &text[end..]);
+    let world = || {
+        let mut w = World::new(&text, "p");
+        w.grant("1000", headworks_core::record::Category::Purchased);
+        w
+    };
+    let size = |w: &World| charge(w).usage.dimensions.first().map(|d| d.value.to_string());
+    // Input, output, what it costs, its size.
+    for (input, output, price, of) in [
+        (0, 10, "0.02", "s"),
+        (200, 10, "0.22", "s"),
+        (201, 10, "0.653", "m"),
+        (1_000, 0, "3", "m"),
+        (1_001, 0, "3.003", "l"),
+    ] {
+        let mut w = world();
+        let used = [("input", input), ("output", output)];
+        assert_eq!(w.ask(&ask("chat", &used).now()).price, credits(price), "{input}");
+        assert_eq!(size(&w).as_deref(), Some(of));
+        // However large the hold was, the settlement goes by what happened.
+        for held in [1, 300] {
+            let mut w = world();
+            w.ask(&ask("chat", &[("input", held), ("output", 10)]));
+            w.settle(w.account.seq, &used).expect("settles");
+            assert_eq!((charge(&w).price, size(&w).as_deref()), (credits(price), Some(of)), "{held}");
+            assert_eq!(audit(&chained(&w.log), &[catalog(&text)]), []);
+            assert_eq!(replayed(&w.log, &catalog(&text)), []);
+        }
+    }
+    // A correction of the quantity is one of the size; what the caller says stays.
+    let mut w = world();
+    w.ask(&ask("chat", &[("input", 300), ("output", 10)]).now());
+    let to = Correct::To { quantities: quantities(&[("input", 100)]), dimensions: None, reprice: false };
+    w.apply(correct(w.account.seq, &to)).expect("corrects");
+    assert_eq!((charge(&w).price, size(&w).as_deref()), (credits("0.12"), Some("s")));
+    let mut w = world();
+    let mut said = ask("chat", &[("input", 300), ("output", 0)]).now();
+    said.request.dimensions = dimensions("size=s");
+    assert_eq!(w.ask(&said).price, credits("0.3"));
+    assert_eq!(replayed(&w.log, &catalog(&text)), []);
+}
+
 #[test]
 fn a_dearer_model_walks_for_the_rest() {
     let mut w = world("2026-06-30T12:00:00Z");

@@ -9,7 +9,8 @@ use super::cards::{OwnPrices, card_versions};
 use super::walk::Check;
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::names::{is_requests, one_of};
-use crate::catalog::source::{CatalogSource, FeatureSource};
+use crate::catalog::sizes::Size;
+use crate::catalog::source::{CatalogSource, FeatureSource, SizeSource};
 use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit, own_unit};
 
 const HOLD_LIFE: Span = Span::from_secs(60);
@@ -64,6 +65,7 @@ fn feature<'a>(
         supply: shape.supply.clone(),
         estimate: shape.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
         dimensions: dimensions(shape, &prices),
+        sizes: sizes(shape, check),
         card: shape.rate_card.clone(),
         prices,
     }
@@ -72,8 +74,42 @@ fn feature<'a>(
 /// The dimensions that prices depend on or that the catalog lists, in order.
 fn dimensions(shape: &FeatureSource, prices: &[CardVersion]) -> Vec<Name> {
     let named = prices.iter().flat_map(|version| &version.shapes).flat_map(|shape| &shape.names);
-    let all: BTreeSet<&Name> = shape.dimensions.iter().chain(named).collect();
+    let all: BTreeSet<&Name> = shape.dimensions.iter().chain(shape.sizes.keys()).chain(named).collect();
     all.into_iter().cloned().collect()
+}
+
+/// The most values of a dimension that follows from the size.
+const STEPS_MAX: usize = 32;
+
+fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Size> {
+    check.key("sizes", |c| {
+        let one = |(name, size): (&'a Name, &'a SizeSource)| {
+            c.key(name.as_str(), |c| {
+                for (i, meter) in
+                    size.count.iter().enumerate().filter(|(_, meter)| !shape.meters.contains(meter))
+                {
+                    let what = format_args!("`{meter}` is not a meter of the feature");
+                    c.key("count", |c| c.item(i, |c| c.wrong(what, one_of(shape.meters.iter()))));
+                }
+                if size.count.is_empty() || size.steps.is_empty() || size.steps.len() > STEPS_MAX {
+                    c.wrong(
+                        format_args!("it needs meters in `count`, and from 1 to {STEPS_MAX} steps"),
+                        "write for example steps = [{ above = 200_000, value = \"long\" }]",
+                    );
+                }
+                if !size.steps.is_sorted_by(|a, b| a.above < b.above) {
+                    c.wrong_at("steps", "the bounds do not rise", "write the smallest first, each once");
+                }
+            });
+            Size {
+                dimension: name.clone(),
+                meters: size.count.clone(),
+                steps: size.steps.iter().map(|step| (step.above, step.value.clone())).collect(),
+                otherwise: size.otherwise.clone(),
+            }
+        };
+        shape.sizes.iter().map(one).collect()
+    })
 }
 
 fn check_dimensions<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) {

@@ -10,7 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::record::{Credits, Name, Overshoot, Span};
+use crate::record::{Credits, Label, Name, Overshoot, Span};
 
 /// Something that accounts use and that is decided about.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,8 +42,36 @@ pub(crate) struct FeatureSource {
     /// an event: a number under an unknown name is taken for a misspelled meter.
     #[serde(default)]
     pub(crate) dimensions: Vec<Name>,
+    /// Dimensions that follow from the size of a request, such as `context = "long"` beyond 200,000 tokens. A request that names the
+    /// dimension itself keeps its value; a settlement goes by the actual use.
+    #[serde(default)]
+    pub(crate) sizes: BTreeMap<Name, SizeSource>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
     pub(crate) ledger: Option<bool>,
+}
+
+/// A dimension that follows from the size of a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SizeSource {
+    /// The meters that are added up.
+    pub(crate) count: Vec<Name>,
+    /// Values by size, the smallest first: the last one whose bound is exceeded counts. At most 32.
+    pub(crate) steps: Vec<StepSource>,
+    /// The value below the first bound. Default: none.
+    pub(crate) otherwise: Option<Label>,
+}
+
+/// A value from a size on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StepSource {
+    /// For more than this.
+    pub(crate) above: u64,
+    /// The value.
+    pub(crate) value: Label,
 }
 
 /// The life of holds.
