@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::names::is_requests;
-use super::sizes::Size;
-use crate::record::{CardRef, Dimension, Instant, Name, Overshoot, Price, Span, Unit};
+use super::sizes::{Size, with_sizes};
+use crate::record::{CardRef, Dimension, Dimensions, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
 #[derive(Debug)]
@@ -150,6 +150,17 @@ impl Feature {
     pub(super) fn in_force(&self, now: Instant) -> Option<&CardVersion> {
         let at = self.prices.partition_point(|v| v.effective_from <= now).checked_sub(1)?;
         self.prices.get(at)
+    }
+
+    /// The dimensions with those that follow from the size, where they are not named; `None`: as they are.
+    pub(crate) fn sized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
+        let open = |size: &&Size| named.iter().all(|d| d.name != size.dimension);
+        with_sizes(named, self.sizes.iter().filter(open), &quantity)
+    }
+
+    /// The same for use that has happened: its size decides, not that of the hold or charge that named them.
+    pub(crate) fn resized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
+        with_sizes(named, self.sizes.iter(), &quantity)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.

@@ -4,7 +4,6 @@
 
 use alloc::vec::Vec;
 
-use super::feature::Feature;
 use crate::record::{Dimension, Dimensions, Label, Name};
 
 /// A dimension that follows from the size of a request.
@@ -29,33 +28,20 @@ impl Size {
     }
 }
 
-impl Feature {
-    /// The dimensions with those that follow from the size, where they are not named; `None`: as they are.
-    pub(crate) fn sized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
-        let open = |size: &&Size| named.iter().all(|d| d.name != size.dimension);
-        self.with_sizes(named, self.sizes.iter().filter(open), &quantity)
-    }
-
-    /// The same for use that has happened: its size decides, not that of the hold or charge that named them.
-    pub(crate) fn resized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
-        self.with_sizes(named, self.sizes.iter(), &quantity)
-    }
-
-    fn with_sizes<'a>(
-        &'a self,
-        named: &[Dimension],
-        sizes: impl Iterator<Item = &'a Size>,
-        quantity: &impl Fn(&Name) -> u64,
-    ) -> Option<Dimensions> {
-        let mut dimensions: Option<Dimensions> = None;
-        for size in sizes {
-            let all = dimensions.get_or_insert_with(|| named.iter().cloned().collect());
-            all.retain(|d| d.name != size.dimension);
-            if let Some(value) = size.value(quantity) {
-                let at = all.partition_point(|d| d.name < size.dimension);
-                all.insert(at, Dimension { name: size.dimension.clone(), value: value.clone() });
-            }
+/// The dimensions with those that follow from these sizes; `None` if there are none.
+pub(super) fn with_sizes<'a>(
+    named: &[Dimension],
+    sizes: impl Iterator<Item = &'a Size>,
+    quantity: &impl Fn(&Name) -> u64,
+) -> Option<Dimensions> {
+    let mut dimensions: Option<Dimensions> = None;
+    for size in sizes {
+        let all = dimensions.get_or_insert_with(|| named.iter().cloned().collect());
+        all.retain(|d| d.name != size.dimension);
+        if let Some(value) = size.value(quantity) {
+            let at = all.partition_point(|d| d.name < size.dimension);
+            all.insert(at, Dimension { name: size.dimension.clone(), value: value.clone() });
         }
-        dimensions
     }
+    dimensions
 }
