@@ -89,11 +89,18 @@ impl Member {
         }
     }
 
-    pub(super) fn share(&self, terms: &SupplyTerms, rate: u64, in_flight_milli: u64) -> Share {
+    /// Its share; `of_account` is the rate of all seats of its account.
+    pub(super) fn share(
+        &self,
+        terms: &SupplyTerms,
+        rate: u64,
+        of_account: u64,
+        in_flight_milli: u64,
+    ) -> Share {
         let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
         let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
             Why::Demand
-        } else if self.terms.max.is_some_and(|max| rate >= max) {
+        } else if self.terms.max.is_some_and(|max| of_account >= max) {
             Why::AccountMax
         } else {
             Why::FairShare

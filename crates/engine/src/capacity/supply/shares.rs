@@ -13,6 +13,7 @@ use headworks_core::record::{AccountTerms, Instant, Span, scaled};
 
 use super::cost::{NO_INDEX, micro_of, micro_rate, milli, milli_of, over};
 use super::leaf::Leaf;
+use super::maximum::most_saved;
 
 /// Ticks without work after which a seat leaves the allocator.
 const IDLE_TICKS: u32 = 100;
@@ -79,6 +80,7 @@ impl Inner {
                 *slot = Some(leaf);
             }
         }
+        let now = self.last_tick.unwrap_or_default();
         let Self { allocator, leaves, free, loads, spare, saved, unclaimed, .. } = self;
         // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
@@ -106,9 +108,14 @@ impl Inner {
         let all_short = all_short.fold(0, u64::saturating_add).max(1);
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
+            let max = leaf.terms().max.map(|max| micro_rate(max, terms.per));
             let is_short = is_short(share);
             // Of a small share, one request can always be saved up.
-            let burst = milli_of(share.burst).max(milli(1));
+            let mut burst = milli_of(share.burst).max(milli(1));
+            if let Some(max) = max {
+                leaf.maximum.refill(max, now, span);
+                burst = burst.min(most_saved(max));
+            }
             let more = if is_short { scaled(left, share.rate, all_short) } else { 0 };
             let credit = over(share.rate, span).saturating_add(more);
             let level = leaf.refill(credit, burst);
