@@ -107,15 +107,20 @@ impl Allocator {
         table.classes.clear();
         table.shares.resize(usize::try_from(places).unwrap_or(usize::MAX), Share::default());
         table.classes.resize(terms.classes.len(), (0, 0));
-        let of_accounts = self.tree.by_account(&rates.shares);
-        let shares = rates.shares.iter().zip(&in_flight.shares).zip(&rates.bursts).zip(of_accounts);
-        for (member, (((rate, in_flight), burst), of_account)) in self.members.iter().zip(shares) {
+        let shares = rates.shares.iter().zip(&in_flight.shares).zip(&rates.bursts);
+        for (member, ((rate, in_flight), burst)) in self.members.iter().zip(shares) {
             if let Some((r, f)) = table.classes.get_mut(usize::from(member.seat.class)) {
                 (*r, *f) = (r.saturating_add(*rate), f.saturating_add(*in_flight));
             }
             let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
             if let Some(share) = slot {
-                *share = Share { burst: *burst, ..member.share(terms, *rate, of_account, *in_flight) };
+                *share = member.share(terms, *rate, *burst, *in_flight);
+            }
+        }
+        for member in self.tree.at_maxima(&self.members, &rates.shares) {
+            let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
+            if let Some(share) = slot.filter(|share| share.why == Why::FairShare) {
+                share.why = Why::AccountMax;
             }
         }
         (self.rates, self.in_flight) = (rates, in_flight);

@@ -141,11 +141,18 @@ impl Tree {
         }
     }
 
-    /// For each member, the sum of its account's members.
-    pub(super) fn by_account(&self, of: &[u64]) -> impl Iterator<Item = u64> {
-        self.accounts
-            .iter()
-            .flat_map(|keys| core::iter::repeat_n(of.get(keys.clone()).map_or(0, sum), keys.len()))
+    /// The keys of accounts with several that get their maximum together.
+    pub(super) fn at_maxima<'a>(
+        &'a self,
+        members: &'a [Member],
+        shares: &'a [u64],
+    ) -> impl Iterator<Item = &'a Member> {
+        self.accounts.iter().filter(|keys| keys.len() > 1).flat_map(|keys| {
+            let of_account: &[Member] = members.get(keys.clone()).unwrap_or_default();
+            let max = of_account.first().and_then(|m| m.terms.max).unwrap_or(u64::MAX);
+            let is_reached = shares.get(keys.clone()).map_or(0, sum) >= max;
+            of_account.iter().filter(move |_| is_reached)
+        })
     }
 
     fn to_keys(

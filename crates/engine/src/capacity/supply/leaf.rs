@@ -18,30 +18,30 @@ use super::maximum::Maximum;
 pub struct Leaf {
     /// Its position in the tree.
     pub seat: Seat,
-    /// Its index in the table.
-    pub(super) index: AtomicU32,
-    pub(super) active: AtomicBool,
+    /// What the account's requests come to.
+    pub lengths: Arc<Lengths>,
+    /// What its account has left of its maximum here.
+    pub maximum: Arc<Maximum>,
     /// What it may start inside its share: credited by its share; spent as requests begin, corrected as they end.
     level: Level,
     pub(super) in_flight: AtomicU64,
+    pub(super) max: AtomicU64,
+    /// The tick at which a refused caller was asked to come back, zero without one: one who does is let in.
+    pub(super) promised: AtomicU64,
+    pub(super) waiting: AtomicU64,
+    /// Its index in the table.
+    pub(super) index: AtomicU32,
+    pub(super) weight: AtomicU32,
     /// All cost ever asked for; it wraps.
     pub(super) offered: AtomicU64,
     /// The part of it that the allocator has seen; written by the allocator.
     pub(super) seen: AtomicU64,
     /// The most cost in flight wanted at once since the last tick.
     pub(super) wanted: AtomicU64,
-    pub(super) waiting: AtomicU64,
     pub(super) waiting_in_flight: AtomicU64,
-    pub(super) weight: AtomicU32,
     pub(super) floor: AtomicU64,
-    pub(super) max: AtomicU64,
     pub(super) idle: AtomicU32,
-    /// The tick at which a refused caller was asked to come back, zero without one: one who does is let in.
-    pub(super) promised: AtomicU64,
-    /// What the account's requests come to.
-    pub lengths: Arc<Lengths>,
-    /// What its account has left of its maximum here.
-    pub maximum: Arc<Maximum>,
+    pub(super) active: AtomicBool,
 }
 
 impl Leaf {

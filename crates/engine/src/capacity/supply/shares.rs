@@ -13,7 +13,6 @@ use headworks_core::record::{AccountTerms, Instant, Span, scaled};
 
 use super::cost::{NO_INDEX, micro_of, micro_rate, milli, milli_of, over};
 use super::leaf::Leaf;
-use super::maximum::most_saved;
 
 /// Ticks without work after which a seat leaves the allocator.
 const IDLE_TICKS: u32 = 100;
@@ -85,7 +84,13 @@ impl Inner {
         // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
         for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
-            let load = slot.as_ref().map(|leaf| (leaf.take_load(), per_second(leaf.terms())));
+            let load = slot.as_ref().map(|leaf| {
+                let (load, own) = (leaf.take_load(), per_second(leaf.terms()));
+                if let Some(max) = own.max {
+                    leaf.maximum.refill(max, now, span);
+                }
+                (load, own)
+            });
             let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
             let gone =
                 slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));
@@ -108,14 +113,9 @@ impl Inner {
         let all_short = all_short.fold(0, u64::saturating_add).max(1);
         for (share, leaf) in table.shares.iter().zip(&*leaves) {
             let Some(leaf) = leaf else { continue };
-            let max = leaf.terms().max.map(|max| micro_rate(max, terms.per));
             let is_short = is_short(share);
             // Of a small share, one request can always be saved up.
-            let mut burst = milli_of(share.burst).max(milli(1));
-            if let Some(max) = max {
-                leaf.maximum.refill(max, now, span);
-                burst = burst.min(most_saved(max));
-            }
+            let burst = milli_of(share.burst).max(milli(1));
             let more = if is_short { scaled(left, share.rate, all_short) } else { 0 };
             let credit = over(share.rate, span).saturating_add(more);
             let level = leaf.refill(credit, burst);
