@@ -56,6 +56,7 @@ impl Seats {
         if let Some(seat) = self.taken.iter().find(same) {
             return Arc::clone(&seat.leaf);
         }
+        let maximum = self.in_supply(supply).next().map(|seat| Arc::clone(&seat.leaf.maximum));
         if self.taken.len() >= KEYS_MAX {
             self.taken.retain(|s| s.leaf.in_flight() > 0 || s.leaf.is_active());
             if key.is_some() && self.taken.len() >= KEYS_MAX {
@@ -67,6 +68,7 @@ impl Seats {
             Seat::new(at, cluster, &account.id, Some(name)),
             account.settings.account_terms(),
             Arc::clone(&self.lengths),
+            maximum.unwrap_or_default(),
         ));
         self.taken.push(Taking {
             supply: Arc::clone(supply),

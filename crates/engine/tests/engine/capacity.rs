@@ -422,3 +422,30 @@ async fn a_rate_is_shared_and_refilled() {
     assert!(engine.supply_feedback(&name("rated"), feedback).is_ok());
     assert!(engine.supply_feedback(&name("none"), feedback).is_err());
 }
+
+/// However many keys ask, in a supply that has only slots and beside nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_an_account_have_one_maximum() {
+    let begin = "2026-03-01T00:00:00Z".parse().expect("an instant");
+    let engine = start_at(Arc::new(Memory::new()), Clock::test(begin));
+    engine.begin_test_clock(begin).await.expect("begins");
+    open(&engine, "acme", "1000").await;
+    let acme = name("acme");
+    let rank = Rank { class: None, cluster: None, weight: 1, floor: 0, max: Some(10) };
+    let patch = Patch { rank: Setting::Set(Box::new(rank)), ..Patch::default() };
+    run(&engine, &acme, &key("bounded"), Command::Change { patch, reason: None }).await.expect("changes");
+    let call = async |id: String| {
+        let mut ask = ask("chat", 10);
+        (ask.settle_now, ask.request.path) = (true, format!("key:{id}").parse().expect("a path"));
+        let caller = Caller { max_wait: NO_WAIT, ..Caller::default() };
+        outcome(&engine.run(&acme, Some(&key(&id)), caller, &Command::Authorize(ask)).await.expect("answers"))
+    };
+    for second in 0..5 {
+        let mut allowed = 0;
+        for at in 0..8 {
+            allowed += u32::from(call(format!("k{second}-{at}")).await == Outcome::Allow);
+        }
+        assert_eq!(allowed, 1, "one request of ten a second, at second {second}");
+        engine.advance_by("1s".parse().expect("span")).await.expect("moves");
+    }
+}

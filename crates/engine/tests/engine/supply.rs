@@ -197,6 +197,7 @@ fn a_bounded_account_does_not_hold_up_the_queue() {
         supply.note(leaf, slot(in_flight));
         supply.wait(leaf, slot(in_flight), tick_at(0), Span::from_secs(600), who).expect("waits")
     };
+    assert!(supply.take(&bounded, slot(0)).is_ok(), "its maximum is used up for ten seconds");
     let held_back = wait(&bounded, 1, 1);
     wait(&other, 3, 2);
     wait(&other, 1, 3);

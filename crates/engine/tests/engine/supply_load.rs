@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use headworks_core::capacity::Seat;
+use headworks_core::capacity::allocator::Why;
 use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
-use headworks_engine::capacity::supply::{Cost, Leaf};
+use headworks_engine::capacity::supply::{Cost, Leaf, NoWait};
 
+use crate::name;
 use crate::supply::{leaf, once, supply, terms, tick_at};
 
 /// Numbers that look random and are the same each time.
@@ -108,6 +111,135 @@ fn a_small_maximum_is_still_something() {
     }
 }
 
+/// Whatever others leave, an account starts no more than its maximum over the time, a second of it, and one request. It gets
+/// that much although each request is larger than ten seconds of it, and another account has all the rest at once.
+#[test]
+fn a_maximum_binds_when_nobody_else_waits() {
+    let cost = Cost { rate: 10, in_flight: 1 };
+    let supplies = [(None, Some(10)), (Some(1_000), None), (Some(1_000), Some(10))];
+    for ((rate, slots), waits) in supplies.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        let supply = supply(terms(rate, slots));
+        let bounded = leaf("bounded", AccountTerms { max: Some(1), ..AccountTerms::default() });
+        let other = leaf("other", AccountTerms::default());
+        supply.tick(tick_at(0));
+        if waits {
+            for who in 0..50 {
+                supply.note(&bounded, cost);
+                let hours = Span::from_secs(7_200);
+                supply.wait(&bounded, cost, tick_at(0), hours, who).expect("waits");
+            }
+        }
+        let (mut got, mut refused) = (0, 0);
+        for n in 1..=600 {
+            supply.tick(tick_at(n));
+            let mut running: Vec<_> =
+                supply.pump(tick_at(n)).admitted.into_iter().map(|(leaf, ..)| leaf).collect();
+            if !waits {
+                supply.note(&bounded, cost);
+                running.extend(supply.take(&bounded, cost).ok().map(|_| Arc::clone(&bounded)));
+            }
+            got += running.len();
+            supply.note(&other, cost);
+            match supply.take(&other, cost) {
+                Ok(_) => running.push(Arc::clone(&other)),
+                Err(_) => refused += 1,
+            }
+            for leaf in running {
+                supply.end(&leaf, cost, Some(10), Instant::NEVER);
+            }
+        }
+        let case = format!("{rate:?} a second, {slots:?} slots, waits: {waits}");
+        assert!((6..=7).contains(&got), "{case}: {got} requests of 10 in 60 s");
+        // Its first request may come before the first tick that knows it.
+        assert!(refused <= 1, "{case}: {refused} of another's were refused");
+    }
+}
+
+/// What an account does not use of its maximum it cannot use later, but for a second of it.
+#[test]
+fn of_a_maximum_a_second_is_saved_up() {
+    for (rate, slots) in [(None, Some(100)), (Some(10_000), None)] {
+        let supply = supply(terms(rate, slots));
+        let bounded = leaf("bounded", AccountTerms { max: Some(20), ..AccountTerms::default() });
+        let cost = Cost { rate: 1, in_flight: 1 };
+        let ask = |n: i64, times: u64| {
+            supply.tick(tick_at(n));
+            let mut got = 0;
+            for _ in 0..times {
+                supply.note(&bounded, cost);
+                if supply.take(&bounded, cost).is_ok() {
+                    supply.end(&bounded, cost, Some(1), Instant::NEVER);
+                    got += 1;
+                }
+            }
+            got
+        };
+        let steady: u64 = (0..600).map(|n| ask(n, 1)).sum();
+        assert!(steady >= 599, "half of its maximum is there at once: {steady} of 600");
+        let crowd = ask(600, 1_000);
+        assert!((20..=21).contains(&crowd), "a second of it: {crowd}");
+        assert_eq!(ask(601, 1_000), 2, "then what it yields");
+    }
+}
+
+/// Keys and sessions of an account have one maximum together, old and new ones.
+#[test]
+fn the_seats_of_an_account_have_one_maximum() {
+    for (rate, slots) in [(None, Some(100)), (Some(10_000), None)] {
+        let supply = supply(terms(rate, slots));
+        let first = leaf("a", AccountTerms { max: Some(50), ..AccountTerms::default() });
+        let seat = |key: String| {
+            let seat = Seat::new(0, None, &name("a"), Some(&key));
+            Arc::new(Leaf::knowing(
+                seat,
+                first.terms(),
+                Arc::clone(&first.lengths),
+                Arc::clone(&first.maximum),
+            ))
+        };
+        let kept: Vec<_> = (0..2).map(|i| seat(format!("kept-{i}"))).collect();
+        let cost = Cost { rate: 10, in_flight: 1 };
+        let mut got = 0;
+        for n in 0..600 {
+            supply.tick(tick_at(n));
+            for leaf in kept.iter().chain(&[seat(format!("new-{n}"))]) {
+                supply.note(leaf, cost);
+                if supply.take(leaf, cost).is_ok() {
+                    supply.end(leaf, cost, Some(10), Instant::NEVER);
+                    got += 10;
+                }
+            }
+        }
+        assert!((2_900..=3_060).contains(&got), "50 a second for 60 s: {got}");
+        supply.tick(tick_at(600));
+        let bounds: Vec<_> = kept.iter().map(|leaf| supply.share_of(leaf).why).collect();
+        assert_eq!(bounds, [Why::AccountMax; 2], "not the demand of others");
+    }
+}
+
+/// Who cannot start under its maximum before it gives up is told at once when it could.
+#[test]
+fn a_wait_for_a_maximum_is_predicted() {
+    let slot = Cost { rate: 10, in_flight: 1 };
+    let supply = supply(terms(None, Some(10)));
+    let bounded = leaf("bounded", AccountTerms { max: Some(1), ..AccountTerms::default() });
+    supply.tick(tick_at(0));
+    supply.note(&bounded, slot);
+    assert!(supply.take(&bounded, slot).is_ok());
+    let wait = |who| {
+        supply.note(&bounded, slot);
+        supply.wait(&bounded, slot, tick_at(0), Span::from_secs(25), who)
+    };
+    assert!(wait(1).is_ok() && wait(2).is_ok(), "after ten seconds and after twenty");
+    let told = |who| match wait(who) {
+        Err((NoWait::TooLong(span), _)) => span.micros() / 1_000_000,
+        other => panic!("{other:?}"),
+    };
+    // Slots are not predicted to the second, so a third of the time is added.
+    assert!(wait(3).is_ok(), "after thirty");
+    assert!((39..=40).contains(&told(4)));
+}
+
 /// However many wait because of their own account's bound, the supply is there for all others.
 #[test]
 fn who_is_held_back_by_its_own_bound_holds_up_nobody() {
@@ -126,7 +258,7 @@ fn who_is_held_back_by_its_own_bound_holds_up_nobody() {
         }
         let wait = |leaf: &Arc<Leaf>, who| {
             supply.note(leaf, slot);
-            supply.wait(leaf, slot, tick_at(0), Span::from_secs(600), who).expect("waits")
+            supply.wait(leaf, slot, tick_at(0), Span::from_secs(36_000), who).expect("waits")
         };
         for who in 0..waiters {
             wait(&bounded, who);

@@ -42,7 +42,8 @@ pub enum Why {
 pub struct Share {
     /// Cost per second.
     pub rate: u64,
-    /// Cost that may be saved up for requests that come together: ten seconds of the rate that its weight would bring it now.
+    /// Cost that may be saved up for requests that come together: ten seconds of the rate that its weight would bring it now,
+    /// and of its maximum one.
     pub burst: u64,
     /// Cost in flight, in thousandths.
     pub in_flight_milli: u64,
@@ -89,7 +90,8 @@ impl Member {
         }
     }
 
-    pub(super) fn share(&self, terms: &SupplyTerms, rate: u64, in_flight_milli: u64) -> Share {
+    /// Its share. Of a maximum, no more than a second is saved up.
+    pub(super) fn share(&self, terms: &SupplyTerms, rate: u64, burst: u64, in_flight_milli: u64) -> Share {
         let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
         let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
             Why::Demand
@@ -98,6 +100,7 @@ impl Member {
         } else {
             Why::FairShare
         };
-        Share { rate, burst: (rate / 4).max(1), in_flight_milli, band: class.priority, why }
+        let burst = burst.min(self.terms.max.unwrap_or(u64::MAX));
+        Share { rate, burst, in_flight_milli, band: class.priority, why }
     }
 }

@@ -114,7 +114,13 @@ impl Allocator {
             }
             let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
             if let Some(share) = slot {
-                *share = Share { burst: *burst, ..member.share(terms, *rate, *in_flight) };
+                *share = member.share(terms, *rate, *burst, *in_flight);
+            }
+        }
+        for member in self.tree.at_maxima(&self.members, &rates.shares) {
+            let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
+            if let Some(share) = slot.filter(|share| share.why == Why::FairShare) {
+                share.why = Why::AccountMax;
             }
         }
         (self.rates, self.in_flight) = (rates, in_flight);
@@ -147,6 +153,9 @@ impl Allocator {
             parts.clone_from(demands);
             bursts.clear();
             bursts.resize(demands.len(), u64::MAX);
+            if aspect == Aspect::Rate {
+                self.tree.within_maxima(&self.members, demands, down, parts);
+            }
             return;
         };
         let capacity = match aspect {

@@ -41,6 +41,10 @@ fn grow(ranges: &mut Vec<Range>, at: usize, is_new: bool) {
     }
 }
 
+fn sum(parts: &[u64]) -> u64 {
+    parts.iter().fold(0, |a: u64, b| a.saturating_add(*b))
+}
+
 impl Tree {
     pub(super) fn of(members: &[Member]) -> Self {
         let mut tree = Self::default();
@@ -121,6 +125,36 @@ impl Tree {
         }
     }
 
+    /// Without a capacity everybody gets what it asks for, up to its account's maximum.
+    pub(super) fn within_maxima(
+        &self,
+        members: &[Member],
+        demands: &[u64],
+        down: &mut Down,
+        out: &mut [u64],
+    ) {
+        for (at, keys) in self.accounts.iter().enumerate() {
+            let Some(max) = members.get(keys.start).and_then(|m| m.terms.max) else { continue };
+            if demands.get(keys.clone()).map_or(0, sum) > max {
+                self.to_keys(at, (max, Fine::units(max)), demands, &mut down.keys, out);
+            }
+        }
+    }
+
+    /// The keys of accounts with several that get their maximum together.
+    pub(super) fn at_maxima<'a>(
+        &'a self,
+        members: &'a [Member],
+        shares: &'a [u64],
+    ) -> impl Iterator<Item = &'a Member> {
+        self.accounts.iter().filter(|keys| keys.len() > 1).flat_map(|keys| {
+            let of_account: &[Member] = members.get(keys.clone()).unwrap_or_default();
+            let max = of_account.first().and_then(|m| m.terms.max).unwrap_or(u64::MAX);
+            let is_reached = shares.get(keys.clone()).map_or(0, sum) >= max;
+            of_account.iter().filter(move |_| is_reached)
+        })
+    }
+
     fn to_keys(
         &self,
         account: usize,
@@ -159,7 +193,6 @@ impl Claims {
         for list in [&mut *account_floors, &mut *cluster_floors] {
             list.clear();
         }
-        let sum = |parts: &[u64]| parts.iter().fold(0, |a: u64, b| a.saturating_add(*b));
         let is_rate = aspect == Aspect::Rate;
         for keys in &tree.accounts {
             let terms = members.get(keys.start).map(|m| m.terms).unwrap_or_default();

@@ -43,6 +43,12 @@ impl<W> FairQueue<W> {
         above.fold(ahead, u64::saturating_add)
     }
 
+    /// The cost that waits at a seat and is served before one more request of it that gives up at `deadline`.
+    #[must_use]
+    pub fn before(&self, terms: &SupplyTerms, seat: Seat, deadline: Instant) -> u64 {
+        self.tree.known(terms, seat).1.map_or(0, |key| self.ahead_at_key(key, deadline))
+    }
+
     /// All that waits there, but for those that may wait longer.
     fn ahead_at_key(&self, key: NodeId, deadline: Instant) -> u64 {
         let Some(node) = self.tree.get(key) else { return 0 };

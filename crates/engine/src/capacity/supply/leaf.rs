@@ -1,14 +1,16 @@
 //! One seat of a supply: counters that the request path changes and the allocator reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use headworks_core::capacity::allocator::Load;
 use headworks_core::capacity::{Seat, TICK};
 use headworks_core::record::AccountTerms;
 
-use super::cost::{MICRO, NO_INDEX, NO_LIMIT, carried, micro_of, milli};
+use super::cost::{MICRO, NO_INDEX, NO_LIMIT, micro_of, milli};
 use super::lengths::Lengths;
+use super::level::Level;
+use super::maximum::Maximum;
 
 /// One seat at run time: only counters. Those that the request path changes and those that the allocator writes are
 /// apart, so a tick over many seats needs no locked instruction and its cache misses overlap.
@@ -16,51 +18,47 @@ use super::lengths::Lengths;
 pub struct Leaf {
     /// Its position in the tree.
     pub seat: Seat,
+    /// What the account's requests come to.
+    pub lengths: Arc<Lengths>,
+    /// What its account has left of its maximum here.
+    pub maximum: Arc<Maximum>,
+    /// What it may start inside its share: credited by its share; spent as requests begin, corrected as they end.
+    level: Level,
+    pub(super) in_flight: AtomicU64,
+    pub(super) max: AtomicU64,
+    /// The tick at which a refused caller was asked to come back, zero without one: one who does is let in.
+    pub(super) promised: AtomicU64,
+    pub(super) waiting: AtomicU64,
     /// Its index in the table.
     pub(super) index: AtomicU32,
-    pub(super) active: AtomicBool,
-    /// Admitted cost in thousandths, corrected when it ends. It wraps, as credit does: only their difference counts.
-    pub(super) spent: AtomicI64,
-    /// Cost credited by its share, in thousandths; written by the allocator.
-    pub(super) credit: AtomicI64,
-    /// Millionths of its share that are not yet a thousandth; written by the allocator.
-    pub(super) rest: AtomicU32,
-    pub(super) in_flight: AtomicU64,
+    pub(super) weight: AtomicU32,
     /// All cost ever asked for; it wraps.
     pub(super) offered: AtomicU64,
     /// The part of it that the allocator has seen; written by the allocator.
     pub(super) seen: AtomicU64,
     /// The most cost in flight wanted at once since the last tick.
     pub(super) wanted: AtomicU64,
-    pub(super) waiting: AtomicU64,
     pub(super) waiting_in_flight: AtomicU64,
-    pub(super) weight: AtomicU32,
     pub(super) floor: AtomicU64,
-    pub(super) max: AtomicU64,
     pub(super) idle: AtomicU32,
-    /// The tick at which a refused caller was asked to come back, zero without one: one who does is let in.
-    pub(super) promised: AtomicU64,
-    /// What the account's requests come to.
-    pub lengths: Arc<Lengths>,
+    pub(super) active: AtomicBool,
 }
 
 impl Leaf {
     /// A seat of an account with these terms of the operator.
     #[must_use]
     pub fn new(seat: Seat, terms: AccountTerms) -> Self {
-        Self::knowing(seat, terms, Arc::default())
+        Self::knowing(seat, terms, Arc::default(), Arc::default())
     }
 
-    /// A seat of an account of which something is known.
+    /// A seat of an account of which something is known: what its requests come to, and what is left of its maximum here.
     #[must_use]
-    pub fn knowing(seat: Seat, terms: AccountTerms, lengths: Arc<Lengths>) -> Self {
+    pub fn knowing(seat: Seat, terms: AccountTerms, lengths: Arc<Lengths>, maximum: Arc<Maximum>) -> Self {
         let leaf = Self {
             seat,
             index: AtomicU32::new(NO_INDEX),
             active: AtomicBool::new(false),
-            spent: AtomicI64::new(0),
-            credit: AtomicI64::new(0),
-            rest: AtomicU32::new(0),
+            level: Level::default(),
             in_flight: AtomicU64::new(0),
             offered: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -73,6 +71,7 @@ impl Leaf {
             idle: AtomicU32::new(0),
             promised: AtomicU64::new(0),
             lengths,
+            maximum,
         };
         leaf.set_terms(terms);
         leaf
@@ -94,7 +93,12 @@ impl Leaf {
 
     /// Thousandths of cost that it may start inside its share; a negative value is debt.
     pub(super) fn level(&self) -> i64 {
-        self.credit.load(Relaxed).wrapping_sub(self.spent.load(Relaxed))
+        self.level.now()
+    }
+
+    /// Whether its account has reached its maximum.
+    pub(super) fn is_at_maximum(&self) -> bool {
+        self.max.load(Relaxed) != NO_LIMIT && self.maximum.level() <= 0
     }
 
     /// Whether one of its callers was asked to come back by this tick.
@@ -104,20 +108,15 @@ impl Leaf {
 
     /// Counts cost, in thousandths, against its level; returns by how much its debt grows.
     pub(super) fn charge(&self, cost: i64) -> i64 {
-        let spent = self.spent.fetch_add(cost, Relaxed);
-        let before = self.credit.load(Relaxed).wrapping_sub(spent);
-        before.min(0) - before.saturating_sub(cost).min(0)
+        if self.max.load(Relaxed) != NO_LIMIT {
+            self.maximum.charge(cost);
+        }
+        self.level.charge(cost)
     }
 
     /// The allocator adds millionths to the level, up to a number of thousandths; returns the new level.
     pub(super) fn refill(&self, micro: u64, most: i64) -> i64 {
-        let (more, rest) = carried(micro, self.rest.load(Relaxed).into());
-        self.rest.store(u32::try_from(rest).unwrap_or(0), Relaxed);
-        let spent = self.spent.load(Relaxed);
-        let level = self.credit.load(Relaxed).wrapping_sub(spent);
-        let level = level.saturating_add(more).min(most);
-        self.credit.store(spent.wrapping_add(level), Relaxed);
-        level
+        self.level.refill(micro, most)
     }
 
     /// It has no place in the allocator any more: of its savings, one request is left.

@@ -23,6 +23,8 @@ mod cost;
 mod estimates;
 mod leaf;
 mod lengths;
+mod level;
+mod maximum;
 mod queue;
 mod shares;
 mod taking;
@@ -34,6 +36,7 @@ pub use cost::{Busy, Cost, Room};
 use cost::{MICRO, NO_BAND, NO_LIMIT, micro_rate, part_of_second, rate_in};
 pub use leaf::Leaf;
 pub use lengths::{Kind, Lengths};
+pub use maximum::Maximum;
 use queue::Queue;
 pub use queue::{NoWait, Pumped};
 use shares::Inner;
@@ -195,19 +198,21 @@ impl<W> Supply<W> {
         self.table.load().shares.get(index).copied()
     }
 
-    /// Whether a seat may use room that others leave: not if its class or account has its own upper bound.
+    /// Whether a seat may use room that others leave: not if its class has its own upper bound, or its account is at its
+    /// maximum.
     fn borrows(&self, leaf: &Leaf) -> bool {
         let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
-        class.borrow_percent == 100 && leaf.max.load(Relaxed) == NO_LIMIT
+        class.borrow_percent == 100 && !leaf.is_at_maximum()
     }
 
-    /// Whether a seat's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, gets no
-    /// more than its share, or has saved up some of it. Among those who ask for more, the queue's order is exact.
+    /// Whether a seat's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, has an upper
+    /// bound, or has saved up some of its share. Among those who ask for more, the queue's order is exact.
     fn comes_first(&self, leaf: &Leaf) -> bool {
         let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
         // Two seconds of what its weight would bring it: who always asks for more never has that.
         let is_calm = || self.share(leaf).is_some_and(|share| leaf.level() > part_of_second(share.burst, 5));
-        class.floor_percent > 0 || leaf.floor.load(Relaxed) > 0 || !self.borrows(leaf) || is_calm()
+        let is_bounded = class.borrow_percent < 100 || leaf.max.load(Relaxed) != NO_LIMIT;
+        class.floor_percent > 0 || leaf.floor.load(Relaxed) > 0 || is_bounded || is_calm()
     }
 
     fn band(&self, leaf: &Leaf) -> u8 {

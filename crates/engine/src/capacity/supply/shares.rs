@@ -79,11 +79,18 @@ impl Inner {
                 *slot = Some(leaf);
             }
         }
+        let now = self.last_tick.unwrap_or_default();
         let Self { allocator, leaves, free, loads, spare, saved, unclaimed, .. } = self;
         // Gathered in memory order; the allocator looks them up in the order of its tree.
         loads.clear();
         for (index, slot) in (0_u32..).zip(leaves.iter_mut()) {
-            let load = slot.as_ref().map(|leaf| (leaf.take_load(), per_second(leaf.terms())));
+            let load = slot.as_ref().map(|leaf| {
+                let (load, own) = (leaf.take_load(), per_second(leaf.terms()));
+                if let Some(max) = own.max {
+                    leaf.maximum.refill(max, now, span);
+                }
+                (load, own)
+            });
             let rests = |l: &Load| l.offered == 0 && l.waiting == 0 && l.in_flight == 0;
             let gone =
                 slot.take_if(|leaf| load.is_some_and(|(l, _)| rests(&l)) && leaf.has_rested(IDLE_TICKS));

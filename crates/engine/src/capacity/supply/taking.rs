@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use headworks_core::capacity::TICK;
 use headworks_core::capacity::allocator::{self, BURST_S};
-use headworks_core::record::{Instant, scaled};
+use headworks_core::record::{Instant, Span, scaled};
 
 use super::Supply;
-use super::cost::{Busy, Cost, NO_BAND, NO_LIMIT, Room, milli, signed, takes};
+use super::cost::{Busy, Cost, NO_BAND, NO_LIMIT, Room, micro_rate, milli, signed, takes};
 use super::leaf::Leaf;
 
 impl<W> Supply<W> {
@@ -35,6 +35,7 @@ impl<W> Supply<W> {
         let is_free = self.rate.load(Relaxed) == NO_LIMIT && share.is_some() && !self.is_blocked();
         let wanted = leaf.in_flight().saturating_add(cost.in_flight).saturating_mul(allocator::MILLI);
         (is_free || leaf.level() > 0 || leaf.is_due(self.ticks.load(Relaxed)))
+            && !leaf.is_at_maximum()
             && (!self.limits_in_flight()
                 || cost.in_flight == 0
                 || share.is_some_and(|share| wanted <= share.in_flight_milli))
@@ -190,6 +191,13 @@ impl<W> Supply<W> {
         self.in_flight.fetch_add(in_flight, Relaxed);
     }
 
+    /// The time until an account may start something under its maximum, after so much more; `None`: now.
+    pub(super) fn until_maximum(&self, leaf: &Leaf, before: u64) -> Option<Span> {
+        let max = leaf.terms().max?;
+        let owes = milli(before).saturating_sub(leaf.maximum.level());
+        (owes >= 0).then(|| takes(owes.saturating_add(1), micro_rate(max, self.terms.load().per)))
+    }
+
     pub(super) fn busy(&self, leaf: &Leaf, cost: Cost) -> Busy {
         let rate = self.rate.load(Relaxed);
         let own = self.share(leaf).map_or(0, |s| s.rate);
@@ -201,7 +209,8 @@ impl<W> Supply<W> {
         let left = self.in_flight_max.load(Relaxed).saturating_sub(self.in_flight.load(Relaxed));
         let waits = cost.in_flight > left || (rate == NO_LIMIT && self.is_blocked());
         let by_queue = waits.then(|| self.predict(leaf, cost, Instant::NEVER)).flatten();
-        let after = by_rate.into_iter().chain(by_queue).max().unwrap_or(TICK).max(TICK);
+        let by_maximum = self.until_maximum(leaf, 0);
+        let after = by_rate.into_iter().chain(by_queue).chain(by_maximum).max().unwrap_or(TICK).max(TICK);
         if by_queue.is_none() && !leaf.is_due(u64::MAX) {
             // Its share may become smaller by then; its debt is not forgotten, so the next wait is longer.
             let ticks = self.ticks.load(Relaxed) + after.micros() / TICK.micros();

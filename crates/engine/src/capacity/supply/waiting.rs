@@ -15,9 +15,17 @@ use super::leaf::Leaf;
 use super::queue::{NoWait, Pumped, Queue, stopped_waiting};
 
 impl<W> Supply<W> {
-    /// The wait of one more request that gives up at `deadline`, predicted from what is served before it in the queue's order
-    /// and the speed at which the supply serves.
+    /// The wait of one more request that gives up at `deadline`, predicted from what is served before it in the queue's order,
+    /// the speed at which the supply serves, and its account's maximum.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost, deadline: Instant) -> Option<Span> {
+        let by_maximum = leaf.terms().max.and_then(|_| {
+            let before = self.queue().fair.before(&self.terms.load(), leaf.seat, deadline);
+            self.until_maximum(leaf, before)
+        });
+        self.predict_queue(leaf, cost, deadline).into_iter().chain(by_maximum).max()
+    }
+
+    fn predict_queue(&self, leaf: &Leaf, cost: Cost, deadline: Instant) -> Option<Span> {
         let rate = self.rate.load(Relaxed);
         let is_rate = !self.limits_in_flight();
         let served = if is_rate { rate } else { self.drain.load(Relaxed).min(rate) };

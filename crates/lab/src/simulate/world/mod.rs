@@ -215,7 +215,11 @@ impl<'a> World<'a> {
         let (class, _) = class.ok_or("a supply without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let seat = Seat::new(class, cluster, &account.id, None);
-        let leaf = Arc::new(Leaf::new(seat, account.settings.account_terms()));
+        // The account has one maximum, demoted or not.
+        let other = self.leaves.get(&(client, supply, !demoted));
+        let (lengths, maximum) =
+            other.map(|o| (Arc::clone(&o.lengths), Arc::clone(&o.maximum))).unwrap_or_default();
+        let leaf = Arc::new(Leaf::knowing(seat, account.settings.account_terms(), lengths, maximum));
         self.leaves.insert((client, supply, demoted), Arc::clone(&leaf));
         Ok(leaf)
     }
