@@ -70,6 +70,8 @@ kinds! {
     OutcomeUnknown = "outcome_unknown",
     Overloaded = "overloaded",
     OverrideEnded = "override_ended",
+    OverrideRefused = "override_refused",
+    PlanChangeRefused = "plan_change_refused",
     RequestTimeout = "request_timeout",
     ServerFull = "server_full",
     Stopped = "stopped",
@@ -264,8 +266,6 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::BadCap
         | Refusal::UnpricedUnit(_)
         | Refusal::BadExpiry
-        | Refusal::BadOverride(_)
-        | Refusal::BadPlanChange(_)
         | Refusal::UnknownZone
         | Refusal::BadRollover
         | Refusal::InTheFuture(_)
@@ -278,6 +278,8 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::AccountExists(_) => Kind::AccountExists,
         Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) => Kind::UnknownRecord,
         Refusal::OverrideEnded(..) => Kind::OverrideEnded,
+        Refusal::BadOverride(_) => Kind::OverrideRefused,
+        Refusal::BadPlanChange(_) => Kind::PlanChangeRefused,
         Refusal::HoldEnded { .. } => Kind::HoldEnded,
         Refusal::AlreadyRefunded(..) => Kind::AlreadyRefunded,
         Refusal::TooManyRefunds(_) => Kind::TooManyRefunds,

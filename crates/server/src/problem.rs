@@ -104,6 +104,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::NothingToCorrect
         | Kind::NothingToReset
         | Kind::OverrideEnded
+        | Kind::PlanChangeRefused
         | Kind::ServerFull
         | Kind::TooManyExtensions
         | Kind::TooManyRefunds
@@ -116,6 +117,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::InvalidRequest
         | Kind::MissingMeter
         | Kind::NotACharge
+        | Kind::OverrideRefused
         | Kind::UnknownFeature
         | Kind::UnknownMeter
         | Kind::UnknownPlan

@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use headworks_core::record::Name;
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
 /// A list with at most `MAX` items.
@@ -65,9 +65,12 @@ pub const DIMENSIONS_MAX: usize = 64;
 pub(crate) fn dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<Name, T>, D::Error> {
-    let given = BTreeMap::deserialize(deserializer)?;
+    bounded(BTreeMap::deserialize(deserializer)?)
+}
+
+fn bounded<T, E: Error>(given: BTreeMap<Name, T>) -> Result<BTreeMap<Name, T>, E> {
     if given.len() > DIMENSIONS_MAX {
-        return Err(D::Error::custom(format_args!("a request has at most {DIMENSIONS_MAX} dimensions")));
+        return Err(E::custom(format_args!("a request has at most {DIMENSIONS_MAX} dimensions")));
     }
     Ok(given)
 }
@@ -76,7 +79,8 @@ pub(crate) fn dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 pub(crate) fn some_dimensions<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<Name, T>>, D::Error> {
-    dimensions(deserializer).map(Some)
+    let given: Option<BTreeMap<Name, T>> = Option::deserialize(deserializer)?;
+    given.map(bounded).transpose()
 }
 
 #[cfg(test)]

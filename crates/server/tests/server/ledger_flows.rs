@@ -143,13 +143,13 @@ async fn a_change_of_plan_to_come_is_shown_and_withdrawn() {
     post(&s, "/v1/accounts/acme/plan/withdraw", "p2", json!({"reason": "stays"})).await;
     assert_eq!(shown().await.get("plan_to_come"), None);
     let nothing = s.call("POST", "/v1/accounts/acme/plan/withdraw", "p3", "{}").await;
-    assert_eq!((nothing.status, nothing.problem()), (422, "invalid_request"));
+    assert_eq!((nothing.status, nothing.problem()), (409, "plan_change_refused"));
     let at = s.engine.clock().now().after("1h".parse().expect("span"));
     post(&s, plan, "p4", json!({"plan": "team", "at": at})).await;
     s.engine.clock().advance("1h".parse().expect("span"));
     assert_eq!((&shown().await["plan"], shown().await.get("plan_to_come")), (&json!("team"), None));
     let past = s.call("POST", plan, "p5", r#"{"plan":"team","at":"2020-01-01T00:00:00Z"}"#).await;
-    assert_eq!((past.status, past.problem()), (422, "invalid_request"));
+    assert_eq!((past.status, past.problem()), (409, "plan_change_refused"));
     reconciles(&s).await;
 }
 
@@ -185,7 +185,7 @@ async fn a_limit_is_overridden_until_its_instant() {
     assert_eq!((twice.status, twice.problem()), (409, "override_ended"));
     for (bad, status, why) in [
         (json!({"limit": "nope", "value": 1}), 422, "unknown_window"),
-        (json!({"limit": "tasks.five", "value": "1.5"}), 422, "invalid_request"),
+        (json!({"limit": "tasks.five", "value": "1.5"}), 422, "override_refused"),
         (json!({"limit": "tasks.five", "value": 1, "segment": "person:b"}), 422, "invalid_request"),
     ] {
         let refused = s.call("POST", overrides, "bad", &bad.to_string()).await;

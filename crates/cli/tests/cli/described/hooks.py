@@ -25,6 +25,12 @@ BEYOND_A_SCHEMA = [
     r"invalid type: floating point `\d+\.0`",
     # It counts characters, and a label is bounded in bytes.
     r"has at most 128 bytes",
+    r"has at most 256 bytes",
+    # It knows no classes of characters, ...
+    r"is not assigned in Unicode",
+    r"is for private use",
+    # ... nor an order in a list.
+    r"is out of order; a path goes team, user, key, session, each at most once",
     # It does not compare fields with each other, ...
     r"^`from` must be before `to`$",
     r"^`to` must not be before `from`$",
@@ -32,7 +38,7 @@ BEYOND_A_SCHEMA = [
     r"^`expires_at` is for credits that were paid$",
     r"^`stripe` requires the format `stripe_meter_events`$",
     r"^Stripe meter events are made of charges; leave `events` out$",
-    r"^`delete` goes with neither `quantities` nor `reprice`$",
+    r"^`delete` goes with none of `quantities`, `dimensions` and `reprice`$",
     r"^a weight is above zero, and a maximum not below the floor$",
     r"^a rollover needs 0 <= min <= max",
     r"^alerts need 0 <= low <= recovered$",
