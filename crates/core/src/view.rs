@@ -187,7 +187,7 @@ fn view(
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
-        Terms::Period { end, .. } if is_open => Some(end),
+        Terms::Period { end, .. } if is_open && end < Instant::NEVER => Some(end),
         Terms::Period { .. }
         | Terms::Rate { .. }
         | Terms::Sliding { .. }

@@ -135,7 +135,7 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
         Measure::Credits => credits_of(usage),
     };
     let resets_at = match v.terms {
-        Some(Terms::Period { end, .. }) => Some(end),
+        Some(Terms::Period { end, .. }) => Some(end).filter(|end| *end < Instant::NEVER),
         Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
         | None => None,
     };

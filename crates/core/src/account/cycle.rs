@@ -86,8 +86,9 @@ impl Account {
     }
 
     fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
-        if let Some(planned) = change.planned_by {
-            self.rare_mut().plan_to_come.take_if(|(id, _)| *id == planned);
+        // A change now takes the place of one that was to come.
+        if self.rare().plan_to_come.is_some() {
+            self.rare_mut().plan_to_come = None;
         }
         self.note_cluster(&change.settings);
         self.settings = change.settings.clone();

@@ -52,7 +52,7 @@ impl Correct {
                     quantities,
                     (priced_at, Unnamed::Stay),
                 );
-                if usage.unpriced && !charge.usage.unpriced && !reprice {
+                if usage.unpriced && !charge.usage.unpriced && !reprice && dimensions.is_some() {
                     let feature = catalog.feature(usage.feature.as_str());
                     let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;
                     return Err(Refusal::no_price(feature, NoPrice::NoMatch, &usage.dimensions, priced_at));
@@ -160,7 +160,7 @@ pub(super) fn correct(
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: record.effective_at.min(ctx.now), overshoot: rule, consented };
-    let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need)?;
+    let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need, charge.price)?;
     drop(priced);
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {

@@ -60,7 +60,7 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
     }
     let terms =
         window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
-    if terms.is_some_and(|terms| !is_countable(&terms)) {
+    if figure != Figure::Unlimited && terms.is_some_and(|terms| !is_countable(&terms)) {
         return Err(Refusal::BadOverride(
             "a rate is above zero, and limit × period small enough to count exactly",
         ));

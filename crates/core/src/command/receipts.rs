@@ -84,13 +84,14 @@ pub(super) fn pay_excess(
     held: &Priced<'_>,
     actual: &Priced<'_>,
     need: Need<'_>,
+    priced_before: Credits,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
     let grown = |l: &PricedLine<'_>| l.quantity > held.quantity(l.meter.as_str());
     if need.is_paid() && !actual.lines.iter().any(grown) {
         return Ok((Draws::new(), None));
     }
     let scene = happened.scene(ctx, actual.feature)?;
-    let run = draw_more(scene, actual, held, need);
+    let run = draw_more(scene, actual, held, need, priced_before);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
     let excess =
         pay_shortfall(scene, happened.overshoot, (actual.credit_unit, actual.path), short, &mut draws)?;
@@ -143,10 +144,11 @@ pub(super) fn end_charged(
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
+    let before = hold.usage.price().ok_or(Refusal::TooLarge)?;
     // Consent to paid sources for a hold covers the actual use.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: ctx.now, overshoot: hold.terms.overshoot, consented };
-    let paid = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need);
+    let paid = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need, before);
     let (more, excess) = paid.map_err(Refusal::of_hold)?;
     drop(priced);
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))

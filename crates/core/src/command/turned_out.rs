@@ -1,12 +1,24 @@
 //! The price of what happened, where that is not what was requested: another model answered, a tier was not granted.
 //!
-//! T1 the version of the card that was pinned prices it; failing that, the card in force; failing that, the prices stay and the
-//! use is marked `unpriced` (`what_happened_is_charged`).
+//! T1 the version of the card that was pinned prices it; failing that, the card in force; failing that, or if a catalog has altered
+//! that version since, the prices stay and the use is marked `unpriced` (`what_happened_is_charged`).
 
 use smallvec::SmallVec;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Feature};
 use crate::record::{CardRef, Dimension, Instant, Line, Name, Use};
+
+/// Whether the version that priced a use has other prices for it now: then nothing of it can be relied on.
+fn is_altered(feature: &Feature, usage: &Use) -> bool {
+    let Some(pinned) = usage.card.as_ref().filter(|_| !usage.unpriced) else { return false };
+    let Ok(found) = feature.prices(&usage.dimensions, pinned.effective_from) else { return false };
+    let is_it = found.card == Some((&pinned.name, pinned.effective_from));
+    let differs = |line: &Line| {
+        let at = feature.meters.iter().position(|meter| *meter == line.meter);
+        at.is_some_and(|at| found.of(at) != line.price)
+    };
+    is_it && usage.lines.iter().any(differs)
+}
 
 /// What becomes of the meters that a settlement or correction does not name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,7 +58,7 @@ pub(super) fn turned_out(
         actual.dimensions = SmallVec::from(other);
     }
     let feature = feature.filter(|feature| feature.credit_unit == usage.credit_unit);
-    let priced = feature.and_then(|feature| {
+    let priced = feature.filter(|feature| !is_altered(feature, usage)).and_then(|feature| {
         let prices = feature.prices_pinned(usage.card.as_ref(), &actual.dimensions, now).ok()?;
         Some((feature, prices))
     });

@@ -7,10 +7,7 @@ use minicbor::{Decode, Encode};
 use super::name::{Label, Name};
 use super::path::Segment;
 use super::terms::Terms;
-use super::time::{Instant, Span};
-
-/// Units a second of a rate without a limit: more than anybody counts, and still counted exactly.
-const UNLIMITED_RATE: u64 = 1_000_000_000_000;
+use super::time::Instant;
 
 /// An override of one limit. It is named by its record.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -58,8 +55,9 @@ impl Figure {
     pub(crate) fn on(self, terms: Terms) -> Terms {
         let most = u64::try_from(self.most()).unwrap_or(0);
         match (terms, self) {
-            (Terms::Rate { .. }, Self::Unlimited) => {
-                Terms::Rate { limit: UNLIMITED_RATE, period: Span::from_secs(1), burst: UNLIMITED_RATE }
+            // It drains as the plan says, so that what is counted is still there when the limit comes back.
+            (Terms::Rate { limit, period, .. }, Self::Unlimited) => {
+                Terms::Rate { limit, period, burst: most }
             }
             (Terms::Rate { limit, period, burst }, Self::Limit(_)) => {
                 Terms::Rate { limit: most, period, burst: if burst == limit { most } else { burst } }

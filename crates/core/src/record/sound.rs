@@ -43,7 +43,7 @@ fn passes_nothing(decision: &Decision) -> Result<(), &'static str> {
         match visit.terms {
             // The usual use of an account is not a limit of its own.
             None | Some(Terms::Habit { .. }) => Ok(()),
-            Some(_) if !bounds || visit.cost == 0 => Ok(()),
+            Some(_) if !bounds || visit.cost == 0 || visit.verdict == Verdict::Observed => Ok(()),
             Some(terms) if visit.before.checked_add(visit.cost).is_some_and(|n| n <= terms.capacity()) => {
                 Ok(())
             }

@@ -17,13 +17,16 @@ impl Run<'_, '_> {
     }
 
     /// Guards count use beyond the hold, and refuse nothing.
-    pub(super) fn guards_beyond(&mut self, held: &Priced<'_>) {
+    pub(super) fn guards_beyond(&mut self, held: &Priced<'_>, priced_before: Credits) {
         let (program, dimensions) = (self.program, self.usage.dimensions);
         for guard in program.guards().filter(|g| {
             !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)) && g.is_about(dimensions)
         }) {
             let (cost, basis) = self.guard_cost(guard, self.usage);
-            let beyond = cost.saturating_sub(self.guard_cost(guard, held).0);
+            // A correction leaves the pace of requests alone, but a cap on the price counts what they cost.
+            let counts_price = matches!(guard.count, Count::Price);
+            let before = if counts_price { priced_before.nano() } else { self.guard_cost(guard, held).0 };
+            let beyond = cost.saturating_sub(before);
             if beyond > 0 {
                 self.visit_guard(guard, beyond, basis);
             }

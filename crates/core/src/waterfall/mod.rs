@@ -75,10 +75,11 @@ pub(crate) fn draw_more<'a, 'p>(
     usage: &'a Priced<'p>,
     held: &Priced<'_>,
     need: Need<'a>,
+    priced_before: Credits,
 ) -> Run<'a, 'p> {
     let mut run = Run { whole: need.whole(), ..Run::new(scene, usage, need) };
     run.abuse_beyond(held);
-    run.guards_beyond(held);
+    run.guards_beyond(held, priced_before);
     run.spend_caps();
     run.sources();
     run.caps();

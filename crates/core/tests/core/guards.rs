@@ -89,6 +89,10 @@ fn an_observed_guard_says_what_it_would_have_refused() {
         assert_eq!(verdict(&decision, "new-cap"), Some(cap), "{n}");
     }
     assert_eq!(w.available(), "959");
+    // A hold, and more of one, beyond what it would allow.
+    let held = w.ask(&ask("chat", &[("tokens", 20)]).model("other"));
+    assert_eq!((held.outcome, verdict(&held, "new-cap")), (Outcome::Allow, Some(Verdict::Observed)));
+    w.settle(w.account.seq, &[("tokens", 25)]).expect("settles");
     // What it has counted is in force with it.
     let enforced = catalog(&CATALOG.replace("mode = \"observe\"", "mode = \"enforce\""));
     trusted(&w);

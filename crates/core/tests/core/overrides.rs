@@ -200,6 +200,20 @@ fn a_rate_is_overridden_and_lifted() {
     }
 }
 
+/// What is used while a limit is lifted is still there when it comes back.
+#[test]
+fn a_lifted_rate_goes_on_counting() {
+    let mut w =
+        World::new(&CATALOG.replace("limit = 2, period = \"1m\"", "limit = 2, period = \"1h\""), "plus");
+    let lifted = set(&mut w, of("user:ann", new("rpm", "none")));
+    assert!((0..3).all(|_| w.ask(&tokens(1)).outcome.is_granted()));
+    w.apply(Command::RemoveOverride { id: lifted, reason: None }).expect("removes");
+    w.pass("29m");
+    assert!(!w.ask(&tokens(1)).outcome.is_granted());
+    w.pass("32m");
+    assert!(w.ask(&tokens(1)).outcome.is_granted());
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let rows = [

@@ -142,6 +142,24 @@ fn a_change_that_cannot_be_made_is_withdrawn_and_says_why() {
 }
 
 #[test]
+fn a_change_now_takes_the_place_of_one_to_come() {
+    let (mut w, _) = world();
+    w.apply(to_free(When::At(at("2026-07-20T00:00:00Z")), vec![])).expect("plans");
+    let plan_now = ChangePlan {
+        plan: name("pro"),
+        move_anchor: false,
+        amounts: vec![],
+        prorate: None,
+        at: None,
+        reason: None,
+    };
+    w.apply(Command::ChangePlan(plan_now)).expect("changes");
+    w.now = at("2026-07-21T00:00:00Z");
+    assert_eq!((w.due().len(), plan(&w)), (0, "pro"));
+    trusted(&w);
+}
+
+#[test]
 fn what_cannot_be_planned_is_refused_at_once() {
     let (mut w, grant) = world();
     let past = w.apply(to_free(When::At(at("2026-07-10T12:00:00Z")), vec![]));

@@ -136,3 +136,14 @@ fn a_price_above_the_whole_cap_has_no_instant() {
     let exact = w.ask(&seconds(60).now());
     assert_eq!(exact.outcome, Outcome::Allow);
 }
+
+#[test]
+fn corrections_count_in_a_cap_on_the_price_both_ways() {
+    let mut w = world();
+    w.ask(&seconds(20).now());
+    for (n, day) in [(10, 10), (24, 24), (5, 5), (12, 12)] {
+        w.apply(crate::common::correct(w.account.seq, &to(&[("seconds", n)]))).expect("corrects");
+        assert_eq!(used(&w, "daily"), day, "{n}");
+    }
+    trusted(&w);
+}

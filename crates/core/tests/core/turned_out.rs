@@ -215,3 +215,14 @@ fn the_same_settlement_again_is_the_same_one() {
     assert!(settle.ends_as(end));
     assert!(!settle_as(end.seq - 1, quantities(&USED), "model=a").ends_as(end));
 }
+
+/// Prices that a catalog alters in place are not those of the hold, and its own stay.
+#[test]
+fn a_version_that_was_altered_prices_nothing_else() {
+    let mut w = world("2026-06-30T12:00:00Z");
+    w.ask(&ask("chat", &USED).model("a"));
+    let hold = w.account.seq;
+    w.catalog = catalog(&CATALOG.replace("\"t\"", "\"t2\"").replace("input = \"10\"", "input = \"100\""));
+    w.apply(settle_as(hold, quantities(&USED), "model=b")).expect("settles");
+    assert_eq!((charge(&w).price, charge(&w).usage.unpriced), (credits("0.01732"), true));
+}
