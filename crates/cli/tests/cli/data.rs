@@ -181,7 +181,13 @@ fn each_row_is_recorded_or_rejected() {
         ),
         ("nothing.csv", b"id,subject,type\n1,acme,chat\n".to_vec(), true, 0, vec![2]),
         ("spaces.csv", b"id, subject, type, tokens\r\n1 , acme, chat, 5\r\n".to_vec(), true, 5, vec![]),
-        ("quoted.csv", table("1,acme,chat,1,\"x,\ny\"\n2,acme,chat,x,\n"), true, 1, vec![4]),
+        (
+            "quoted.csv",
+            table("\"1\n1\",acme,chat,1,\"x, y\"\n2,acme,chat,x,\n3,acme,chat,1,\"x, y\"\n"),
+            true,
+            1,
+            vec![2, 4],
+        ),
         ("twice.csv", b"id,subject,type,tokens,tokens\n1,acme,chat,1,2\n".to_vec(), false, 0, vec![]),
         ("semicolons.csv", b"id;subject;type;tokens\n1;acme;chat;1\n".to_vec(), false, 0, vec![]),
         (
