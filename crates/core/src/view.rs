@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use crate::account::{CountedWindow, Overriding};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
-use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Segment, Seq, Terms, Unit, own_unit};
+use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Seq, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -42,7 +42,7 @@ pub struct WindowView {
 pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
     let plan = ctx.plan().ok();
     let all = ctx.account.rare().overrides.iter();
-    let in_force = all.filter(|o| o.terms.until.is_none_or(|until| ctx.now < until));
+    let in_force = all.filter(|o| o.is_in_force(ctx.now));
     let with_unit = |o: &Overriding| {
         let limit = plan.and_then(|plan| plan.limit(&o.terms.limit));
         (o.clone(), limit.is_some_and(|(is_credits, _)| is_credits))
@@ -178,12 +178,9 @@ fn view(
 ) -> WindowView {
     let used: Option<&Used> = state.map(|state| &state.used);
     let member = state.and_then(|state| state.member.as_deref());
-    let team = state.and_then(|state| state.team.as_deref()).map(|team| (Level::Team, team));
-    let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
-    let path: Vec<Segment> = team.into_iter().chain(member.map(|m| (level, m))).map(segment).collect();
-    let by = ctx.account.overriding(name, path.iter(), ctx.now);
+    let path = state.map(CountedWindow::path).unwrap_or_default();
     let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
-    let terms = by.map_or(terms, |by| by.terms.figure.on(terms));
+    let (terms, overridden_by) = ctx.account.own_terms((name, terms), &path, ctx.now);
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
@@ -198,7 +195,7 @@ fn view(
         name: name.clone(),
         level,
         member: member.cloned(),
-        overridden_by: by.map(|by| by.id),
+        overridden_by,
         limit: room.capacity,
         used: room.used,
         remaining: room.free,

@@ -79,8 +79,10 @@ impl Stats {
         for visit in decision.visits.iter().filter(|v| v.verdict == Verdict::Observed) {
             if visit.kind == VisitKind::Guard {
                 self.observed_guard(&visit.name);
+            } else {
+                let rules = Rule::ALL.iter().filter(|rule| rule.name() == visit.name);
+                rules.for_each(|rule| self.observed(*rule));
             }
-            Rule::ALL.iter().filter(|rule| rule.name() == visit.name).for_each(|rule| self.observed(*rule));
         }
     }
 

@@ -6,7 +6,7 @@ use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::change;
+use super::{change, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -109,9 +109,7 @@ impl Api {
         ask: wire::LateRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::DecideLateUse, id)?;
-        let reference: Reference = kept
-            .parse()
-            .map_err(|e: wire::ReferenceError| Problem::new(Kind::NotInQuarantine, e.to_string()))?;
+        let reference = named(kept, Kind::NotInQuarantine)?;
         let key = key.of(None, Some(reference.to_string()), &(&reference, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &reference)?).await?)
     }

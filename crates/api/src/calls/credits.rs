@@ -3,9 +3,8 @@
 use headworks_core::command::Command;
 use headworks_core::record::Category;
 use headworks_wire as wire;
-use wire::Reference;
 
-use super::change;
+use super::{change, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -43,9 +42,7 @@ impl Api {
         mut ask: wire::VoidRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::VoidGrant, id)?;
-        let grant: Reference = grant
-            .parse()
-            .map_err(|e: wire::ReferenceError| Problem::new(Kind::UnknownGrant, e.to_string()))?;
+        let grant = named(grant, Kind::UnknownGrant)?;
         let key = key.of(ask.idempotency_key.take(), None, &(&grant, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &grant)?).await?)
     }

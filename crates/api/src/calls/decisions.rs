@@ -7,7 +7,7 @@ use headworks_engine::{Answer, Caller, Effect, Idempotency, Lease};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::{change, is_late};
+use super::{change, is_late, named};
 use crate::access::Access;
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -255,8 +255,7 @@ impl Api {
     /// With a problem.
     pub async fn explain(&self, access: &Access, id: &str) -> Result<wire::Decision, Problem> {
         access.scope(Scope::Read)?;
-        let unknown = |e: wire::ReferenceError| Problem::new(Kind::UnknownDecision, e.to_string());
-        let id: Reference = id.parse().map_err(unknown)?;
+        let id = named(id, Kind::UnknownDecision)?;
         access.on(Scope::Read, id.account())?;
         let found = match &id {
             Reference::Record(account, seq) => {

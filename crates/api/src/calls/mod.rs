@@ -3,8 +3,9 @@
 use headworks_core::record::Event;
 use headworks_engine::{Answer, Effect};
 use headworks_wire as wire;
+use wire::{Reference, ReferenceError};
 
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::render;
 
 mod abuse;
@@ -33,6 +34,11 @@ const PAGE_MAX: usize = 1_000;
 /// How many items of a list are shown.
 fn page_size(max: Option<u16>) -> usize {
     usize::from(max.unwrap_or(100)).clamp(1, PAGE_MAX)
+}
+
+/// The record that a part of a path names; otherwise a problem of this kind.
+fn named(text: &str, unknown: Kind) -> Result<Reference, Problem> {
+    text.parse().map_err(|e: ReferenceError| Problem::new(unknown, e.to_string()))
 }
 
 /// The change that a recorded command made.

@@ -1,10 +1,9 @@
 //! Overrides of limits.
 
-use headworks_core::record::Name;
 use headworks_wire as wire;
-use wire::{Reference, Scope};
+use wire::Scope;
 
-use super::change;
+use super::{change, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -56,10 +55,8 @@ impl Api {
         key: Key,
         ask: wire::RemoveOverrideRequest,
     ) -> Result<wire::Change, Problem> {
-        let account: Name = access.account(Act::SetTerms, id)?;
-        let parsed =
-            of.parse().map_err(|e: wire::ReferenceError| Problem::new(Kind::UnknownRecord, e.to_string()));
-        let of: Reference = parsed?;
+        let account = access.account(Act::SetTerms, id)?;
+        let of = named(of, Kind::UnknownRecord)?;
         let key = key.of(None, Some(of.to_string()), &(&of, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &of)?).await?)
     }

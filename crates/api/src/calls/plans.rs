@@ -3,7 +3,7 @@
 use headworks_core::command::Command;
 use headworks_wire as wire;
 
-use super::change;
+use super::{change, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -56,9 +56,7 @@ impl Api {
         mut ask: wire::StopRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::ChangePlan, id)?;
-        let of: wire::Reference = grant
-            .parse()
-            .map_err(|e: wire::ReferenceError| Problem::new(Kind::UnknownGrant, e.to_string()))?;
+        let of = named(grant, Kind::UnknownGrant)?;
         let key = key.of(ask.idempotency_key.take(), None, &(&of, &ask))?;
         let command = ask.stop_renewal(&account, &of)?;
         change(&self.run(access, &account, key.as_ref(), &command).await?)

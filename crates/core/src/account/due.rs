@@ -59,6 +59,14 @@ impl Account {
         schedule.next_at >= until || self.next_boundary(schedule).is_none_or(|end| end >= Instant::NEVER)
     }
 
+    /// The events to come that change limits by themselves: overrides end, and the plan changes.
+    pub(crate) fn changes_of_limits(&self) -> impl Iterator<Item = (Instant, Due)> {
+        let rare = self.rare();
+        let overrides = rare.overrides.iter().filter_map(|o| Some((o.terms.until?, Due::Override(o.id))));
+        let plan = rare.plan_to_come.iter().map(|(id, planned)| (planned.at, Due::Plan(*id)));
+        overrides.chain(plan)
+    }
+
     /// The events due by `until`, earliest first.
     pub(crate) fn due(&self, until: Instant) -> Option<Due> {
         let holds = self.holds.iter().map(|h| (h.terms.deadline, Due::Hold(h.id)));
@@ -68,10 +76,7 @@ impl Account {
             let carries = s.next_at <= until && self.to_carry(s).is_positive();
             (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
         });
-        let own = self.rare().overrides.iter();
-        let overrides = own.filter_map(|o| Some((o.terms.until?, Due::Override(o.id))));
-        let plan = self.rare().plan_to_come.iter().map(|(id, planned)| (planned.at, Due::Plan(*id)));
-        let all = holds.chain(grants).chain(schedules).chain(overrides).chain(plan);
+        let all = holds.chain(grants).chain(schedules).chain(self.changes_of_limits());
         all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
     }
 }

@@ -97,17 +97,9 @@ impl Account {
         let holds = self.holds.iter().map(|h| h.terms.deadline);
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
         let periods = self.rare().schedules.iter().map(|s| s.next_at);
-        let overrides = self.rare().overrides.iter().filter_map(|o| o.terms.until);
-        let plan = self.rare().plan_to_come.iter().map(|(_, planned)| planned.at);
-        let top_up = self.next_top_up();
-        holds
-            .chain(grants)
-            .chain(periods)
-            .chain(overrides)
-            .chain(plan)
-            .chain(top_up)
-            .min()
-            .unwrap_or(Instant::NEVER)
+        let changes = self.changes_of_limits().map(|(at, _)| at);
+        let all = holds.chain(grants).chain(periods).chain(changes).chain(self.next_top_up());
+        all.min().unwrap_or(Instant::NEVER)
     }
 
     /// The part before the movements: new grants, new holds, windows.

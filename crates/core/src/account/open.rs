@@ -6,10 +6,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
+use smallvec::SmallVec;
 
 use crate::record::codec::list;
 use crate::record::{
-    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Use,
+    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Segment,
+    Use,
 };
 use crate::window::Used;
 
@@ -121,5 +123,13 @@ pub struct CountedWindow {
 impl CountedWindow {
     pub(super) fn key(&self) -> (&Name, Level, Option<&Name>) {
         (&self.name, self.level, self.member.as_deref())
+    }
+
+    /// The part of the path of its requests that is known, the outermost segment first.
+    pub(crate) fn path(&self) -> SmallVec<[Segment; 2]> {
+        let team = self.team.as_deref().map(|team| (Level::Team, team));
+        let member = self.member.as_deref().map(|member| (self.level, member));
+        let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
+        team.into_iter().chain(member).map(segment).collect()
     }
 }

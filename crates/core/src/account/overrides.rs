@@ -5,21 +5,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use smallvec::SmallVec;
-
 use super::open::CountedWindow;
 use super::rare::Overriding;
 use super::state::Account;
-use crate::record::{Figure, Instant, Level, Name, Override, Record, Segment, Seq};
+use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq, Terms};
 
 impl Account {
     /// The override of a limit for a path with these segments, the outermost first.
-    pub(crate) fn overriding<'p>(
-        &self,
-        limit: &Name,
-        path: impl DoubleEndedIterator<Item = &'p Segment>,
-        now: Instant,
-    ) -> Option<&Overriding> {
+    pub(crate) fn overriding(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<&Overriding> {
         let all = self.rare.as_deref().map_or(&[][..], |rare| &rare.overrides);
         if all.is_empty() {
             return None;
@@ -29,19 +22,27 @@ impl Account {
             let (from, to) =
                 (all.partition_point(|o| o.key() < key), all.partition_point(|o| o.key() <= key));
             let newest_first = all.get(from..to)?.iter().rev();
-            newest_first.into_iter().find(|o| o.terms.until.is_none_or(|until| now < until))
+            newest_first.into_iter().find(|o| o.is_in_force(now))
         };
-        path.rev().find_map(|segment| of(Some(segment))).or_else(|| of(None))
+        path.iter().rev().find_map(|segment| of(Some(segment))).or_else(|| of(None))
     }
 
     /// The figure of such an override.
-    pub(crate) fn figure<'p>(
-        &self,
-        limit: &Name,
-        path: impl DoubleEndedIterator<Item = &'p Segment>,
-        now: Instant,
-    ) -> Option<Figure> {
+    pub(crate) fn figure(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<Figure> {
         self.overriding(limit, path, now).map(|o| o.terms.figure)
+    }
+
+    /// The terms of a limit that a plan gives these terms, for a path, and the override they come from.
+    pub(crate) fn own_terms(
+        &self,
+        (limit, terms): (&Name, Terms),
+        path: &[Segment],
+        now: Instant,
+    ) -> (Terms, Option<Seq>) {
+        match self.overriding(limit, path, now) {
+            Some(by) => (by.terms.figure.on(terms), Some(by.id)),
+            None => (terms, None),
+        }
     }
 
     /// Whether it has overrides at all.
@@ -69,14 +70,10 @@ impl Account {
         let Figure::Limit(limit) = terms.figure else { return };
         let limit = u64::try_from(limit).unwrap_or(0);
         let applies = |window: &CountedWindow| {
-            let team = window.team.as_deref().map(|team| (Level::Team, team));
-            let member = window.member.as_deref().map(|member| (window.level, member));
-            let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
-            let path: SmallVec<[Segment; 2]> = team.into_iter().chain(member).map(segment).collect();
-            self.overriding(&terms.limit, path.iter(), now).is_some_and(|by| by.id == id)
+            let of_limit = window.name == terms.limit;
+            of_limit && self.overriding(&terms.limit, &window.path(), now).is_some_and(|by| by.id == id)
         };
-        let of_limit = |window: &&CountedWindow| window.name == terms.limit;
-        let draining: Vec<bool> = self.windows.iter().map(|w| of_limit(&w) && applies(w)).collect();
+        let draining: Vec<bool> = self.windows.iter().map(applies).collect();
         for (window, _) in self.windows.iter_mut().zip(draining).filter(|(_, drains)| *drains) {
             window.used.drain_at(limit, now);
         }

@@ -136,6 +136,11 @@ impl Overriding {
     pub(super) fn key(&self) -> (&Name, Option<&Segment>) {
         (&self.terms.limit, self.terms.segment.as_ref())
     }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn is_in_force(&self, now: Instant) -> bool {
+        self.terms.until.is_none_or(|until| now < until)
+    }
 }
 
 /// State that few accounts have.

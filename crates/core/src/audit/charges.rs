@@ -115,11 +115,7 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
     if feature.credit_unit != usage.credit_unit {
         return false;
     }
-    usage.lines.iter().all(|line| {
-        let at = feature.meters.iter().position(|m| *m == line.meter);
-        let listed = at.map(|i| prices.of(i)).unwrap_or_default();
-        listed == line.price
-    })
+    usage.lines.iter().all(|line| feature.price_of(&prices, &line.meter).unwrap_or_default() == line.price)
 }
 
 pub(super) fn credits_of(draws: &[Draw]) -> i128 {

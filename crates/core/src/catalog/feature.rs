@@ -101,6 +101,11 @@ pub enum NoPrice {
 }
 
 impl Feature {
+    /// The price found for a meter; `None` if the feature has no such meter.
+    pub(crate) fn price_of(&self, found: &Prices<'_>, meter: &Name) -> Option<Price> {
+        self.meters.iter().position(|known| known == meter).map(|at| found.of(at))
+    }
+
     /// The prices in force at `now` for these dimensions. A feature without a card is free.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod work;
 
 pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
+pub(crate) use feature::Prices;
 pub use feature::{Feature, NoPrice};
 pub use nearest::Unmatched;
 pub use plan::Plan;

@@ -7,11 +7,11 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge};
-use super::turned_out::{Unnamed, turned_out};
+use super::turned_out::{Unnamed, note_card, turned_out};
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
-    Book, CardRef, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Overshoot,
-    Priced, REQUESTS, Record, Seq, Source, Use,
+    Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Overshoot, Priced,
+    REQUESTS, Record, Seq, Source, Use,
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
@@ -88,15 +88,13 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
         .prices(&usage.dimensions, priced_at)
         .map_err(|why| Refusal::no_price(feature, why, &usage.dimensions, priced_at))?;
     for line in &mut usage.lines {
-        let at = feature.meters.iter().position(|m| *m == line.meter);
-        if at.is_none() && line.meter.as_str() != REQUESTS {
+        let price = feature.price_of(&found, &line.meter);
+        if price.is_none() && line.meter.as_str() != REQUESTS {
             return Err(Refusal::UnknownMeter(line.meter.clone()));
         }
-        line.price = at.map(|i| found.of(i)).unwrap_or_default();
+        line.price = price.unwrap_or_default();
     }
-    usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
-    usage.catalog = catalog.version.clone();
-    usage.unpriced = false;
+    note_card(usage, catalog, &found);
     Ok(())
 }
 

@@ -60,7 +60,8 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
     }
     let terms =
         window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
-    if figure != Figure::Unlimited && terms.is_some_and(|terms| !is_countable(&terms)) {
+    let is_countable = |terms: Terms| !matches!(terms, Terms::Rate { limit: 0, .. }) && terms.is_exact();
+    if figure != Figure::Unlimited && terms.is_some_and(|terms| !is_countable(terms)) {
         return Err(Refusal::BadOverride(
             "a rate is above zero, and limit × period small enough to count exactly",
         ));
@@ -84,13 +85,6 @@ fn written(text: &str, is_credits: bool) -> Result<i64, Refusal> {
     } else {
         "the limit counts whole units: write a whole number, at least 0"
     }))
-}
-
-/// Whether a rate can be counted exactly.
-fn is_countable(terms: &Terms) -> bool {
-    let Terms::Rate { limit, period, burst } = *terms else { return true };
-    let full = burst.max(limit).checked_mul(period.micros());
-    limit > 0 && full.is_some_and(|n| n <= u64::MAX / 4)
 }
 
 pub(super) fn remove(

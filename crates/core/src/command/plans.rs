@@ -66,17 +66,19 @@ fn period_end(ctx: Context<'_>) -> Instant {
 
 /// The change of plan that was planned, once its instant has come.
 pub(crate) fn planned_change(ctx: Context<'_>) -> Result<Draft, Refusal> {
-    let Some((id, planned)) = &ctx.account.rare().plan_to_come else {
-        return Err(Refusal::BadPlanChange("no change of plan is planned"));
-    };
+    let (id, planned) = planned(ctx)?;
     let PlanToCome { plan, move_anchor, amounts, prorate, reason, .. } = planned.clone();
     change(ctx, &ChangePlan { plan, move_anchor, amounts, prorate, at: None, reason }, Some(*id))
 }
 
+fn planned(ctx: Context<'_>) -> Result<&(Seq, PlanToCome), Refusal> {
+    let planned = ctx.account.rare().plan_to_come.as_ref();
+    planned.ok_or(Refusal::BadPlanChange("no change of plan is planned"))
+}
+
 /// Withdraws the change of plan that is planned.
 pub(super) fn withdraw(ctx: Context<'_>, reason: Option<Label>) -> Result<Draft, Refusal> {
-    let planned = ctx.account.rare().plan_to_come.as_ref().map(|(id, _)| *id);
-    let planned = planned.ok_or(Refusal::BadPlanChange("no change of plan is planned"))?;
+    let (planned, _) = *planned(ctx)?;
     let event = CycleEvent::PlanWithdrawn { planned, reason, has_failed: false };
     Ok(Draft::new(Event::Cycle(Box::new(event))).following(planned))
 }

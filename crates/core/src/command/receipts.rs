@@ -8,7 +8,7 @@ use super::draft::{Draft, Moves, Returns};
 use crate::account::Hold;
 use crate::record::{
     Amount, Basis, Book, Charge, Correction, Counted, Credits, Decision, Draw, Draws, Event, Excess, Instant,
-    Name, Overshoot, Path, Priced, PricedLine, REQUESTS, Source, Use, Visit,
+    Name, Overshoot, Priced, PricedLine, REQUESTS, Source, Use, Visit,
 };
 use crate::waterfall::{Context, Mode, Need, Refusal, Scene, draw_more, keep_front, left_after, walk};
 
@@ -60,13 +60,7 @@ pub(super) fn charge_happened(
     let scene = happened.scene(ctx, usage.feature)?;
     let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
     let short = left_after(usage, &decision.draws).ok_or(Refusal::TooLarge)?;
-    let excess = pay_shortfall(
-        scene,
-        happened.overshoot,
-        (usage.credit_unit, usage.path),
-        short,
-        &mut decision.draws,
-    )?;
+    let excess = pay_shortfall(scene, happened.overshoot, usage, short, &mut decision.draws)?;
     let charge = Charge {
         usage: usage.to_use(),
         price: decision.price,
@@ -93,8 +87,7 @@ pub(super) fn pay_excess(
     let scene = happened.scene(ctx, actual.feature)?;
     let run = draw_more(scene, actual, held, need, priced_before);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
-    let excess =
-        pay_shortfall(scene, happened.overshoot, (actual.credit_unit, actual.path), short, &mut draws)?;
+    let excess = pay_shortfall(scene, happened.overshoot, actual, short, &mut draws)?;
     Ok((draws, Some(Excess { visits, ..excess })))
 }
 
@@ -102,13 +95,14 @@ pub(super) fn pay_excess(
 fn pay_shortfall(
     scene: Scene<'_>,
     rule: Overshoot,
-    (unit, path): (Option<&Name>, &Path),
+    usage: &Priced<'_>,
     short: Credits,
     draws: &mut Draws,
 ) -> Result<Excess, Refusal> {
     if !short.is_positive() {
         return Ok(Excess::default());
     }
+    let unit = usage.credit_unit;
     let books = scene.account.books_of(unit);
     let up_to = |limit: Credits, used: i64| (limit.nano() - used).clamp(0, short.nano());
     let owed = match rule {
@@ -117,7 +111,7 @@ fn pay_shortfall(
         Overshoot::Debt => {
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;
-            up_to(scene.overdraft_limit(path), used)
+            up_to(scene.overdraft_limit(usage.path), used)
         }
         Overshoot::DebtUpTo(limit) => up_to(limit, books.debt.nano()),
     };

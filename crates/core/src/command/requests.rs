@@ -1,5 +1,6 @@
 //! Deciding, holding and charging use.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
@@ -94,17 +95,20 @@ fn charge_draft(charge: Charge, decision: Decision, said_at: Option<Instant>) ->
 /// Charges use that has happened, never refused for lack of room or funds; a shortfall follows the overshoot rule. Use
 /// past the catalog's horizon waits in quarantine.
 pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
-    let folded = if request.recorded { None } else { fold_path(ctx, &request.path) };
-    let folded = folded.map(|path| Request { path, ..request.clone() });
-    let request = folded.as_ref().unwrap_or(request);
-    let open = ctx.catalog.feature(request.feature.as_str()).filter(|_| !request.recorded);
-    let dimensions = open.and_then(|feature| sized(feature, request));
-    let sized = dimensions.map(|dimensions| Request { dimensions, ..request.clone() });
-    let request = sized.as_ref().unwrap_or(request);
-    if ctx.now.since(at) > ctx.catalog.late_horizon {
-        return quarantine::keep(ctx, request, at).map(Step::append);
+    let mut request = Cow::Borrowed(request);
+    if !request.recorded {
+        if let Some(path) = fold_path(ctx, &request.path) {
+            request.to_mut().path = path;
+        }
+        let feature = ctx.catalog.feature(request.feature.as_str());
+        if let Some(dimensions) = feature.and_then(|feature| sized(feature, &request)) {
+            request.to_mut().dimensions = dimensions;
+        }
     }
-    charge_at(ctx, request, at)
+    if ctx.now.since(at) > ctx.catalog.late_horizon {
+        return quarantine::keep(ctx, &request, at).map(Step::append);
+    }
+    charge_at(ctx, &request, at)
 }
 
 /// Charges use that happened at `at`, at the prices and in the windows of that instant, to the grants as they stand now.

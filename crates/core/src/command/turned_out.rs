@@ -1,11 +1,11 @@
 //! The price of what happened, where that is not what was requested: another model answered, a tier was not granted.
 //!
 //! T1 the version of the card that was pinned prices it; failing that, the card in force; failing that, or if a catalog has altered
-//! that version since, the prices stay and the use is marked `unpriced` (`what_happened_is_charged`).
+//! that version since, the prices stay and the use is marked as unpriced (`what_happened_is_charged`).
 
 use smallvec::SmallVec;
 
-use crate::catalog::{Catalog, Feature};
+use crate::catalog::{Catalog, Feature, Prices};
 use crate::record::{CardRef, Dimension, Instant, Line, Name, Use};
 
 /// Whether the version that priced a use has other prices for it now: then nothing of it can be relied on.
@@ -13,11 +13,15 @@ fn is_altered(feature: &Feature, usage: &Use) -> bool {
     let Some(pinned) = usage.card.as_ref().filter(|_| !usage.unpriced) else { return false };
     let Ok(found) = feature.prices(&usage.dimensions, pinned.effective_from) else { return false };
     let is_it = found.card == Some((&pinned.name, pinned.effective_from));
-    let differs = |line: &Line| {
-        let at = feature.meters.iter().position(|meter| *meter == line.meter);
-        at.is_some_and(|at| found.of(at) != line.price)
-    };
+    let differs = |line: &Line| feature.price_of(&found, &line.meter).is_some_and(|p| p != line.price);
     is_it && usage.lines.iter().any(differs)
+}
+
+/// Notes where the prices of a use come from.
+pub(super) fn note_card(usage: &mut Use, catalog: &Catalog, found: &Prices<'_>) {
+    usage.card = found.card.map(|(name, effective_from)| CardRef { name: name.clone(), effective_from });
+    usage.catalog = catalog.version.clone();
+    usage.unpriced = false;
 }
 
 /// What becomes of the meters that a settlement or correction does not name.
@@ -66,18 +70,13 @@ pub(super) fn turned_out(
         actual.unpriced |= other.is_some();
         return actual;
     };
-    let price_of = |meter: &Name| {
-        let at = feature.meters.iter().position(|known| known == meter)?;
-        Some(found.of(at))
-    };
+    let price_of = |meter: &Name| feature.price_of(&found, meter);
     if other.is_some() {
         // A meter that is gone keeps its price.
         for line in &mut actual.lines {
             line.price = price_of(&line.meter).unwrap_or(line.price);
         }
-        actual.card = found.card.map(|(name, since)| CardRef { name: name.clone(), effective_from: since });
-        actual.catalog = catalog.version.clone();
-        actual.unpriced = false;
+        note_card(&mut actual, catalog, &found);
     }
     for (meter, _) in quantities.iter().filter(|(meter, _)| !has_line(meter)) {
         if let Some(price) = price_of(meter) {

@@ -43,6 +43,20 @@ pub enum Every {
     Year,
 }
 
+impl Every {
+    const ALL: [Self; 5] = [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+}
+
 /// How long the periods of a window last: `day`, `2 weeks`, `quarter`, or `life`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Periods {
@@ -55,16 +69,7 @@ pub enum Periods {
 impl FromStr for Periods {
     type Err = TimeError;
     fn from_str(text: &str) -> Result<Self, TimeError> {
-        let unit = |word: &str| {
-            Some(match word {
-                "hour" => Every::Hour,
-                "day" => Every::Day,
-                "week" => Every::Week,
-                "month" => Every::Month,
-                "year" => Every::Year,
-                _ => return None,
-            })
-        };
+        let unit = |word: &str| Every::ALL.into_iter().find(|every| every.word() == word);
         let several = || {
             let (n, word) = text.split_once(' ')?;
             let every = unit(word.strip_suffix('s')?)?;
@@ -86,18 +91,11 @@ impl FromStr for Periods {
 
 impl fmt::Display for Periods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |every| match every {
-            Every::Hour => "hour",
-            Every::Day => "day",
-            Every::Week => "week",
-            Every::Month => "month",
-            Every::Year => "year",
-        };
         match *self {
             Self::Life => f.write_str("life"),
             Self::Every(Every::Month, 3) => f.write_str("quarter"),
-            Self::Every(every, 1) => f.write_str(word(every)),
-            Self::Every(every, n) => write!(f, "{n} {}s", word(every)),
+            Self::Every(every, 1) => f.write_str(every.word()),
+            Self::Every(every, n) => write!(f, "{n} {}s", every.word()),
         }
     }
 }

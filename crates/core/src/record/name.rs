@@ -299,6 +299,7 @@ mod tests {
             check(broken, Err(NameError::BadCharacter(1)));
         }
     }
+
     #[test]
     fn ids_are_printable_and_in_nfc() {
         // As they are.

@@ -113,13 +113,13 @@ fn unseen(c: char) -> Option<What> {
     }
 }
 
-/// A text in NFC, whatever its characters.
+/// A text in NFC; its characters are not checked.
 #[must_use]
 pub fn nfc(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
-/// Refuses the first character that is not seen, whatever the length of the text.
+/// Refuses the first character that is not seen; the length of the text is not checked.
 ///
 /// # Errors
 /// [`NameError::Unseen`].

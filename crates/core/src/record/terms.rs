@@ -72,6 +72,13 @@ pub enum Terms {
 }
 
 impl Terms {
+    /// Whether it counts exactly: a rate's limit × period is in range.
+    #[must_use]
+    pub(crate) fn is_exact(&self) -> bool {
+        let Self::Rate { limit, period, burst } = *self else { return true };
+        burst.max(limit).checked_mul(period.micros()).is_some_and(|full| full <= u64::MAX / 4)
+    }
+
     /// Whether its use may be lost at a restart: it would be free again within [`VOLATILE_MAX`].
     #[must_use]
     pub(crate) fn is_volatile(&self) -> bool {

@@ -83,16 +83,14 @@ impl Question<'_> {
     pub(super) fn next(&self, ahead: &Ahead<'_>, decision: &Decision, until: Until) -> Option<Instant> {
         let (account, now) = (ahead.account(), ahead.ctx().now);
         let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
-        let overrides = account.rare().overrides.iter().filter_map(|o| o.terms.until);
-        let plan = account.rare().plan_to_come.iter().map(|(_, planned)| planned.at);
-        let figures_change = overrides.chain(plan).filter(|at| *at > now).min();
+        let limits_change = account.changes_of_limits().map(|(at, _)| at).filter(|at| *at > now).min();
         let next = match until {
-            Until::Never => figures_change,
+            Until::Never => limits_change,
             Until::HoldsEnd => {
-                [hold_ends, figures_change, effect_ends(account, now)].into_iter().flatten().min()
+                [hold_ends, limits_change, effect_ends(account, now)].into_iter().flatten().min()
             }
             // A hold that ends may give back to the window that is full.
-            Until::At(at) => [Some(at), hold_ends, figures_change].into_iter().flatten().min(),
+            Until::At(at) => [Some(at), hold_ends, limits_change].into_iter().flatten().min(),
             Until::Now => {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
@@ -108,7 +106,7 @@ impl Question<'_> {
                 later
                     .chain(price)
                     .chain(hold_ends)
-                    .chain(figures_change)
+                    .chain(limits_change)
                     .chain(effect_ends(account, now))
                     .min()
             }

@@ -241,10 +241,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
     let anchor = ctx.account.settings.billing_anchor;
     let Request { path, quantities: asked, .. } = request;
-    let own = |limit: &Name, terms: Terms| {
-        let figure = ctx.account.figure(limit, path.segments().iter(), ctx.now);
-        figure.map_or(terms, |figure| figure.on(terms))
-    };
+    let own = |limit: &Name, terms: Terms| ctx.account.own_terms((limit, terms), path.segments(), ctx.now).0;
     let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));

@@ -63,8 +63,13 @@ impl<'a> Scene<'a> {
 impl Scene<'_> {
     /// How far below zero the account may go on this path.
     pub(crate) fn overdraft_limit(self, path: &Path) -> Credits {
-        let Some((layer, limit)) = self.program.and_then(Program::overdraft) else { return Credits::ZERO };
-        let own = self.account.figure(layer, path.segments().iter(), self.now);
+        let overdraft = self.program.and_then(Program::overdraft);
+        overdraft.map_or(Credits::ZERO, |(layer, limit)| self.lends(layer, limit, path))
+    }
+
+    /// The limit of an overdraft on this path.
+    pub(super) fn lends(self, layer: &Name, limit: Credits, path: &Path) -> Credits {
+        let own = self.account.figure(layer, path.segments(), self.now);
         own.map_or(limit, |figure| Credits::from_nano(figure.most()))
     }
 }
@@ -244,8 +249,7 @@ impl<'a, 'p> Run<'a, 'p> {
             Mode::Happened(at) if at < now => window.terms_then(used, (at, now), anchor),
             Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, anchor),
         };
-        let by = account.overriding(name, self.usage.path.segments().iter(), now);
-        let terms = by.map_or(terms, |by| by.terms.figure.on(terms));
-        Looked { used, terms, room: terms.room(used, now), overridden_by: by.map(|by| by.id) }
+        let (terms, overridden_by) = account.own_terms((name, terms), self.usage.path.segments(), now);
+        Looked { used, terms, room: terms.room(used, now), overridden_by }
     }
 }

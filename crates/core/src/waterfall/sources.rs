@@ -3,8 +3,8 @@
 use super::run::{Looked, Run, Scene};
 use crate::catalog::{Categories, Layer, Pool, WindowTerms};
 use crate::record::{
-    Basis, Category, Consent, Credits, Draw, Figure, GrantId, Level, Name, Reason, Seq, Source, Terms,
-    Verdict, Visit, VisitKind, Wall,
+    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Reason, Seq, Source, Terms, Verdict,
+    Visit, VisitKind, Wall,
 };
 
 impl Run<'_, '_> {
@@ -246,8 +246,7 @@ impl Run<'_, '_> {
     }
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
-        let own = self.scene.account.figure(layer, self.usage.path.segments().iter(), self.scene.now);
-        let limit = own.map_or(limit.nano(), Figure::most);
+        let limit = self.scene.lends(layer, limit, self.usage.path).nano();
         let books = self.books();
         let free = limit.saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(VisitKind::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);

@@ -276,6 +276,12 @@ pub(crate) fn replayed(log: &[Record], catalog: &Catalog) -> Vec<(u64, String)> 
     replayed_under(log, |_| catalog)
 }
 
+/// No finding under one catalog, and the same records when decided again under it.
+pub(crate) fn trusted(w: &World, catalog: &Catalog) {
+    assert_eq!(audit(&chained(&w.log), std::slice::from_ref(catalog)), []);
+    assert_eq!(replayed(&w.log, catalog), []);
+}
+
 /// As [`replayed`], each record under its own catalog.
 pub(crate) fn replayed_under<'a>(log: &[Record], catalog: impl Fn(u64) -> &'a Catalog) -> Vec<(u64, String)> {
     let mut account = Account::empty(name("acme"));

@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use headworks_core::account::Account;
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{
-    self, Adjust, Command, Correct, Draft, History, NewGrant, Patch, Step, run_with,
+    self, Adjust, Command, Correct, Draft, History, NewFigure, NewGrant, NewOverride, Patch, Step, run_with,
 };
 use headworks_core::life;
 use headworks_core::record::{
-    Category, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Key, Label, Name, Once,
+    Category, Charge, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Key, Label, Name, Once,
     Operation, Record, Seq, Settings, Span, Use, chain,
 };
 use headworks_core::unblock;
@@ -90,6 +90,15 @@ pub(crate) fn to(list: &[(&str, u64)]) -> Correct {
     Correct::To { quantities: quantities(list), dimensions: None, reprice: false }
 }
 
+/// An override of the whole account's limit without an end; `none` lifts it.
+pub(crate) fn overriding(limit: &str, value: &str) -> NewOverride {
+    let figure = match value {
+        "none" => NewFigure::Unlimited,
+        value => NewFigure::Written(Label::new(value).expect(value)),
+    };
+    NewOverride { limit: name(limit), segment: None, figure, until: None, reason: None }
+}
+
 /// What was asked, as it was decided.
 pub(crate) fn asked(step: &Step) -> &Use {
     match step {
@@ -116,6 +125,11 @@ impl World {
         let patch = Patch { plan: Some(name(plan)), ..Patch::default() };
         world.apply(Command::Open(patch)).expect("opens");
         world
+    }
+
+    /// The charge of the last record.
+    pub(crate) fn charge(&self) -> &Charge {
+        self.log.last().and_then(Record::charge).expect("a charge")
     }
 
     pub(crate) fn ctx(&self) -> Context<'_> {

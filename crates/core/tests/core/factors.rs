@@ -1,10 +1,10 @@
 //! Factors on prices: by plan, tier and account. One rounding, of the whole price.
 
-use headworks_core::command::{Command, NewFigure, NewOverride};
-use headworks_core::record::{Category, Charge, Instant, Label, Record, Tier};
+use headworks_core::command::{Command, NewOverride};
+use headworks_core::record::{Category, Instant, Tier};
 
-use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
+use crate::audit::trusted;
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, overriding};
 
 /// An input costs 3 nano-credits, an output 2.5 credits.
 const CATALOG: &str = r#"
@@ -45,21 +45,8 @@ fn world(plan: &str) -> World {
     w
 }
 
-fn charge(w: &World) -> &Charge {
-    w.log.last().and_then(Record::charge).expect("a charge")
-}
-
-fn trusted(w: &World) {
-    assert_eq!(audit(&chained(&w.log), &[catalog(CATALOG)]), []);
-    assert_eq!(replayed(&w.log, &catalog(CATALOG)), []);
-}
-
 fn override_factor(w: &mut World, value: &str, until: Option<Instant>) -> u64 {
-    let figure = match value {
-        "none" => NewFigure::Unlimited,
-        value => NewFigure::Written(Label::new(value).expect(value)),
-    };
-    let new = NewOverride { limit: name("price_factor"), segment: None, figure, until, reason: None };
+    let new = NewOverride { until, ..overriding("price_factor", value) };
     w.apply(Command::Override(new)).expect("overrides")
 }
 
@@ -81,13 +68,13 @@ fn the_whole_price_is_rounded_once() {
         let mut w = world("education");
         let decision = w.ask(&ask("chat", &[("input", input)]).now());
         assert_eq!(decision.price, credits(charged), "{input}");
-        trusted(&w);
+        trusted(&w, &catalog(CATALOG));
         let mut w = world("education");
         let hold = w.ask(&ask("chat", &[("input", input)]));
         assert_eq!(hold.price, credits(held), "{input} held");
         w.settle(w.account.seq, &[("input", input)]).expect("settles");
-        assert_eq!(charge(&w).price, credits(charged), "{input} settled");
-        trusted(&w);
+        assert_eq!(w.charge().price, credits(charged), "{input} settled");
+        trusted(&w, &catalog(CATALOG));
     }
 }
 
@@ -106,7 +93,7 @@ fn sources_pay_what_is_left_of_the_price() {
     assert_eq!((task.price, w.available().as_str()), (credits("0.665"), "4.35"));
     w.ask(&ask("task", &[("requests", 2)]).now());
     assert_eq!(w.available(), "3.02");
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
@@ -117,9 +104,9 @@ fn a_hold_pins_its_factor_and_overrun_has_it_too() {
     let hold = w.account.seq;
     override_factor(&mut w, "1", None);
     w.settle(hold, &[("output", 4)]).expect("settles");
-    assert_eq!((charge(&w).price, w.available().as_str()), (credits("6.65"), "4.35"));
+    assert_eq!((w.charge().price, w.available().as_str()), (credits("6.65"), "4.35"));
     assert_eq!(w.ask(&ask("chat", &[("output", 1)]).now()).price, credits("2.5"));
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
@@ -142,7 +129,7 @@ fn tiers_and_accounts_have_factors_of_their_own() {
     assert_eq!(price(&mut w), credits("6.25"));
     override_factor(&mut w, "0", None);
     assert_eq!(price(&mut w), credits("0"));
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
@@ -152,8 +139,8 @@ fn refunds_and_corrections_go_by_the_price() {
     w.ask(&ask("chat", &[("output", 4)]).now());
     let first = w.account.seq;
     w.apply(crate::common::correct(first, &crate::common::to(&[("output", 2)]))).expect("corrects");
-    assert_eq!((charge(&w).price, w.available().as_str()), (credits("3.325"), "7.675"));
+    assert_eq!((w.charge().price, w.available().as_str()), (credits("3.325"), "7.675"));
     w.apply(crate::common::refund(w.account.seq, None)).expect("refunds");
     assert_eq!(w.available(), "10");
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }

@@ -176,7 +176,7 @@ fn expiry_releases_or_charges_what_is_known() {
     let progress = Some(quantities(&[("output", 40)]));
     w.apply(Command::Extend(Extend { hold, progress, ..report })).expect("reports");
     w.expire(hold.0);
-    let charge = w.log.last().and_then(|record| record.charge()).expect("a charge");
+    let charge = w.charge();
     assert_eq!((charge.price, w.available().as_str()), (credits("26"), "20"));
 }
 

@@ -1,12 +1,12 @@
 //! Overrides of limits: for an account or a segment, for a time, with no limit.
 
-use headworks_core::command::{Command, NewFigure, NewOverride};
-use headworks_core::record::{Category, Decision, Label, Outcome, Path, Way};
+use headworks_core::command::{Command, NewOverride};
+use headworks_core::record::{Category, Decision, Outcome, Path, Way};
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
-use crate::audit::{audit, chained, replayed};
-use crate::common::{AskExt as _, World, ask, at, catalog, credits, name};
+use crate::audit::trusted;
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, overriding};
 
 /// One token costs one credit.
 const CATALOG: &str = r#"
@@ -41,14 +41,6 @@ fn world() -> World {
     w
 }
 
-fn new(limit: &str, value: &str) -> NewOverride {
-    let figure = match value {
-        "none" => NewFigure::Unlimited,
-        value => NewFigure::Written(Label::new(value).expect(value)),
-    };
-    NewOverride { limit: name(limit), segment: None, figure, until: None, reason: None }
-}
-
 fn of(segment: &str, new: NewOverride) -> NewOverride {
     let path: Path = segment.parse().expect(segment);
     NewOverride { segment: path.segments().first().cloned(), ..new }
@@ -73,11 +65,6 @@ fn limit(w: &World, of: &str) -> (String, Option<u64>) {
     (limit, view.overridden_by)
 }
 
-fn trusted(w: &World) {
-    assert_eq!(audit(&chained(&w.log), &[catalog(CATALOG)]), []);
-    assert_eq!(replayed(&w.log, &catalog(CATALOG)), []);
-}
-
 fn ways(decision: &Decision) -> &[Way] {
     &decision.unblock.as_ref().expect("ways").ways
 }
@@ -88,7 +75,7 @@ fn a_raise_ends_and_what_was_used_stays_counted() {
     let mut w = world();
     w.ask(&tokens(500));
     assert_eq!(w.ask(&tokens(100)).outcome, Outcome::Deny);
-    let id = set(&mut w, until("2026-07-05T00:00:00Z", new("included.week", "600")));
+    let id = set(&mut w, until("2026-07-05T00:00:00Z", overriding("included.week", "600")));
     assert_eq!(limit(&w, "included.week"), ("600000000000".to_owned(), Some(id)));
     let over = w.ask(&tokens(102));
     assert_eq!(over.outcome, Outcome::Deny);
@@ -104,13 +91,13 @@ fn a_raise_ends_and_what_was_used_stays_counted() {
     let views = view::windows(w.ctx()).expect("views");
     let week = views.iter().find(|v| v.name.as_str() == "included.week").expect("the week");
     assert_eq!((week.used, week.remaining), (600_000_000_000, 0));
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
 fn a_lower_figure_ends_at_its_instant_and_that_is_a_way() {
     let mut w = world();
-    set(&mut w, until("2026-07-03T12:00:00Z", new("included.week", "10")));
+    set(&mut w, until("2026-07-03T12:00:00Z", overriding("included.week", "10")));
     let denied = w.ask(&tokens(12));
     assert_eq!(
         ways(&denied).iter().filter_map(|way| way.at).collect::<Vec<_>>(),
@@ -120,16 +107,16 @@ fn a_lower_figure_ends_at_its_instant_and_that_is_a_way() {
     assert_eq!(w.ask(&tokens(12)).outcome, Outcome::Deny);
     w.now = at("2026-07-03T12:00:00Z");
     assert_eq!(w.ask(&tokens(12)).outcome, Outcome::Allow);
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
 fn the_longest_path_wins_then_the_newest() {
     let mut w = world();
-    let account = set(&mut w, new("rpm", "10"));
-    let team = set(&mut w, of("team:core", new("rpm", "20")));
-    let first = set(&mut w, of("user:ann", new("rpm", "30")));
-    let second = set(&mut w, of("user:ann", until("2026-07-03T11:00:00Z", new("rpm", "40"))));
+    let account = set(&mut w, overriding("rpm", "10"));
+    let team = set(&mut w, of("team:core", overriding("rpm", "20")));
+    let first = set(&mut w, of("user:ann", overriding("rpm", "30")));
+    let second = set(&mut w, of("user:ann", until("2026-07-03T11:00:00Z", overriding("rpm", "40"))));
     let asked = |w: &mut World, path: &str| {
         let decision = w.ask(&ask("chat", &[("tokens", 1)]).now().on_path(path));
         let guard = decision.visits.iter().find(|v| v.name.as_str() == "rpm").expect("the guard").clone();
@@ -146,10 +133,10 @@ fn the_longest_path_wins_then_the_newest() {
         w.apply(Command::RemoveOverride { id: first, reason: None }).map_err(|e| e.to_string()),
         Err(format!("override {first} has ended, by record {}", w.account.seq - 1))
     );
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
-/// Whatever kind of limit: nothing fits, then something else does, then there is no limit.
+/// For every kind of limit: nothing fits, then something else does, then there is no limit.
 #[test]
 fn every_kind_of_limit_is_overridden_and_lifted() {
     // The limit, what passes it, a figure that does not do, one that does.
@@ -172,19 +159,19 @@ fn every_kind_of_limit_is_overridden_and_lifted() {
                 _ => {
                     // Nothing else stands in the way.
                     for other in ["spend", "shared"].iter().filter(|other| **other != limit) {
-                        set(&mut w, new(other, "none"));
+                        set(&mut w, overriding(other, "none"));
                     }
                     if limit != "included.week" {
                         w.grant("1000", Category::Purchased);
                     }
-                    set(&mut w, new("overdraft", "0"));
+                    set(&mut w, overriding("overdraft", "0"));
                     tokens(n)
                 }
             };
-            set(&mut w, new(limit, value));
+            set(&mut w, overriding(limit, value));
             let passes = w.ask(&request).outcome.is_granted();
             assert_eq!(passes, value != short, "{limit} {value}");
-            trusted(&w);
+            trusted(&w, &catalog(CATALOG));
         }
     }
 }
@@ -193,10 +180,10 @@ fn every_kind_of_limit_is_overridden_and_lifted() {
 fn a_rate_is_overridden_and_lifted() {
     for (value, passing) in [("1", 1), ("3", 3), ("none", 50)] {
         let mut w = world();
-        set(&mut w, of("user:ann", new("rpm", value)));
+        set(&mut w, of("user:ann", overriding("rpm", value)));
         let granted = (0..50).filter(|_| w.ask(&tokens(1)).outcome.is_granted()).count();
         assert_eq!(granted, passing, "{value}");
-        trusted(&w);
+        trusted(&w, &catalog(CATALOG));
     }
 }
 
@@ -205,7 +192,7 @@ fn a_rate_is_overridden_and_lifted() {
 fn a_lifted_rate_goes_on_counting() {
     let mut w =
         World::new(&CATALOG.replace("limit = 2, period = \"1m\"", "limit = 2, period = \"1h\""), "plus");
-    let lifted = set(&mut w, of("user:ann", new("rpm", "none")));
+    let lifted = set(&mut w, of("user:ann", overriding("rpm", "none")));
     assert!((0..3).all(|_| w.ask(&tokens(1)).outcome.is_granted()));
     w.apply(Command::RemoveOverride { id: lifted, reason: None }).expect("removes");
     w.pass("29m");
@@ -235,10 +222,10 @@ fn what_cannot_be_is_refused() {
         ("spend", "much", "the limit counts credits: write a decimal number, at least 0"),
     ];
     for (limit, value, why) in rows {
-        let refused = world().apply(Command::Override(new(limit, value)));
+        let refused = world().apply(Command::Override(overriding(limit, value)));
         assert_eq!(refused.map_err(|e| e.to_string()), Err(why.to_owned()), "{limit} {value}");
     }
-    let past = until("2026-07-03T09:00:00Z", new("rpm", "3"));
+    let past = until("2026-07-03T09:00:00Z", overriding("rpm", "3"));
     let refused = world().apply(Command::Override(past));
     assert_eq!(refused, Err(Refusal::BadOverride("it would end before it begins")));
     assert_eq!(
@@ -250,13 +237,13 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn holds_keep_their_draws_and_an_overdraft_that_is_lowered_lends_no_more() {
     let mut w = world();
-    set(&mut w, new("overdraft", "100"));
-    set(&mut w, new("spend", "none"));
+    set(&mut w, overriding("overdraft", "100"));
+    set(&mut w, overriding("spend", "none"));
     w.ask(&ask("chat", &[("tokens", 560)]).on_path("user:ann"));
     let hold = w.account.seq;
-    set(&mut w, new("overdraft", "0"));
+    set(&mut w, overriding("overdraft", "0"));
     w.settle(hold, &[("tokens", 570)]).expect("settles");
-    let charge = w.log.last().and_then(|r| r.charge().cloned()).expect("a charge");
+    let charge = w.charge().clone();
     assert_eq!(charge.excess.expect("beyond").refunded, credits("10"));
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }

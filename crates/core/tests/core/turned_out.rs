@@ -1,10 +1,10 @@
 //! What happened is charged, not what was requested: another model answered, a tier was not granted.
 
 use headworks_core::command::{Command, Correct};
-use headworks_core::record::{Charge, Dimension, Dimensions, HoldId, Label, Record};
+use headworks_core::record::{Dimension, Dimensions, HoldId, Label};
 use headworks_core::waterfall::{Quantities, Refusal};
 
-use crate::audit::{audit, chained, replayed};
+use crate::audit::{audit, chained, replayed, trusted};
 use crate::common::{AskExt as _, World, ask, at, catalog, correct, credits, name, quantities};
 
 /// Model `a` costs twice what `b` does. From July on `b` costs ten times as much, and there is a `c`.
@@ -62,15 +62,6 @@ fn correct_as(charge: u64, of: &str) -> Command {
     correct(charge, &Correct::To { quantities, dimensions: Some(dimensions(of)), reprice: false })
 }
 
-fn charge(w: &World) -> &Charge {
-    w.log.last().and_then(Record::charge).expect("a charge")
-}
-
-fn trusted(w: &World) {
-    assert_eq!(audit(&chained(&w.log), &[catalog(CATALOG)]), []);
-    assert_eq!(replayed(&w.log, &catalog(CATALOG)), []);
-}
-
 #[test]
 fn what_happened_is_charged() {
     // Held on, settled on, what answered, the charge, the version of the card, whether it is unpriced.
@@ -101,7 +92,7 @@ fn what_happened_is_charged() {
         let hold = w.account.seq;
         w.now = at(settled);
         w.apply(settle_as(hold, quantities(&USED), answered)).expect("settles");
-        let of = charge(&w);
+        let of = w.charge();
         let card = of.usage.card.as_ref().expect("a card").effective_from;
         assert_eq!(
             (of.price, card, of.usage.unpriced),
@@ -110,7 +101,7 @@ fn what_happened_is_charged() {
         );
         assert_eq!(of.usage.dimensions, dimensions(answered));
         assert_eq!(w.available(), credits("1").checked_sub(credits(price)).expect("fits").to_string());
-        trusted(&w);
+        trusted(&w, &catalog(CATALOG));
     }
 }
 
@@ -131,7 +122,7 @@ fn the_whole_request_has_the_price_of_its_size() {
         w.grant("1000", headworks_core::record::Category::Purchased);
         w
     };
-    let size = |w: &World| charge(w).usage.dimensions.first().map(|d| d.value.to_string());
+    let size = |w: &World| w.charge().usage.dimensions.first().map(|d| d.value.to_string());
     // Input, output, what it costs, its size.
     for (input, output, price, of) in [
         (0, 10, "0.02", "s"),
@@ -149,7 +140,7 @@ fn the_whole_request_has_the_price_of_its_size() {
             let mut w = world();
             w.ask(&ask("chat", &[("input", held), ("output", 10)]));
             w.settle(w.account.seq, &used).expect("settles");
-            assert_eq!((charge(&w).price, size(&w).as_deref()), (credits(price), Some(of)), "{held}");
+            assert_eq!((w.charge().price, size(&w).as_deref()), (credits(price), Some(of)), "{held}");
             assert_eq!(audit(&chained(&w.log), &[catalog(&text)]), []);
             assert_eq!(replayed(&w.log, &catalog(&text)), []);
         }
@@ -159,7 +150,7 @@ fn the_whole_request_has_the_price_of_its_size() {
     w.ask(&ask("chat", &[("input", 300), ("output", 10)]).now());
     let to = Correct::To { quantities: quantities(&[("input", 100)]), dimensions: None, reprice: false };
     w.apply(correct(w.account.seq, &to)).expect("corrects");
-    assert_eq!((charge(&w).price, size(&w).as_deref()), (credits("0.12"), Some("s")));
+    assert_eq!((w.charge().price, size(&w).as_deref()), (credits("0.12"), Some("s")));
     let mut w = world();
     let mut said = ask("chat", &[("input", 300), ("output", 0)]).now();
     said.request.dimensions = dimensions("size=s");
@@ -173,9 +164,9 @@ fn a_dearer_model_walks_for_the_rest() {
     w.ask(&ask("chat", &USED).model("b"));
     let hold = w.account.seq;
     w.apply(settle_as(hold, quantities(&USED), "model=a")).expect("settles");
-    assert_eq!(charge(&w).price, credits("0.01732"));
+    assert_eq!(w.charge().price, credits("0.01732"));
     assert_eq!(w.available(), "0.98268");
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
@@ -185,8 +176,8 @@ fn a_hold_that_has_expired_is_charged_for_what_happened() {
     let hold = w.account.seq;
     w.expire(hold);
     w.apply(settle_as(hold, quantities(&USED), "model=b")).expect("settles late");
-    assert_eq!(charge(&w).price, credits("0.00866"));
-    trusted(&w);
+    assert_eq!(w.charge().price, credits("0.00866"));
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
@@ -195,9 +186,9 @@ fn a_correction_says_what_had_answered() {
     w.ask(&ask("chat", &USED).model("a").now());
     let first = w.account.seq;
     w.apply(correct_as(first, "model=b")).expect("corrects");
-    assert_eq!(charge(&w).price, credits("0.00866"));
+    assert_eq!(w.charge().price, credits("0.00866"));
     assert_eq!(w.available(), "0.99134");
-    trusted(&w);
+    trusted(&w, &catalog(CATALOG));
     // The same again changes nothing, and a correction to something without a price is refused.
     let second = w.account.seq;
     assert_eq!(w.apply(correct_as(second, "model=b")), Err(Refusal::NothingToCorrect));
@@ -224,5 +215,5 @@ fn a_version_that_was_altered_prices_nothing_else() {
     let hold = w.account.seq;
     w.catalog = catalog(&CATALOG.replace("\"t\"", "\"t2\"").replace("input = \"10\"", "input = \"100\""));
     w.apply(settle_as(hold, quantities(&USED), "model=b")).expect("settles");
-    assert_eq!((charge(&w).price, charge(&w).usage.unpriced), (credits("0.01732"), true));
+    assert_eq!((w.charge().price, w.charge().usage.unpriced), (credits("0.01732"), true));
 }

@@ -408,7 +408,7 @@ fn an_estimate_counts_for_what_such_come_to() {
 }
 
 /// Weights 1:2:3:4, and each asks for 25 times the capacity, the lightest first. From the first second on nobody gets more than its
-/// weight brings, though what is left over is there for whoever asks first.
+/// weight brings, though what is left over goes to the account that asks first.
 #[test]
 fn asking_often_brings_no_more_than_the_weight() {
     let supply = supply(terms(Some(20_000), None));

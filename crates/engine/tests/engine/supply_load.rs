@@ -111,7 +111,7 @@ fn a_small_maximum_is_still_something() {
     }
 }
 
-/// Whatever others leave, an account starts no more than its maximum over the time, a second of it, and one request. It gets
+/// However much others leave, an account starts no more than its maximum over the time, a second of it, and one request. It gets
 /// that much although each request is larger than ten seconds of it, and another account has all the rest at once.
 #[test]
 fn a_maximum_binds_when_nobody_else_waits() {

@@ -51,12 +51,12 @@ fn rate<'a>(limit: u64, period: Span, burst: Option<u64>, check: &mut Check<'a>)
             "to allow nothing, leave the feature out of the plan",
         );
     }
-    let full = burst.max(limit).checked_mul(period.micros());
-    if full.is_none_or(|n| n > u64::MAX / 4) {
+    let terms = Terms::Rate { limit, period, burst };
+    if !terms.is_exact() {
         check
             .wrong("limit × period is too large to count exactly", "use a shorter period or a smaller limit");
     }
-    Terms::Rate { limit, period, burst }
+    terms
 }
 
 fn check_length<'a>(length: Span, check: &mut Check<'a>) {

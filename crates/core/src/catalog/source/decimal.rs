@@ -30,26 +30,11 @@ pub(crate) struct Decimal(pub(crate) String);
 
 impl<'de> Deserialize<'de> for ByUnitSource {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrEach;
-        impl<'de> Visitor<'de> for OneOrEach {
-            type Value = ByUnitSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a decimal in quotes such as \"1.25\", a whole number, or { usd = \"1.25\" }")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<ByUnitSource, E> {
-                Digits.visit_str(text).map(ByUnitSource::One)
-            }
-            fn visit_u64<E: Error>(self, n: u64) -> Result<ByUnitSource, E> {
-                Digits.visit_u64(n).map(ByUnitSource::One)
-            }
-            fn visit_i64<E: Error>(self, n: i64) -> Result<ByUnitSource, E> {
-                Digits.visit_i64(n).map(ByUnitSource::One)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<ByUnitSource, A::Error> {
-                BTreeMap::deserialize(MapAccessDeserializer::new(entries)).map(ByUnitSource::Each)
-            }
-        }
-        d.deserialize_any(OneOrEach)
+        d.deserialize_any(OneOrMap {
+            expected: "a decimal in quotes such as \"1.25\", a whole number, or { usd = \"1.25\" }",
+            one: Self::One,
+            map: Self::Each,
+        })
     }
 }
 
@@ -66,26 +51,37 @@ pub(crate) enum FactorSource {
 
 impl<'de> Deserialize<'de> for FactorSource {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct OneOrByTier;
-        impl<'de> Visitor<'de> for OneOrByTier {
-            type Value = FactorSource;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a decimal in quotes such as \"0.9\", or { paid = \"0.9\" }")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<FactorSource, E> {
-                Digits.visit_str(text).map(FactorSource::One)
-            }
-            fn visit_u64<E: Error>(self, n: u64) -> Result<FactorSource, E> {
-                Digits.visit_u64(n).map(FactorSource::One)
-            }
-            fn visit_i64<E: Error>(self, n: i64) -> Result<FactorSource, E> {
-                Digits.visit_i64(n).map(FactorSource::One)
-            }
-            fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<FactorSource, A::Error> {
-                BTreeMap::deserialize(MapAccessDeserializer::new(entries)).map(FactorSource::ByTier)
-            }
-        }
-        d.deserialize_any(OneOrByTier)
+        d.deserialize_any(OneOrMap {
+            expected: "a decimal in quotes such as \"0.9\", or { paid = \"0.9\" }",
+            one: Self::One,
+            map: Self::ByTier,
+        })
+    }
+}
+
+/// Reads one decimal, or a decimal for each key.
+struct OneOrMap<K, T> {
+    expected: &'static str,
+    one: fn(Decimal) -> T,
+    map: fn(BTreeMap<K, Decimal>) -> T,
+}
+
+impl<'de, K: Deserialize<'de> + Ord, T> Visitor<'de> for OneOrMap<K, T> {
+    type Value = T;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Digits.visit_str(text).map(self.one)
+    }
+    fn visit_u64<E: Error>(self, n: u64) -> Result<T, E> {
+        Digits.visit_u64(n).map(self.one)
+    }
+    fn visit_i64<E: Error>(self, n: i64) -> Result<T, E> {
+        Digits.visit_i64(n).map(self.one)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
+        BTreeMap::deserialize(MapAccessDeserializer::new(entries)).map(self.map)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The maximum of an account in a supply, over all its seats there.
 //!
-//! M1 whatever others leave, over any time an account starts no more than its maximum yields, a second of it, and one request
-//! (`a_maximum_binds_when_nobody_else_waits`, `the_seats_of_an_account_have_one_maximum`). A request larger than that second
+//! M1 however much others leave, over any time an account starts no more than its maximum yields, a second of it, and one
+//! request (`a_maximum_binds_when_nobody_else_waits`, `the_seats_of_an_account_have_one_maximum`). A request larger than that second
 //! goes ahead, and the next waits until it is made up for.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -36,8 +36,8 @@ impl Maximum {
         self.level.charge(cost);
     }
 
-    /// Adds what a maximum, in millionths a second, has yielded since; a second of it can be saved up, or one request. Every seat asks for it at a tick; only the first gets
-    /// something. Out of line: few have a maximum, and a tick over those without is a few percent faster.
+    /// Adds what a maximum, in millionths a second, has yielded since; a second of it can be saved up, or one request. Every seat
+    /// asks for it at a tick; only the first gets something. Out of line: few have a maximum, and a tick over those without is a few percent faster.
     #[cold]
     #[inline(never)]
     pub(super) fn refill(&self, max: u64, now: Instant, first: Span) {
