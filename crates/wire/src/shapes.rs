@@ -28,13 +28,13 @@ pub const ALERTS: [&str; 14] = [
 /// The linked datasets, on request.
 pub const DATASETS: [&str; 3] = ["usage", "charge", "movement"];
 
-/// An `Idempotency-Key` header.
+/// An `Idempotency-Key` header. One that begins with a quote ends with one.
 #[derive(Debug)]
 pub enum IdempotencyKey {}
 text_schema!(
     IdempotencyKey,
     text("Printable UTF-8, at most 256 bytes in NFC, bare or in quotes.", "order-1071")
-        .pattern(Some(id_pattern("^\"?", "", "\"?$")))
+        .pattern(Some(format!("{}|{}", id_pattern("^\"", "", "\"$"), id_pattern("^", "\"", "$"))))
 );
 
 /// Credits above zero.
