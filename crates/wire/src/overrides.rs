@@ -30,7 +30,7 @@ pub struct OverrideRequest {
 
 /// A figure: a number, text, or `"none"` for no limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write a whole number, a decimal in quotes such as \"12.5\", or \"none\"")]
 pub enum OverrideValue {
     /// Whole units.
     Number(u64),

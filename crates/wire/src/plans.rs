@@ -39,7 +39,7 @@ pub struct ChangePlanRequest {
 
 /// When the plan changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write an instant such as 2026-01-31T12:00:00Z, or `period_end`")]
 pub enum PlanAt {
     /// At the end of the billing period.
     Named(PeriodEnd),
@@ -83,7 +83,7 @@ pub struct PlanToCome {
 
 /// How the current period is prorated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "write true, false, `instant` or `days`")]
 pub enum Prorate {
     /// To the microsecond, or not.
     Is(bool),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use headworks_core::record::{Instant, Name, Seq};
+use headworks_core::record::{Instant, Name, NameError, Seq};
 
 /// The name of a record, or of the hold, grant, decision or charge that it opened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,11 +22,18 @@ headworks_core::text_schema!(
 
 /// Why a text is not a [`Reference`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReferenceError(String);
+pub struct ReferenceError {
+    text: String,
+    account: Option<NameError>,
+}
 
 impl fmt::Display for ReferenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a reference; write it as the server gave it, like acme~17", self.0)
+        write!(f, "`{}` is not a reference", self.text)?;
+        if let Some(wrong) = &self.account {
+            write!(f, " ({wrong})")?;
+        }
+        f.write_str("; write it as the server gave it, like acme~17")
     }
 }
 
@@ -52,10 +59,11 @@ impl fmt::Display for Reference {
 impl FromStr for Reference {
     type Err = ReferenceError;
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let bad = || ReferenceError(text.into());
+        let wrong = |account| ReferenceError { text: text.into(), account };
+        let bad = || wrong(None);
         // An account may have a `~` of its own.
         let (account, number) = text.rsplit_once('~').ok_or_else(bad)?;
-        let account = Name::id(account).map_err(|_| bad())?;
+        let account = Name::id(account).map_err(|why| wrong(Some(why)))?;
         match number.strip_suffix('d') {
             Some(micros) => {
                 Ok(Self::Denial(account, Instant::from_micros(micros.parse().map_err(|_| bad())?)))
@@ -99,5 +107,7 @@ mod tests {
         for broken in ["acme", "~7", "acme~", "acme~d", "acme~7~x", "a\u{200b}~7"] {
             assert!(broken.parse::<Reference>().is_err(), "{broken}");
         }
+        let why = "a\u{200b}~7".parse::<Reference>().expect_err("an invisible character").to_string();
+        assert!(why.contains("U+200B"), "{why}");
     }
 }

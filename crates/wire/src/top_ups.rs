@@ -1,7 +1,12 @@
 //! Balances at which the owner is alerted, and credits that are bought automatically below them.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use headworks_core::record::{Credits, Instant, Label, Name, Span, Standing};
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::shapes::{CreditsFromZero, PositiveCredits};
@@ -22,13 +27,32 @@ pub struct AlertMarks {
 }
 
 /// One for each unit of credits: a single one as is, several as a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ByUnit<T> {
     /// For one unit.
     One(T),
     /// For several.
     Several(Vec<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ByUnit<T> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Terms<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Terms<T> {
+            type Value = ByUnit<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("{ … }, or a list of such")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<ByUnit<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(ByUnit::One)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<ByUnit<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(items)).map(ByUnit::Several)
+            }
+        }
+        d.deserialize_any(Terms(PhantomData))
+    }
 }
 
 impl<T> ByUnit<T> {

@@ -213,6 +213,33 @@ async fn an_unknown_price_is_answered_with_the_nearest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_field_of_several_forms_says_which() {
+    let s = Server::start().await;
+    s.open("acme", "100").await;
+    let rows = [
+        ("POST", "overrides", r#"{"limit":"rate","value":1.5}"#, "`value`: write a whole number, "),
+        ("POST", "plan", r#"{"plan":"p","at":"soon"}"#, "`at`: write an instant such as "),
+        ("POST", "plan", r#"{"plan":"p","prorate":7}"#, "`prorate`: write true, false, "),
+        ("PATCH", "", r#"{"alerts":{"low":"1","recovered":"2","x":3}}"#, "`alerts.x`: unknown field `x`, "),
+        ("PATCH", "", r#"{"alerts":[{"low":"1"}]}"#, "`alerts[0]`: missing field `recovered`"),
+        ("PATCH", "", r#"{"alerts":7}"#, "`alerts`: invalid type: integer `7`, expected "),
+        (
+            "POST",
+            "refunds",
+            "{\"charge\":\"a\u{200b}~7\"}",
+            "`charge`: `a\u{200b}~7` is not a reference (an id ",
+        ),
+    ];
+    for (method, path, body, detail) in rows {
+        let path = format!("/v1/accounts/acme/{path}");
+        let reply = s.call(method, path.trim_end_matches('/'), "k", body).await;
+        assert_eq!((reply.status, reply.problem()), (422, "invalid_request"), "{body}");
+        let said = reply.body["detail"].as_str().expect("a detail");
+        assert!(said.starts_with(detail), "{body}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_hold_cannot_be_released_or_extended() {
     let s = Server::start().await;
     s.open("acme", "100").await;
