@@ -1,9 +1,10 @@
-//! What the annotations of routes leave out of the document: the statuses that many routes have in common, and the media type of
-//! problems.
+//! What the annotations of routes leave out of the document: the statuses that many routes have in common, the media type of
+//! problems, and the greatest integers.
 
 use std::collections::BTreeMap;
-use utoipa::openapi::path::Operation;
 
+use serde_json::Value;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema};
 
 /// The media type of problems.
@@ -46,8 +47,37 @@ fn may_be_empty(schema: &Ref, schemas: &BTreeMap<String, RefOr<Schema>>) -> bool
     matches!(schemas.get(name), Some(RefOr::T(Schema::Object(object))) if object.required.is_empty())
 }
 
-/// Completes the document.
-pub(super) fn complete(document: &mut OpenApi) {
+/// The greatest integer that is read, by its format and whether it may be below zero. JSON Schema knows no formats of integers.
+fn greatest(format: Option<&str>, signed: bool) -> u64 {
+    match (format, signed) {
+        (Some("int32"), false) => u32::MAX.into(),
+        (Some("int32"), true) => i32::MAX as u64,
+        (_, false) => u64::MAX,
+        (_, true) => i64::MAX as u64,
+    }
+}
+
+/// Gives every integer a maximum.
+fn bound(part: &mut Value) {
+    if let Value::Object(schema) = part {
+        let integer = schema.get("type").is_some_and(|of| {
+            of == "integer" || of.as_array().is_some_and(|types| types.contains(&"integer".into()))
+        });
+        if integer && !schema.contains_key("maximum") {
+            let format = schema.get("format").and_then(Value::as_str);
+            let most = greatest(format, !schema.contains_key("minimum"));
+            schema.insert("maximum".into(), most.into());
+        }
+    }
+    match part {
+        Value::Object(parts) => parts.values_mut().for_each(bound),
+        Value::Array(parts) => parts.iter_mut().for_each(bound),
+        _ => {}
+    }
+}
+
+/// The document, completed.
+pub(super) fn complete(mut document: OpenApi) -> Value {
     let components = document.components.get_or_insert_default();
     for (status, meaning, _) in COMMON {
         components.responses.insert(name(status), problem(meaning).into());
@@ -84,6 +114,9 @@ pub(super) fn complete(document: &mut OpenApi) {
             }
         }
     }
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    bound(&mut document);
+    document
 }
 
 /// The name of a response that operations share.

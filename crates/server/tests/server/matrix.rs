@@ -268,7 +268,7 @@ fn outcome(reply: &Reply) -> (u16, String) {
 
 #[test]
 fn the_table_has_every_route() {
-    let document = serde_json::to_value(headworks_server::openapi()).expect("serializes");
+    let document = headworks_server::openapi();
     let paths = document["paths"].as_object().expect("paths").iter();
     let documented: BTreeSet<String> = paths
         .flat_map(|(path, item)| {
