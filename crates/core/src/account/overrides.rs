@@ -13,10 +13,7 @@ use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq, Terms
 impl Account {
     /// The override of a limit for a path with these segments, the outermost first.
     pub(crate) fn overriding(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<&Overriding> {
-        let all = self.rare.as_deref().map_or(&[][..], |rare| &rare.overrides);
-        if all.is_empty() {
-            return None;
-        }
+        let all = &self.rare.as_deref()?.overrides;
         let of = |segment: Option<&Segment>| {
             let key = (limit, segment);
             let (from, to) =
@@ -33,13 +30,15 @@ impl Account {
     }
 
     /// The terms of a limit that a plan gives these terms, for a path, and the override they come from.
+    #[inline]
     pub(crate) fn own_terms(
         &self,
         (limit, terms): (&Name, Terms),
         path: &[Segment],
         now: Instant,
     ) -> (Terms, Option<Seq>) {
-        match self.overriding(limit, path, now) {
+        let by = if self.has_overrides() { self.overriding(limit, path, now) } else { None };
+        match by {
             Some(by) => (by.terms.figure.on(terms), Some(by.id)),
             None => (terms, None),
         }

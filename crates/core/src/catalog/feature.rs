@@ -159,6 +159,9 @@ impl Feature {
 
     /// The dimensions with those that follow from the size, where they are not named; `None`: as they are.
     pub(crate) fn sized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
+        if self.sizes.is_empty() {
+            return None;
+        }
         let open = |size: &&Size| named.iter().all(|d| d.name != size.dimension);
         with_sizes(named, self.sizes.iter().filter(open), &quantity)
     }

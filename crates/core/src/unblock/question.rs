@@ -27,8 +27,11 @@ impl Question<'_> {
         match self {
             Self::Authorize(ask) => {
                 let prepared = prepare(ctx, ask).ok()?;
-                let (scene, mut usage) = prepared.scene(ctx).ok()?;
-                then(Scene { bought, ..scene }, &mut usage, prepared.minimum())
+                let plan = ctx.plan().ok()?;
+                let scene = Scene { bought, ..prepared.scene(ctx, plan) };
+                let mut usage = prepared.priced(ctx, plan).ok()?;
+                prepared.check_named(plan, &usage).ok()?;
+                then(scene, &mut usage, prepared.minimum())
             }
             Self::Extend(ask) => {
                 let hold = ctx.account.hold(ask.hold)?;

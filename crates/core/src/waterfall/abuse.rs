@@ -42,6 +42,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// Holds the request to the operator's rules.
+    #[inline]
     pub(super) fn abuse(&mut self) {
         let Scene { account, catalog, now, .. } = self.scene;
         let usage = self.usage;
@@ -238,6 +239,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// Open holds may set aside only a part of the balance; the first hold always may.
+    #[inline]
     pub(super) fn held_share(&mut self) {
         let Scene { account, mode, now, .. } = self.scene;
         let usage = self.usage;

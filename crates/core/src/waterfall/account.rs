@@ -7,6 +7,7 @@ use crate::record::{Basis, Level, Reason, Verdict, Visit, VisitKind, Wall};
 impl Run<'_, '_> {
     /// Whether the plan includes the feature; if it does not, nothing else is checked. Use that has happened is charged
     /// all the same.
+    #[inline]
     pub(super) fn entitlement(&mut self) -> bool {
         let Scene { program, .. } = self.scene;
         if program.is_none() && !self.has_happened() {
@@ -17,6 +18,7 @@ impl Run<'_, '_> {
     }
 
     /// Suspension, bounds and debt.
+    #[inline]
     pub(super) fn account(&mut self) {
         let Scene { account, mode, .. } = self.scene;
         let usage = self.usage;

@@ -8,6 +8,7 @@ use crate::record::{Basis, Level, Name, Reason, Rule, Verdict, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Writes the credits drawn into the spend caps, and names the walls if something is left unpaid.
+    #[inline]
     pub(super) fn caps(&mut self) {
         let spent = self.spent;
         for visit in self.visits.iter_mut().filter(|v| v.basis == Basis::Spend) {

@@ -8,6 +8,7 @@ use crate::record::{Certainty, Credits, Decision, Level, Lifter, Outcome, Reason
 
 impl Run<'_, '_> {
     /// Paid sources would pay an amount that nobody has agreed to yet.
+    #[inline]
     pub(super) fn consent(&mut self) {
         if self.denied().is_none() && self.asked > 0 {
             let wall = Wall::Path(Level::Account);
@@ -30,6 +31,7 @@ impl Run<'_, '_> {
     }
 
     /// The decision.
+    #[inline]
     pub(super) fn close(&mut self) -> Decision {
         let paid = self.draws.iter().filter(|d| d.source.is_paid());
         let paid_price = Credits::from_nano(paid.map(|d| d.amount).sum());

@@ -7,6 +7,7 @@ use crate::record::{Basis, Credits, Priced, REQUESTS, Reason, Terms, Verdict, Vi
 
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
+    #[inline]
     pub(super) fn guards(&mut self) {
         let (program, dimensions) = (self.program, self.usage.dimensions);
         for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend) && g.is_about(dimensions)) {

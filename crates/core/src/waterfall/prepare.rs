@@ -13,7 +13,7 @@ use super::request::{Authorize, Minimum, Quantities, Request};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
-use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Program};
+use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Plan, Program};
 use crate::record::{
     Decision, Dimensions, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment,
     Terms, Unit,
@@ -120,25 +120,35 @@ impl Prepared<'_> {
     /// Refuses use without a price, quantities whose price is out of range, and minimums that do not fit the request.
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
-        let (scene, mut usage) = self.scene(ctx)?;
-        let decision = decide_use(scene, &mut usage, self.minimum())?;
+        let plan = ctx.plan()?;
+        let mut usage = self.priced(ctx, plan)?;
+        self.check_named(plan, &usage)?;
+        let decision = decide_use(self.scene(ctx, plan), &mut usage, self.minimum())?;
         Ok((usage, decision))
     }
 
-    /// The scene of a decision, and the use at its prices.
+    /// The use at its prices.
     #[inline]
-    pub(crate) fn scene<'p>(&'p self, ctx: Context<'p>) -> Result<(Scene<'p>, Priced<'p>), Refusal> {
+    pub(crate) fn priced<'p>(&'p self, ctx: Context<'p>, plan: &Plan) -> Result<Priced<'p>, Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
-        let mut usage = ctx.price(self.feature, &request.path, &request.dimensions, &request.quantities)?;
-        let (mode, rounding) =
-            if *settle_now { (Mode::Charge, Rounding::HalfEven) } else { (Mode::Hold, Rounding::Up) };
-        let plan = ctx.plan()?;
-        usage.factor = ctx.factor(plan, &request.path, rounding);
-        if !request.recorded {
-            check_named(self.feature, plan.program(self.feature), &usage, &request.quantities)?;
+        let rounding = if *settle_now { Rounding::HalfEven } else { Rounding::Up };
+        ctx.price(self.feature, request, ctx.factor(plan, &request.path, rounding))
+    }
+
+    /// Refuses it when a meter is left out by mistake.
+    pub(crate) fn check_named(&self, plan: &Plan, usage: &Priced<'_>) -> Result<(), Refusal> {
+        let request = &self.ask().request;
+        if request.recorded {
+            return Ok(());
         }
-        let scene = Scene::new(ctx, plan, plan.program(self.feature), mode, request.consented);
-        Ok((scene, usage))
+        check_named(self.feature, plan.program(self.feature), usage, &request.quantities)
+    }
+
+    /// The scene of a decision.
+    #[inline]
+    pub(crate) fn scene<'p>(&self, ctx: Context<'p>, plan: &'p Plan) -> Scene<'p> {
+        let mode = if self.ask().settle_now { Mode::Charge } else { Mode::Hold };
+        Scene::new(ctx, plan, plan.program(self.feature), mode, self.ask().request.consented)
     }
 
     /// The least that is accepted.
@@ -189,9 +199,8 @@ pub(crate) fn price_then<'a>(
     at: Instant,
 ) -> Result<Priced<'a>, Refusal> {
     let then = Context { now: at, ..ctx };
-    let mut usage = then.price(feature, &request.path, &request.dimensions, &request.quantities)?;
     let plan = ctx.plan()?;
-    usage.factor = ctx.factor(plan, &request.path, Rounding::HalfEven);
+    let usage = then.price(feature, request, ctx.factor(plan, &request.path, Rounding::HalfEven))?;
     if !request.recorded {
         check_any_named(feature, plan.program(feature), &usage, &request.quantities)?;
     }
@@ -312,7 +321,7 @@ fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bo
         return Ok(false);
     }
     let request = &ask.request;
-    let usage = ctx.price(feature, &request.path, &request.dimensions, &request.quantities)?;
+    let usage = ctx.price(feature, request, None)?;
     let cost = i64::try_from(cost_of(rules, &usage, false)).unwrap_or(i64::MAX);
     let (before, allowed) = ramp(ctx.account, rules.terms_of(ctx.account, ctx.now), ctx.now);
     Ok(cost > 0 && before.saturating_add(cost) > allowed)

@@ -4,14 +4,15 @@ use smallvec::SmallVec;
 
 use super::context::Context;
 use super::refusal::Refusal;
-use super::request::QUANTITY_MAX;
+use super::request::{QUANTITY_MAX, Request};
 use crate::catalog::{Feature, PRICE_FACTOR, Plan};
 use crate::record::{
-    Dimension, Figure, Name, Path, Price, PriceFactor, Priced, PricedLine, REQUESTS, Rounding, WHOLE_PRICE,
+    Figure, Name, Path, Price, PriceFactor, Priced, PricedLine, REQUESTS, Rounding, WHOLE_PRICE,
 };
 
 impl<'a> Context<'a> {
     /// The factor on prices: that of an override, else that of the plan for the account's tier.
+    #[inline]
     pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
         let own = if self.account.has_overrides() {
             let name = Name::new(PRICE_FACTOR).unwrap_or_else(|_| unreachable!("`{PRICE_FACTOR}` is a name"));
@@ -27,17 +28,18 @@ impl<'a> Context<'a> {
         (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding })
     }
 
-    /// Pins the prices in force to quantities. Every meter of the feature has a line, at zero when it is not named.
+    /// Pins the prices in force, and a factor on them, to the quantities of a request. Every meter of the feature has a line, at
+    /// zero when it is not named.
     pub(crate) fn price<'p>(
         &self,
         feature: &'p Feature,
-        path: &'p Path,
-        dimensions: &'p [Dimension],
-        quantities: &'p [(Name, u64)],
+        request: &'p Request,
+        factor: Option<PriceFactor>,
     ) -> Result<Priced<'p>, Refusal>
     where
         'a: 'p,
     {
+        let Request { path, dimensions, quantities, .. } = request;
         let found = feature
             .prices(dimensions, self.now)
             .map_err(|why| Refusal::no_price(feature, why, dimensions, self.now))?;
@@ -76,7 +78,7 @@ impl<'a> Context<'a> {
             catalog: &self.catalog.version,
             credit_unit: feature.credit_unit.as_ref(),
             unpriced: false,
-            factor: None,
+            factor,
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::record::{
 
 impl Run<'_, '_> {
     /// Each source pays as much as it can, in the plan's order.
+    #[inline]
     pub(super) fn sources(&mut self) {
         let program = self.program;
         if let Some(layer) = self.need.covered_by() {

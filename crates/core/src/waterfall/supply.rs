@@ -5,6 +5,7 @@ use crate::record::{Basis, Level, Outcome, Reason, Verdict, Visit, VisitKind};
 
 impl Run<'_, '_> {
     /// The last condition, so that no request waits for room that it could not pay for.
+    #[inline]
     pub(super) fn supply(&mut self) {
         let offers = self.scene.offers;
         if !self.is_granted() || offers.is_empty() {
