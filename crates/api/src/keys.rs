@@ -30,6 +30,8 @@ pub enum CreateKeyError {
     NoRandomness(String),
     /// The request cannot be met; the text says which part, and why.
     Invalid(String),
+    /// The key has expired.
+    Expired(Name),
     /// The engine could not store it.
     Engine(EngineError),
 }
@@ -45,6 +47,9 @@ impl std::fmt::Display for CreateKeyError {
         match self {
             Self::NoRandomness(why) => write!(f, "the system has no randomness to give: {why}"),
             Self::Invalid(why) => f.write_str(why),
+            Self::Expired(id) => {
+                write!(f, "key `{id}` has expired and no secret of it works; make another key")
+            }
             Self::Engine(e) => e.fmt(f),
         }
     }
@@ -146,6 +151,9 @@ pub(crate) async fn rotate_key(
     actor: Option<&Name>,
 ) -> Result<Option<String>, CreateKeyError> {
     let id = &state.key.id;
+    if state.key.expires_at <= engine.clock().now() {
+        return Err(CreateKeyError::Expired(id.clone()));
+    }
     let (text, hash) = secret(engine, id).await?;
     let until = engine.clock().now().after(overlap);
     let once = once.map_or_else(|| by_itself("rotate", &name(&hex(&hash))), Ok)?;

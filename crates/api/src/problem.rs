@@ -48,6 +48,7 @@ kinds! {
     InternalError = "internal_error",
     InvalidCatalog = "invalid_catalog",
     InvalidRequest = "invalid_request",
+    KeyExpired = "key_expired",
     KeyLimited = "key_limited",
     LastAdminKey = "last_admin_key",
     MalformedBody = "malformed_body",

@@ -96,6 +96,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::FreeGrantTooSoon
         | Kind::GrantEnded
         | Kind::HoldEnded
+        | Kind::KeyExpired
         | Kind::LastAdminKey
         | Kind::MoreThanCharged
         | Kind::MoreThanLeft

@@ -38,6 +38,7 @@ impl From<CreateKeyError> for Problem {
         match e {
             CreateKeyError::Engine(e) => e.into(),
             CreateKeyError::Invalid(why) => Self::invalid(why),
+            CreateKeyError::Expired(_) => Self::new(Kind::KeyExpired, e.to_string()),
             CreateKeyError::NoRandomness(_) => Self::failed(e),
         }
     }

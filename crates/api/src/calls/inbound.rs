@@ -188,6 +188,10 @@ impl Api {
             };
             return Err(Problem::new(Kind::WrongScope, detail));
         }
+        // What is signed is `id.timestamp.body`: a dot in the id would let one signature be read in two ways.
+        if id.contains('.') {
+            return Err(Problem::invalid("webhook-id: an id has no `.` (Standard Webhooks)"));
+        }
         let id = Label::new(id).map_err(|e| Problem::invalid(format!("webhook-id: {e}")))?;
         Ok(Report { caller, id, trail: Arc::new(trail) })
     }

@@ -83,6 +83,12 @@ async fn a_rotated_key_works_until_its_overlap_ends() {
     assert_eq!((long.status, long.problem()), (422, "invalid_request"));
     let unknown = s.call("POST", "/v1/keys/none/rotate", "r6", "{}").await;
     assert_eq!((unknown.status, unknown.problem()), (404, "unknown_key"));
+    // An expired key stays expired: a new secret would not work either.
+    let ending = json!({"scopes": ["read"], "expires_at": "2026-03-02T00:00:01Z"}).to_string();
+    let ending = text(&s.call("POST", "/v1/keys", "ending", &ending).await.body["key"]["id"]);
+    advance("2026-03-02T00:00:01Z").await;
+    let expired = s.call("POST", &format!("/v1/keys/{ending}/rotate"), "r7", "{}").await;
+    assert_eq!((expired.status, expired.problem()), (409, "key_expired"));
     let listed = s.call("GET", "/v1/keys", "", "").await.body;
     let listed =
         listed["keys"].as_array().expect("keys").iter().find(|k| k["id"] == *id).expect("it").clone();

@@ -56,6 +56,7 @@ async fn reports_are_signed_and_count_once() {
         .call("POST", "/v1/accounts/acme/signals", "inbound 1", r#"{"signal":"dispute","reason":"mine"}"#)
         .await;
     assert_eq!((taken.status, taken.problem()), (400, "idempotency_key_invalid"));
+    assert_eq!(send(&secrets[2], "e.3", now(), &body, &body).await, 422, "an id has no dot");
     let other = body.replace("4711", "4712");
     assert_eq!(send(&secrets[2], "e2", now(), &other, &other).await, 422, "one id says one thing");
     assert_eq!(send(&secrets[2], "e3", now() - 301, &body, &body).await, 401, "too old");
