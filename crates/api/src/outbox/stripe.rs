@@ -243,7 +243,7 @@ impl Line<'_> {
 /// next part, in the order of the lines.
 fn paid_lines<'a>(charge: &'a Charge, draws: &[Draw]) -> Vec<Line<'a>> {
     let line = |l: &'a headworks_core::record::Line| {
-        let (units, price) = (i128::from(l.quantity), i128::from(l.price.nano()));
+        let (units, price) = (i128::from(l.price.billed(l.quantity)), i128::from(l.price.nano()));
         Line { meter: &l.meter, units, worth: units * price, paid: 0, owed: 0 }
     };
     let mut lines: Vec<Line<'a>> = charge.usage.lines.iter().map(line).collect();

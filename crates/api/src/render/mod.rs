@@ -60,6 +60,7 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
             .map(|l| wire::Line {
                 meter: l.meter.clone(),
                 quantity: l.quantity,
+                billed: Some(l.price.billed(l.quantity)).filter(|_| !l.price.bills_what_is_used()),
                 unit_price: price(l.price.nano()),
                 amount: l.price.times(l.quantity).unwrap_or(Credits::MAX),
             })

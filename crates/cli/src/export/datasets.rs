@@ -37,6 +37,7 @@ const LINES: &[Column] = &[
     ("rate_card_from", Moment),
     ("meter", Text),
     ("quantity", Number),
+    ("billed", Number),
     ("unit_price", Amount),
     ("amount", Amount),
     ("unit", Text),
@@ -210,8 +211,9 @@ fn lines(record: &Record, charge: &Charge) -> Vec<Vec<Cell>> {
             card.map_or(Cell::Null, |c| Cell::Moment(c.effective_from)),
             Cell::text(&l.meter),
             number(l.quantity),
+            number(l.price.billed(l.quantity)),
             Cell::Amount(l.price.nano().into()),
-            Cell::Amount(i128::from(l.price.nano()) * i128::from(l.quantity)),
+            Cell::Amount(i128::from(l.price.nano()) * i128::from(l.price.billed(l.quantity))),
             unit_of(charge.usage.credit_unit.as_ref()),
         ]
     };

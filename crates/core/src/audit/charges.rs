@@ -50,10 +50,11 @@ fn uses(record: &Record) -> Vec<(&Use, Option<Credits>)> {
 
 /// Charges from usage: every price is the sum of its lines, every line has the price of its rate card.
 pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Findings) {
+    let grows = matches!(record.event, Event::Extended { .. } | Event::Denied(_));
     for (usage, stated) in uses(record) {
         let mut sum = Some(0_i128);
         for line in &usage.lines {
-            let amount = i128::from(line.quantity).checked_mul(i128::from(line.price.nano()));
+            let amount = billed(line).checked_mul(i128::from(line.price.nano()));
             sum = sum.zip(amount).and_then(|(a, b)| a.checked_add(b));
         }
         // The price is the sum of the lines, or of their multiple, rounded once.
@@ -81,7 +82,7 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
         if record.erased.is_none()
             && !usage.unpriced
             && checked.peek().is_some()
-            && !checked.any(|(_, feature)| has_prices(feature, usage))
+            && !checked.any(|(_, feature)| has_prices(feature, usage, grows))
         {
             found.push((
                 Dataset::Usage,
@@ -106,7 +107,8 @@ fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
     below.checked_add(up)
 }
 
-fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
+/// Whether a use has the prices of its card. What a hold `grows` by is billed after what it holds.
+fn has_prices(feature: &crate::catalog::Feature, usage: &Use, grows: bool) -> bool {
     // The version that was pinned, not the one in force when the record was written.
     let pinned = usage.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
     let Ok(prices) = feature.prices(&usage.dimensions, pinned) else {
@@ -115,7 +117,18 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use) -> bool {
     if feature.credit_unit != usage.credit_unit {
         return false;
     }
-    usage.lines.iter().all(|line| feature.price_of(&prices, &line.meter).unwrap_or_default() == line.price)
+    usage.lines.iter().all(|line| {
+        let price = feature.price_of(&prices, &line.meter).unwrap_or_default();
+        price == line.price || (grows && line.price.is_after(price))
+    })
+}
+
+/// The units that a line is billed.
+fn billed(line: &Line) -> i128 {
+    let (step, least) = line.price.billing();
+    let (step, least, used) = (i128::from(step), i128::from(least), i128::from(line.quantity));
+    let units = if least < 0 { (used + least).max(0) } else { used.max(least) };
+    if used == 0 { 0 } else { (units + step - 1).div_euclid(step) * step }
 }
 
 pub(super) fn credits_of(draws: &[Draw]) -> i128 {
@@ -125,9 +138,14 @@ pub(super) fn credits_of(draws: &[Draw]) -> i128 {
 /// Draws from charges: the sources' payments cover the price, no more and no less.
 pub(super) fn check_money(record: &Record, before: &Account, found: &mut Findings) {
     match &record.event {
-        Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } => {
+        Event::Authorized { usage, decision, .. } => {
             check_draws(usage, &decision.draws, found);
             check_visits(decision, found);
+        }
+        Event::Extended { hold, usage, decision, .. } => {
+            check_draws(usage, &decision.draws, found);
+            check_visits(decision, found);
+            check_growth(before.hold(*hold), usage, found);
         }
         Event::Charged { charge, decision, .. } => {
             check_charge(charge, found);
@@ -163,6 +181,17 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Finding
         | Event::Abuse(_)
         | Event::Server(_)
         | Event::Erased { .. } => {}
+    }
+}
+
+/// What a hold grows by costs what it costs after what it holds.
+fn check_growth(hold: Option<&Hold>, usage: &Use, found: &mut Findings) {
+    let Some(hold) = hold else { return };
+    for line in &usage.lines {
+        let held = hold.usage.lines.iter().find(|held| held.meter == line.meter);
+        if held.is_some_and(|held| held.price.after(held.quantity) != line.price) {
+            found.push((Dataset::Usage, "it grows at other prices than its hold".into()));
+        }
     }
 }
 

@@ -244,7 +244,13 @@ fn prices(feature: &Feature, entry: &PriceEntry, unit: &str) -> String {
             // Small prices are easier to read for many units.
             let (per, of) = if price.nano() < 10_000_000 { (1_000_000, "a million") } else { (1, "each") };
             let nano = i64::try_from(price.nano().saturating_mul(per)).unwrap_or(i64::MAX);
-            format!("{meter} {} {unit} {of}", Credits::from_nano(nano))
+            let billed = match price.billing() {
+                (1, 0) => String::new(),
+                (step, 0) => format!(" (by {step})"),
+                (1, least) => format!(" (at least {least})"),
+                (step, least) => format!(" (by {step}, at least {least})"),
+            };
+            format!("{meter} {} {unit} {of}{billed}", Credits::from_nano(nano))
         })
         .collect();
     if entry.open != 0 {

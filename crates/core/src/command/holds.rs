@@ -84,9 +84,13 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
     end.map_or(Refusal::UnknownHold(id), |end| Refusal::hold_ended(id, end)).into()
 }
 
-/// The growth of a hold.
+/// The growth of a hold: what the units that it holds are billed beyond themselves covers it first.
 pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
-    requantify(&hold.usage, &ask.quantities, true)
+    let mut more = requantify(&hold.usage, &ask.quantities, true)?;
+    for line in &mut more.lines {
+        line.price = line.price.after(hold.usage.quantity(line.meter.as_str()));
+    }
+    Ok(more)
 }
 
 /// The context of a decision on the growth of a hold.

@@ -141,10 +141,44 @@ fn parsed(text: &str, scale: u32) -> Result<i128, AmountError> {
     whole.checked_add(number(part)? * 10_i128.pow(scale - places)).ok_or(AmountError::TooLarge)
 }
 
-/// The price of one unit of a meter, in nano-credits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-#[cbor(transparent)]
-pub struct Price(#[n(0)] u64);
+/// The price of one unit of a meter, in nano-credits, and the units that are billed for what is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Price {
+    nano: u64,
+    /// Units are billed in multiples of this; 0 is 1.
+    step: u32,
+    /// Above zero: the least that is billed for any use. Below: so many units more than those used are billed already.
+    least: i32,
+}
+
+/// The most units of a step, and of the least that is billed.
+pub const STEP_MAX: u32 = 1_000_000_000;
+
+impl<C> Encode<C> for Price {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let Self { nano, step, least } = *self;
+        if self.bills_what_is_used() {
+            return e.u64(nano)?.ok();
+        }
+        e.array(3)?.u64(nano)?.u32(step)?.i32(least)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Price {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        if d.datatype()? != minicbor::data::Type::Array {
+            return Ok(Self { nano: d.u64()?, ..Self::default() });
+        }
+        match d.array()? {
+            Some(3) => Ok(Self { nano: d.u64()?, step: d.u32()?, least: d.i32()? }),
+            _ => Err(minicbor::decode::Error::message("a price is a number, or three")),
+        }
+    }
+}
 
 impl Price {
     /// `text` credits for `per` units, exactly: `("1.875", 1_000_000)` is 1,875 nano-credits a unit.
@@ -158,7 +192,10 @@ impl Price {
             return Err(AmountError::FinerThanNano);
         }
         let price = u64::try_from(nano / divisor).map_err(|_| AmountError::TooLarge)?;
-        if i64::try_from(price).is_err() { Err(AmountError::TooLarge) } else { Ok(Self(price)) }
+        if i64::try_from(price).is_err() {
+            return Err(AmountError::TooLarge);
+        }
+        Ok(Self { nano: price, ..Self::default() })
     }
 
     /// This price times `factor`, exactly.
@@ -166,24 +203,74 @@ impl Price {
     /// # Errors
     /// Refuses a product that is not a whole number of nano-credits.
     pub fn by(self, factor: Credits) -> Result<Self, AmountError> {
-        let product = i128::from(self.0) * i128::from(factor.0);
+        let product = i128::from(self.nano) * i128::from(factor.0);
         if product % i128::from(NANO) != 0 {
             return Err(AmountError::FinerThanNano);
         }
         let price = i64::try_from(product / i128::from(NANO)).map_err(|_| AmountError::TooLarge)?;
-        u64::try_from(price).map(Self).map_err(|_| AmountError::TooLarge)
+        u64::try_from(price).map(|nano| Self { nano, ..self }).map_err(|_| AmountError::TooLarge)
+    }
+
+    /// The same price for billed units: multiples of `step` (0 is 1), and at least `least` for any use. Both at most [`STEP_MAX`].
+    #[must_use]
+    pub fn billed_in(self, step: u32, least: u32) -> Self {
+        let step = if step == 1 { 0 } else { step.min(STEP_MAX) };
+        Self { step, least: i32::try_from(least.min(STEP_MAX)).unwrap_or(i32::MAX), ..self }
+    }
+
+    /// The same price for what is used after `before` units: what they are billed beyond themselves is used up first.
+    #[must_use]
+    pub(crate) fn after(self, before: u64) -> Self {
+        if before == 0 || self.bills_what_is_used() {
+            return self;
+        }
+        let billed = self.billed(before).saturating_sub(before);
+        Self { least: i32::try_from(billed).map_or(i32::MIN, |billed| -billed), ..self }
+    }
+
+    /// Whether it is `price` for what is used later.
+    #[must_use]
+    pub(crate) fn is_after(self, price: Self) -> bool {
+        (self.nano, self.step) == (price.nano, price.step) && self.least <= 0
+    }
+
+    /// The units that are billed for `quantity`.
+    #[must_use]
+    pub fn billed(self, quantity: u64) -> u64 {
+        if quantity == 0 || self.bills_what_is_used() {
+            return quantity;
+        }
+        let units = match u64::try_from(self.least) {
+            Ok(least) => quantity.max(least),
+            Err(_) => quantity.saturating_sub(self.least.unsigned_abs().into()),
+        };
+        let step = u64::from(self.step.max(1));
+        units.div_ceil(step).saturating_mul(step)
+    }
+
+    /// Whether each unit is billed as it is used.
+    #[must_use]
+    pub const fn bills_what_is_used(self) -> bool {
+        self.step == 0 && self.least == 0
+    }
+
+    /// The step in which units are billed, and the least for any use; below zero, the units that are billed already.
+    #[must_use]
+    pub fn billing(self) -> (u64, i64) {
+        (self.step.max(1).into(), self.least.into())
     }
 
     /// The cost of `quantity` units; `None` when the product leaves the range of [`Credits`].
     #[must_use]
     pub fn times(self, quantity: u64) -> Option<Credits> {
-        self.0.checked_mul(quantity).and_then(|nano| i64::try_from(nano).ok()).map(Credits)
+        let units = self.billed(quantity);
+        self.nano.checked_mul(units).and_then(|nano| i64::try_from(nano).ok()).map(Credits)
     }
 
     /// Nano-credits for one unit.
     #[must_use]
     pub const fn nano(self) -> u64 {
-        self.0
+        self.nano
     }
 }
 
@@ -233,6 +320,35 @@ mod tests {
         }
         let price = Price::for_units("1.875", 1_000_000).expect("exact");
         assert_eq!(price.times(1_234_567).map(|c| c.to_string()).as_deref(), Some("2.314813125"));
+    }
+
+    /// By hand: calls are billed by six seconds, at least thirty of them.
+    #[test]
+    fn steps_are_begun_and_paid_whole() {
+        let price = Price::for_units("0.001", 1).expect("exact").billed_in(6, 30);
+        for (used, billed) in [(0, 0), (1, 30), (30, 30), (31, 36), (36, 36), (61, 66)] {
+            assert_eq!(price.billed(used), billed, "{used}");
+        }
+        assert_eq!(price.times(61).map(|c| c.to_string()).as_deref(), Some("0.066"));
+        // A least of 20 in steps of 6 is 24; the price of one more unit after the first is nothing up to there.
+        let odd = price.billed_in(6, 20);
+        assert_eq!((odd.billed(1), odd.after(1).billed(23), odd.after(1).billed(24)), (24, 0, 6));
+        let stored = minicbor::to_vec(price.after(61)).expect("encodes");
+        assert_eq!(minicbor::decode::<Price>(&stored).ok(), Some(price.after(61)));
+    }
+
+    proptest::proptest! {
+        /// In parts it costs what it costs at once, in parts of any size.
+        #[test]
+        fn growth_costs_the_difference(step in 1_u32..100, least in 0_u32..200, parts in proptest::collection::vec(0_u64..90, 1..9)) {
+            let price = Price::for_units("0.001", 1).expect("exact").billed_in(step, least);
+            let (mut used, mut billed) = (0, 0);
+            for part in parts {
+                billed += price.after(used).billed(part);
+                used += part;
+                proptest::prop_assert_eq!(billed, price.billed(used));
+            }
+        }
     }
 
     #[test]

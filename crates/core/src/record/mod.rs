@@ -45,7 +45,7 @@ mod way;
 pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
-pub use amount::{AmountError, Credits, NANO, Price, scaled};
+pub use amount::{AmountError, Credits, NANO, Price, STEP_MAX, scaled};
 pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome};
 pub(crate) use calendar::Calendar;
 pub use calendar::{Days, Every, Periods};

@@ -36,7 +36,8 @@ impl<'a> Need<'a> {
             Unit::Meter(meter) => {
                 let line = usage.lines.iter().find(|l| l.meter == meter);
                 let price = line.map_or(Some(0), |l| signed(l.price.nano()))?;
-                Counts::Meter(signed(usage.quantity(meter.as_str()))?, price)
+                let units = line.map_or(usage.quantity(meter.as_str()), |l| l.price.billed(l.quantity));
+                Counts::Meter(signed(units)?, price)
             }
         };
         Some(Self { left: usage.price()?.nano(), counts })

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod audit;
+mod billed;
 mod businesses;
 mod capacity;
 mod catalog;

@@ -45,7 +45,7 @@ fn world(now: &str) -> World {
     w
 }
 
-fn dimensions(of: &str) -> Dimensions {
+pub(crate) fn dimensions(of: &str) -> Dimensions {
     let one = |text: &str| {
         let (of, value) = text.split_once('=').expect("a dimension");
         Dimension { name: name(of), value: Label::new(value).expect(value) }

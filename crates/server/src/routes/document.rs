@@ -51,9 +51,9 @@ fn may_be_empty(schema: &Ref, schemas: &BTreeMap<String, RefOr<Schema>>) -> bool
 fn greatest(format: Option<&str>, signed: bool) -> u64 {
     match (format, signed) {
         (Some("int32"), false) => u32::MAX.into(),
-        (Some("int32"), true) => i32::MAX as u64,
+        (Some("int32"), true) => i32::MAX.unsigned_abs().into(),
         (_, false) => u64::MAX,
-        (_, true) => i64::MAX as u64,
+        (_, true) => i64::MAX.unsigned_abs(),
     }
 }
 
@@ -72,7 +72,7 @@ fn bound(part: &mut Value) {
     match part {
         Value::Object(parts) => parts.values_mut().for_each(bound),
         Value::Array(parts) => parts.iter_mut().for_each(bound),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

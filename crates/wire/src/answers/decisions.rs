@@ -120,9 +120,12 @@ pub struct Line {
     pub meter: Name,
     /// How many units.
     pub quantity: u64,
+    /// The units billed for them, where the price has a step or a minimum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<u64>,
     /// Credits for one unit.
     pub unit_price: Credits,
-    /// Their product.
+    /// The price of the units billed.
     pub amount: Credits,
 }
 

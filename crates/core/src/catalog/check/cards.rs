@@ -12,9 +12,9 @@ use super::rows::{Meters, Row, all_meters, free_requests, rows};
 use super::ties::{Compared, ShapeOf, Table};
 use super::walk::Check;
 use crate::catalog::feature::{CardVersion, PriceEntry, Shape};
-use crate::catalog::names::one_of;
+use crate::catalog::names::{is_requests, one_of};
 use crate::catalog::source::{CatalogSource, FeatureSource, OneOrSeveral, PriceSource, RateCardSource};
-use crate::record::Name;
+use crate::record::{Name, STEP_MAX};
 
 /// Cards by themselves, whether a feature uses them or not.
 pub(super) fn check_cards<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
@@ -103,6 +103,20 @@ fn check_price<'a>(
     check.key("when", |c| {
         price.when.iter().for_each(|(name, values)| c.key(name.as_str(), |c| check_list(values, c)));
     });
+    for (key, units) in [("step", &price.step), ("minimum", &price.minimum)] {
+        check.key(key, |c| {
+            for (meter, n) in units {
+                if !price.credits.contains_key(meter) || is_requests(meter) {
+                    let what = format_args!("`{meter}` has no price here that goes by use");
+                    c.wrong_at(meter.as_str(), what, "name meters of `credits`, but for requests");
+                }
+                if !(1..=STEP_MAX).contains(n) {
+                    let what = format_args!("{n} units are not possible");
+                    c.wrong_at(meter.as_str(), what, format_args!("write 1 to {STEP_MAX}"));
+                }
+            }
+        });
+    }
     check.key("like", |c| {
         for (name, values) in price.like.iter().flatten() {
             if matches!(values, OneOrSeveral::Several(_)) && price.when.get(name) != Some(values) {

@@ -77,6 +77,8 @@ pub(super) fn check_limits<'a>(source: &'a CatalogSource, check: &mut Check<'a>)
                             "dimensions",
                         ),
                         ("credits", price.credits.len(), METERS_MAX, "meters"),
+                        ("step", price.step.len(), METERS_MAX, "meters"),
+                        ("minimum", price.minimum.len(), METERS_MAX, "meters"),
                     ];
                     c.key(name.as_str(), |c| {
                         c.item(i, |c| c.key("prices", |c| c.item(j, |c| check_sizes(sizes, c))));

@@ -151,10 +151,12 @@ fn prices_of<'a>(
         let price = |(at, meter): (usize, &'a Name)| {
             let Some(Decimal(text)) = source.credits.get(meter) else { return Price::default() };
             priced |= 1 << at;
-            Price::for_units(text, per).unwrap_or_else(|e| {
+            let price = Price::for_units(text, per).unwrap_or_else(|e| {
                 c.wrong_at(meter.as_str(), format_args!("`{text}` for {per} units is not a price"), e);
                 Price::default()
-            })
+            });
+            let of = |units: &BTreeMap<Name, u32>| units.get(meter).copied().unwrap_or(0);
+            price.billed_in(of(&source.step), of(&source.minimum))
         };
         feature.meters.iter().enumerate().map(price).collect()
     });

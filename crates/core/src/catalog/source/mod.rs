@@ -106,6 +106,12 @@ pub(crate) struct PriceSource {
     /// matches. `requests` are free without one; for other meters there must be one, unless this entry is but the default of another.
     #[serde(default)]
     pub(crate) credits: BTreeMap<Name, Decimal>,
+    /// By meter of `credits`: billed in multiples of so many units, each begun one whole. Default 1.
+    #[serde(default)]
+    pub(crate) step: BTreeMap<Name, u32>,
+    /// By meter of `credits`: any use is billed at least so many units.
+    #[serde(default)]
+    pub(crate) minimum: BTreeMap<Name, u32>,
     /// The `when` of another price of the feature, whose meters cost the same here, times `factor`; those in `credits` cost what is
     /// written. A list must be that of `when`, and is taken item by item.
     pub(crate) like: Option<BTreeMap<Name, OneOrSeveral<String>>>,
