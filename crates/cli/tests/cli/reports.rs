@@ -238,9 +238,8 @@ fn from_parquet(path: &PathBuf) -> Vec<Row> {
     for column in file.metadata().file_metadata().schema_descr().columns() {
         let is = (column.physical_type(), column.logical_type_ref().cloned());
         let should = match column.name() {
-            "record" | "replaces" | "refunds" | "gives_back" | "hold" | "grant" | "quantity" | "priority" => {
-                (Physical::INT64, None)
-            }
+            "record" | "replaces" | "refunds" | "gives_back" | "hold" | "grant" | "quantity" | "billed"
+            | "priority" => (Physical::INT64, None),
             "amount" | "worth" | "price" | "credits" | "spent" | "unit_price" | "balance" => {
                 (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::decimal(9, 38)))
             }

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::derived::{Derived, derive, insert};
 use super::names::is_requests;
-use super::sizes::{Size, with_sizes};
 use crate::record::{CardRef, Dimension, Dimensions, Instant, Name, Overshoot, Price, Span, Unit};
 
 /// A compiled feature.
@@ -41,8 +41,8 @@ pub struct Feature {
     pub(crate) estimate: Vec<(Name, u64)>,
     /// The dimensions that its use may have, those that prices depend on among them; in order.
     pub(super) dimensions: Vec<Name>,
-    /// Dimensions that follow from the size of a request.
-    pub(super) sizes: Vec<Size>,
+    /// Dimensions that follow from a request.
+    pub(super) derived: Vec<Derived>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
     pub(super) prices: Vec<CardVersion>,
@@ -157,18 +157,55 @@ impl Feature {
         self.prices.get(at)
     }
 
-    /// The dimensions with those that follow from the size, where they are not named; `None`: as they are.
-    pub(crate) fn sized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
-        if self.sizes.is_empty() {
+    /// The dimensions of a request at an instant with those that follow from it, where they are not named; `None`: as they are.
+    pub(crate) fn derived(
+        &self,
+        named: &[Dimension],
+        at: Instant,
+        quantity: impl Fn(&Name) -> u64,
+    ) -> Option<Dimensions> {
+        if self.derived.is_empty() {
             return None;
         }
-        let open = |size: &&Size| named.iter().all(|d| d.name != size.dimension);
-        with_sizes(named, self.sizes.iter().filter(open), &quantity)
+        let open = |rule: &&Derived| named.iter().all(|d| d.name != rule.dimension);
+        derive(named, self.derived.iter().filter(open), at, &quantity)
     }
 
-    /// The same for use that has happened: its size decides, not that of the hold or charge that named them.
-    pub(crate) fn resized(&self, named: &[Dimension], quantity: impl Fn(&Name) -> u64) -> Option<Dimensions> {
-        with_sizes(named, self.sizes.iter(), &quantity)
+    /// The same for use that turned out to have these dimensions, or those it had: its size decides, not that of the hold or charge
+    /// that named them; what follows from the time stays.
+    pub(crate) fn derived_again(
+        &self,
+        named: Option<&[Dimension]>,
+        had: &[Dimension],
+        quantity: impl Fn(&Name) -> u64,
+    ) -> Option<Dimensions> {
+        if self.derived.is_empty() {
+            return None;
+        }
+        let base = named.unwrap_or(had);
+        let open = |name: &Name| named.is_none_or(|named| named.iter().all(|d| d.name != *name));
+        let of_size = |rule: &&Derived| !rule.is_of_time() && open(&rule.dimension);
+        let sized = derive(base, self.derived.iter().filter(of_size), Instant::default(), &quantity);
+        let of_time = self.derived.iter().filter(|rule| rule.is_of_time() && open(&rule.dimension));
+        let kept = of_time.filter_map(|rule| had.iter().find(|d| d.name == rule.dimension));
+        let missing: SmallVec<[&Dimension; 1]> =
+            kept.filter(|kept| base.iter().all(|d| d.name != kept.name)).collect();
+        if missing.is_empty() {
+            return sized;
+        }
+        let mut all = sized.unwrap_or_else(|| base.iter().cloned().collect());
+        missing.into_iter().for_each(|kept| insert(&mut all, kept.clone()));
+        Some(all)
+    }
+
+    /// The same for a request at an instant as another catalog has it: nothing that follows from it is named.
+    pub(crate) fn derived_anew(
+        &self,
+        had: &[Dimension],
+        at: Instant,
+        quantity: impl Fn(&Name) -> u64,
+    ) -> Option<Dimensions> {
+        derive(had, self.derived.iter(), at, &quantity)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.
@@ -177,10 +214,11 @@ impl Feature {
         self.dimensions.binary_search(name).is_ok()
     }
 
-    /// When other prices come into force.
+    /// When other prices may come into force.
     pub(crate) fn next_prices(&self, now: Instant) -> Option<Instant> {
         let next = self.prices.partition_point(|v| v.effective_from <= now);
-        self.prices.get(next).map(|v| v.effective_from)
+        let version = self.prices.get(next).map(|v| v.effective_from);
+        self.derived.iter().filter_map(|rule| rule.next(now)).chain(version).min()
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! Never decides anything: it is written from the compiled parts, so that it says what is in force.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use alloc::{format, vec};
 
+use super::derived::Derived;
 use super::feature::{Feature, PriceEntry};
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
@@ -216,13 +217,23 @@ fn grants(categories: Categories) -> String {
 
 /// The prices in force last, the most specific first.
 fn price_lines(feature: &Feature) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = feature.derived.iter().map(Derived::told).collect();
     let Some(version) = feature.prices.last() else { return lines };
     let unit = feature.credit_unit.as_ref().map_or(CREDITS, Name::as_str);
-    let entries =
-        version.shapes.iter().flat_map(|shape| shape.entries.iter().map(move |entry| (shape, entry)));
-    let count = entries.clone().count();
-    for (shape, entry) in entries.take(PRICES_MAX) {
+    let all = version.shapes.iter().flat_map(|shape| shape.entries.iter().map(move |entry| (shape, entry)));
+    // A price of the feature's own hides that of the card for the same dimensions, if it leaves nothing open.
+    let mut whole = BTreeSet::new();
+    let entries = all.filter(|(shape, entry)| {
+        let when = (&shape.names, &entry.values);
+        let hidden = whole.contains(&when);
+        if entry.open == 0 {
+            whole.insert(when);
+        }
+        !hidden
+    });
+    let entries: Vec<_> = entries.collect();
+    let count = entries.len();
+    for (shape, entry) in entries.into_iter().take(PRICES_MAX) {
         let when: Vec<String> =
             shape.names.iter().zip(&entry.values).map(|(name, value)| format!("{name} {value}")).collect();
         let when = if when.is_empty() { "otherwise".to_string() } else { when.join(", ") };

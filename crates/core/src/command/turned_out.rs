@@ -47,11 +47,8 @@ pub(super) fn turned_out(
         let named = quantities.iter().find(|(m, _)| m == meter).map(|(_, n)| *n);
         named.or(stays.map(|line| line.quantity)).unwrap_or(0)
     };
-    let sized = feature.and_then(|feature| match dimensions {
-        Some(named) => feature.sized(named, quantity),
-        None => feature.resized(&usage.dimensions, quantity),
-    });
-    let dimensions = sized.as_deref().or(dimensions);
+    let derived = feature.and_then(|feature| feature.derived_again(dimensions, &usage.dimensions, quantity));
+    let dimensions = derived.as_deref().or(dimensions);
     let other = dimensions.filter(|other| *other != usage.dimensions.as_slice());
     let mut actual = usage.clone();
     let has_line = |meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);

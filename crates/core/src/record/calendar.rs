@@ -124,11 +124,7 @@ impl Calendar {
     /// # Errors
     /// Refuses a zone that the bundled database does not know.
     pub(crate) fn of(periods: Periods, zone: &str, anchored: bool) -> Result<Self, TimeError> {
-        let zone = TimeZone::get(zone).map_err(|_| {
-            TimeError(alloc::format!(
-                "`{zone}` is not an IANA time zone; write for example Europe/Berlin or UTC"
-            ))
-        })?;
+        let zone = TimeZone::get(zone).map_err(|_| TimeError::no_zone(zone))?;
         Ok(Self { periods, zone, anchored })
     }
 

@@ -41,6 +41,7 @@ mod terms;
 mod time;
 mod usage;
 mod way;
+mod week;
 
 pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
@@ -89,3 +90,4 @@ pub use usage::{
     Use, WHOLE_PRICE, own_unit,
 };
 pub use way::{Certainty, Unblock, Way};
+pub(crate) use week::{DAY, Hours, Week};

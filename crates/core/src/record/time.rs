@@ -25,6 +25,13 @@ pub struct Span(#[n(0)] u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeError(pub(super) String);
 
+impl TimeError {
+    /// A text that names no zone.
+    pub(super) fn no_zone(text: &str) -> Self {
+        Self(alloc::format!("`{text}` is not an IANA time zone; write for example Europe/Berlin or UTC"))
+    }
+}
+
 impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

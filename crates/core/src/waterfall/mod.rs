@@ -28,7 +28,7 @@ pub(crate) use abuse::{CLAMPED_FOR, holds_max};
 pub use context::{Context, Live};
 pub(crate) use need::{Need, keep_front, left_after};
 pub use prepare::{Prepared, Purpose, Wanted, prepare};
-pub(crate) use prepare::{check_named, fold_path, price_then, sized, wanted_more};
+pub(crate) use prepare::{check_named, derived, fold_path, price_then, wanted_more};
 pub use refusal::Refusal;
 pub(crate) use request::QUANTITY_MAX;
 pub use request::{Authorize, Minimum, Quantities, Request};

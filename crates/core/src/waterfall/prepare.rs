@@ -80,7 +80,7 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if let Some(path) = fold_path(ctx, &ask.request.path) {
         prepared.filled_in().path = path;
     }
-    if let Some(dimensions) = sized(feature, &prepared.ask().request) {
+    if let Some(dimensions) = derived(feature, &prepared.ask().request, ctx.now) {
         prepared.filled_in().dimensions = dimensions;
     }
     prepared.is_demoted = is_demoted(ctx, feature, prepared.ask())?;
@@ -185,10 +185,11 @@ fn check_any_named(
     check_named(feature, program, usage, quantities)
 }
 
-/// The dimensions of a request with those that follow from its size; `None`: as they are.
-pub(crate) fn sized(feature: &Feature, request: &Request) -> Option<Dimensions> {
+/// The dimensions of a request at an instant with those that follow from it; `None`: as they are.
+pub(crate) fn derived(feature: &Feature, request: &Request, at: Instant) -> Option<Dimensions> {
     let Request { dimensions, quantities, .. } = request;
-    feature.sized(dimensions, |meter| quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n))
+    feature
+        .derived(dimensions, at, |meter| quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n))
 }
 
 /// Use that happened at `at`, at the prices of that instant.

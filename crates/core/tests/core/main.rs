@@ -27,6 +27,7 @@ mod planned;
 mod shares;
 mod sizes;
 mod statement;
+mod times;
 mod told;
 mod turned_out;
 mod unblock;

@@ -11,6 +11,8 @@ seconds = { unit = "second" }
 [features.chat]
 meters = ["input", "output"]
 rate_card = "card"
+sizes.context = { count = ["input", "output"], steps = [{ above = 200_000, value = "long" }], otherwise = "short" }
+times.rate = { zone = "Asia/Shanghai", hours = [{ days = ["saturday", "sunday"], from = "20:00", to = "08:00", value = "off" }] }
 [features.review]
 meters = ["input", "output"]
 rate_card = "card"
@@ -24,7 +26,8 @@ prices = [
   { feature = "chat", when = { model = "large" }, per = 1_000_000, credits = { input = "125", output = "750" } },
   { feature = "chat", when = { model = "large", class = "fast" }, per = 1_000_000, credits = { input = "312.5", output = "1875" } },
   { feature = "review", credits = { input = "0.5", output = "0" } },
-  { feature = "video", credits = { seconds = "0.1" } },
+  { feature = "video", credits = { seconds = "0.1" }, step = { seconds = 5 }, minimum = { seconds = 10 } },
+  { credits = { seconds = "7", input = "8", output = "9" } },
 ]
 [plans.plus]
 features = ["chat", "review", "video"]
@@ -73,12 +76,15 @@ fn a_plan_reads_like_what_is_sold() {
         "prices are multiplied by 0.9 for paid accounts",
         "purchased and contract credits are drawn only with the user's consent",
         "prices of chat",
+        "context is long above 200000 input + output; short otherwise",
+        "rate is off from 20:00 to 08:00 in Asia/Shanghai on saturday, sunday",
         "class fast, model large: input 312.5 credits a million, output 1875 credits a million",
         "model large: input 125 credits a million, output 750 credits a million",
+        "otherwise: input 8 credits each, output 9 credits each",
         "prices of review",
         "otherwise: input 0.5 credits each",
         "prices of video",
-        "otherwise: seconds 0.1 usd each",
+        "otherwise: seconds 0.1 usd each (by 5, at least 10)",
     ];
     assert_eq!(told(CATALOG), expected);
 }

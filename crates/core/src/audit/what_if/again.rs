@@ -5,7 +5,9 @@ use crate::command::{
     Command, Correct, Extend, History, Step, circumstances, circumstances_of, quantities_of, request_of,
     run_with,
 };
-use crate::record::{Basis, Credits, Denial, Event, HoldId, Name, Record, Use, Verdict, Visit, VisitKind};
+use crate::record::{
+    Basis, Credits, Denial, Event, HoldId, Instant, Name, Record, Use, Verdict, Visit, VisitKind,
+};
 use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 
 impl Shadow<'_> {
@@ -36,7 +38,7 @@ impl Shadow<'_> {
             self.count(asked.as_ref(), false);
             return Ok(());
         };
-        let command = self.fitted(command);
+        let command = self.fitted(command, record.recorded_at);
         let (offers, penalty) = circumstances(record);
         let live = Some(Live { offers: &offers, penalty });
         let ctx = Context { live, ..self.ctx(record.recorded_at) };
@@ -84,8 +86,12 @@ impl Shadow<'_> {
 
     /// A command adapted to the shadow: holds live as long as the other catalog lets them, refunds give back at most the amount
     /// charged this time, and corrected quantities keep the shadow's prices.
-    fn fitted(&self, mut command: Command) -> Command {
+    fn fitted(&self, mut command: Command, now: Instant) -> Command {
+        if let Command::Record { request, at } = &mut command {
+            self.derive_anew(request, at.unwrap_or(now));
+        }
         if let Command::Authorize(Authorize { request, life, .. }) = &mut command {
+            self.derive_anew(request, now);
             let feature = self.catalog.feature(request.feature.as_str());
             *life = life.zip(feature).map(|(life, f)| life.min(f.hold_life_max));
         }
@@ -111,10 +117,22 @@ impl Shadow<'_> {
         command
     }
 
+    /// What follows from a request follows from it as the other catalog says.
+    fn derive_anew(&self, request: &mut Request, at: Instant) {
+        let Some(feature) = self.catalog.feature(request.feature.as_str()) else { return };
+        let quantity =
+            |meter: &Name| request.quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n);
+        if let Some(derived) = feature.derived_anew(&request.dimensions, at, quantity) {
+            request.dimensions = derived;
+        }
+    }
+
     /// Runs a denied request again; if granted now, the use happens as requested.
     pub(super) fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
         let held = denial.decision.visits.iter().any(is_of_hold);
         let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
+        let mut request = request;
+        self.derive_anew(&mut request, denial.at);
         let ask = Command::Authorize(Authorize { settle_now: !held, ..Authorize::new(request) });
         let (offers, penalty) = circumstances_of(&denial.decision, None);
         let live = Some(Live { offers: &offers, penalty });

@@ -1,17 +1,18 @@
 //! Features: their meters are defined, their unit has an exact price, their holds live for a while.
 
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
 use super::cards::{OwnPrices, card_versions};
 use super::walk::Check;
+use crate::catalog::derived::{Derived, From};
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::names::{is_requests, one_of};
-use crate::catalog::sizes::Size;
-use crate::catalog::source::{CatalogSource, FeatureSource, SizeSource};
-use crate::record::{CREDITS, Name, Overshoot, REQUESTS, Span, Unit, own_unit};
+use crate::catalog::source::{CatalogSource, DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
+use crate::record::{CREDITS, DAY, Hours, Name, Overshoot, REQUESTS, Span, Unit, Week, own_unit};
 
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
@@ -65,7 +66,7 @@ fn feature<'a>(
         supply: shape.supply.clone(),
         estimate: shape.estimate.iter().map(|(meter, n)| (meter.clone(), *n)).collect(),
         dimensions: dimensions(shape, &prices),
-        sizes: sizes(shape, check),
+        derived: sizes(shape, check).into_iter().chain(times(shape, check)).collect(),
         card: shape.rate_card.clone(),
         prices,
     }
@@ -74,14 +75,15 @@ fn feature<'a>(
 /// The dimensions that prices depend on or that the catalog lists, in order.
 fn dimensions(shape: &FeatureSource, prices: &[CardVersion]) -> Vec<Name> {
     let named = prices.iter().flat_map(|version| &version.shapes).flat_map(|shape| &shape.names);
-    let all: BTreeSet<&Name> = shape.dimensions.iter().chain(shape.sizes.keys()).chain(named).collect();
+    let derived = shape.sizes.keys().chain(shape.times.keys());
+    let all: BTreeSet<&Name> = shape.dimensions.iter().chain(derived).chain(named).collect();
     all.into_iter().cloned().collect()
 }
 
 /// The most values of a dimension that follows from the size.
 const STEPS_MAX: usize = 32;
 
-fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Size> {
+fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
     check.key("sizes", |c| {
         let one = |(name, size): (&'a Name, &'a SizeSource)| {
             c.key(name.as_str(), |c| {
@@ -101,15 +103,82 @@ fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Size> {
                     c.wrong_at("steps", "the bounds do not rise", "write the smallest first, each once");
                 }
             });
-            Size {
+            let steps = size.steps.iter().map(|step| (step.above, step.value.clone())).collect();
+            Derived {
                 dimension: name.clone(),
-                meters: size.count.clone(),
-                steps: size.steps.iter().map(|step| (step.above, step.value.clone())).collect(),
+                from: From::Size(size.count.clone(), steps),
                 otherwise: size.otherwise.clone(),
             }
         };
         shape.sizes.iter().map(one).collect()
     })
+}
+
+fn times<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
+    check.key("times", |c| {
+        let one = |(name, times): (&'a Name, &'a TimesSource)| {
+            let week = c.key(name.as_str(), |c| {
+                if shape.sizes.contains_key(name) {
+                    c.wrong(format_args!("`{name}` follows from the size already"), "remove one of both");
+                }
+                if times.hours.is_empty() || times.hours.len() > STEPS_MAX {
+                    let fix =
+                        "write for example hours = [{ from = \"08:00\", to = \"20:00\", value = \"peak\" }]";
+                    c.wrong_at("hours", format_args!("from 1 to {STEPS_MAX} are possible"), fix);
+                }
+                let all = times.hours.iter().take(STEPS_MAX).enumerate();
+                let hours = c.key("hours", |c| all.map(|(i, one)| c.item(i, |c| hours(one, c))).collect());
+                Week::new(times.zone.as_deref().unwrap_or("UTC"), hours)
+                    .inspect_err(|e| c.wrong_at("zone", e, ""))
+                    .ok()
+            });
+            let values = times.hours.iter().map(|hours| hours.value.clone()).collect();
+            Some(Derived {
+                dimension: name.clone(),
+                from: From::Time(week?, values),
+                otherwise: times.otherwise.clone(),
+            })
+        };
+        shape.times.iter().filter_map(one).collect()
+    })
+}
+
+fn hours<'a>(source: &'a HoursSource, check: &mut Check<'a>) -> Hours {
+    let mut clock = |key: &'static str, text: Option<&String>, otherwise: u16, last: u16| {
+        let Some(text) = text else { return otherwise };
+        let parts = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2);
+        let number = |part: &str| part.parse::<u16>().ok().filter(|_| !part.starts_with('+'));
+        let minutes = parts.and_then(|(hour, minute)| Some((number(hour)?, number(minute)?)));
+        let at = minutes.filter(|(_, minute)| *minute < 60).map(|(hour, minute)| hour * 60 + minute);
+        at.filter(|at| *at <= last).unwrap_or_else(|| {
+            let last = if last == DAY { "24:00" } else { "23:59" };
+            let what = format_args!("`{text}` is not a time of day");
+            check.wrong_at(key, what, format_args!("write hours and minutes from 00:00 to {last}"));
+            otherwise
+        })
+    };
+    let (from, to) =
+        (clock("from", source.from.as_ref(), 0, DAY - 1), clock("to", source.to.as_ref(), DAY, DAY));
+    let mut days = [source.days.is_none(); 7];
+    for (i, day) in source.days.iter().flatten().enumerate() {
+        let nth = match day {
+            DaySource::Monday => 0,
+            DaySource::Tuesday => 1,
+            DaySource::Wednesday => 2,
+            DaySource::Thursday => 3,
+            DaySource::Friday => 4,
+            DaySource::Saturday => 5,
+            DaySource::Sunday => 6,
+        };
+        let Some(on) = days.get_mut::<usize>(nth) else { continue };
+        if core::mem::replace(on, true) {
+            check.key("days", |c| c.item(i, |c| c.wrong("the day is listed twice", "remove one")));
+        }
+    }
+    if source.days.as_ref().is_some_and(Vec::is_empty) {
+        check.wrong_at("days", "the list is empty", "leave it out for every day");
+    }
+    Hours { days, from, to }
 }
 
 fn check_dimensions<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) {

@@ -1,9 +1,10 @@
 //! Features as an operator writes them.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 #[cfg(feature = "schema")]
-use alloc::{format, string::String, vec};
+use alloc::{format, vec};
 use core::fmt;
 
 use serde::de::value::MapAccessDeserializer;
@@ -46,6 +47,10 @@ pub(crate) struct FeatureSource {
     /// dimension itself keeps its value; a settlement goes by the actual use.
     #[serde(default)]
     pub(crate) sizes: BTreeMap<Name, SizeSource>,
+    /// Dimensions that follow from the time of a request, such as `rate = "peak"` on weekdays. A request that names the dimension
+    /// itself keeps its value; a hold keeps the value of the instant it was asked for.
+    #[serde(default)]
+    pub(crate) times: BTreeMap<Name, TimesSource>,
     /// `false`: requests are limited but not recorded; only guards of at most 60 seconds apply and nothing pays.
     pub(crate) ledger: Option<bool>,
 }
@@ -72,6 +77,57 @@ pub(crate) struct StepSource {
     pub(crate) above: u64,
     /// The value.
     pub(crate) value: Label,
+}
+
+/// A dimension that follows from the time of a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TimesSource {
+    /// IANA zone. Default `UTC`.
+    pub(crate) zone: Option<String>,
+    /// Values by local time; the first one that applies counts. At most 32.
+    pub(crate) hours: Vec<HoursSource>,
+    /// The value at all other times. Default: none.
+    pub(crate) otherwise: Option<Label>,
+}
+
+/// A value at some hours.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HoursSource {
+    /// The days on which these hours begin. Default: all.
+    pub(crate) days: Option<Vec<DaySource>>,
+    /// They begin at this local time. Default `00:00`.
+    #[cfg_attr(feature = "schema", schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    pub(crate) from: Option<String>,
+    /// They end before this local time, on the next day if it is not later than `from`. Default `24:00`.
+    #[cfg_attr(feature = "schema", schema(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
+    pub(crate) to: Option<String>,
+    /// The value.
+    pub(crate) value: Label,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DaySource {
+    /// Monday.
+    Monday,
+    /// Tuesday.
+    Tuesday,
+    /// Wednesday.
+    Wednesday,
+    /// Thursday.
+    Thursday,
+    /// Friday.
+    Friday,
+    /// Saturday.
+    Saturday,
+    /// Sunday.
+    Sunday,
 }
 
 /// The life of holds.

@@ -24,7 +24,7 @@ mod supplies;
 pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use entry::Entry;
-pub(crate) use features::{FeatureSource, SizeSource};
+pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
     PoolCapSource, WindowSource,

@@ -1,0 +1,178 @@
+//! Prices by the time of day and the weekday, in a zone. Expected values are worked by hand.
+
+use headworks_core::audit::what_if::Shadow;
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::command::{Command, Extend};
+use headworks_core::record::{Category, HoldId, Outcome};
+use headworks_core::waterfall::{Authorize, Request};
+
+use crate::audit::trusted;
+use crate::common::{AskExt as _, World, ask, at, catalog, correct, name, quantities, to};
+use crate::turned_out::dimensions;
+
+/// A unit costs 2 on weekdays from 08:00 to 20:00 in New York, 1 at other times, and 0.5 in the nights that begin on a Saturday
+/// or a Sunday, from 22:00 to 06:00.
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+units = { unit = "unit" }
+[features.f]
+meters = ["units"]
+rate_card = "card"
+hold = { life = "1h", life_max = "24h" }
+[features.f.times.rate]
+zone = "America/New_York"
+otherwise = "usual"
+hours = [
+  { days = ["monday", "tuesday", "wednesday", "thursday", "friday"], from = "08:00", to = "20:00", value = "peak" },
+  { days = ["saturday", "sunday"], from = "22:00", to = "06:00", value = "night" },
+]
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { when = { rate = "peak" }, credits = { units = "2" } },
+  { when = { rate = "usual" }, credits = { units = "1" } },
+  { when = { rate = "night" }, credits = { units = "0.5" } },
+]
+[plans.p]
+features = ["f"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn world(credits: &str, now: &str) -> World {
+    let mut w = World::new(CATALOG, "p");
+    w.now = at(now);
+    w.grant(credits, Category::Purchased);
+    w
+}
+
+fn units(n: u64) -> Authorize {
+    ask("f", &[("units", n)])
+}
+
+#[test]
+fn the_hour_of_a_request_decides_its_price() {
+    let mut w = world("1000", "2026-10-30T00:00:00Z");
+    // New York is four hours behind until 1 November at 06:00Z, then five.
+    for (instant, price) in [
+        ("2026-10-30T11:59:59.999999Z", "10"),
+        ("2026-10-30T12:00:00Z", "20"),
+        ("2026-10-30T23:59:59.999999Z", "20"),
+        ("2026-10-31T00:00:00Z", "10"),
+        ("2026-10-31T14:00:00Z", "10"),
+        ("2026-11-01T02:00:00Z", "5"),
+        ("2026-11-01T10:59:59.999999Z", "5"),
+        ("2026-11-01T11:00:00Z", "10"),
+        ("2026-11-02T03:00:00Z", "5"),
+        ("2026-11-02T13:00:00Z", "20"),
+    ] {
+        w.now = at(instant);
+        assert_eq!(w.ask(&units(10).now()).price.to_string(), price, "{instant}");
+    }
+    trusted(&w, &catalog(CATALOG));
+}
+
+#[test]
+fn a_hold_keeps_the_hour_it_was_asked_for() {
+    let mut w = world("1000", "2026-10-30T11:30:00Z");
+    assert_eq!(w.ask(&units(10)).price.to_string(), "10");
+    let hold = w.account.seq;
+    w.now = at("2026-10-30T12:10:00Z");
+    let more = Extend {
+        hold: HoldId(hold),
+        quantities: quantities(&[("units", 5)]),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    };
+    let step = w.run(&Command::Extend(more)).expect("decides");
+    assert_eq!(w.fold(step).price.to_string(), "5");
+    let charge = w.settle(hold, &[("units", 20)]).expect("settles");
+    assert_eq!(w.charge().price.to_string(), "20");
+    // A correction, and a settlement that names other dimensions, keep it as well.
+    w.apply(correct(charge, &to(&[("units", 7)]))).expect("corrects");
+    assert_eq!(w.charge().price.to_string(), "7");
+    w.now = at("2026-10-30T23:59:00Z");
+    w.ask(&units(10));
+    let hold = HoldId(w.account.seq);
+    w.now = at("2026-10-31T00:01:00Z");
+    let quantities = quantities(&[("units", 10)]);
+    w.apply(Command::Settle { hold, quantities, dimensions: Some(dimensions("model=x")) }).expect("settles");
+    assert_eq!(w.charge().price.to_string(), "20");
+    assert_eq!(w.charge().usage.dimensions, dimensions("model=x rate=peak"));
+    trusted(&w, &catalog(CATALOG));
+}
+
+#[test]
+fn late_use_has_the_price_of_its_hour_and_a_named_value_stays() {
+    let mut w = world("1000", "2026-10-30T13:00:00Z");
+    let record = |when: &str| {
+        let request = Request::new(name("f"), [(name("units"), 10)]);
+        Command::Record { request, at: Some(at(when)) }
+    };
+    w.apply(record("2026-10-30T11:00:00Z")).expect("records");
+    assert_eq!(w.charge().price.to_string(), "10");
+    w.apply(record("2026-10-30T12:30:00Z")).expect("records");
+    assert_eq!(w.charge().price.to_string(), "20");
+    let mut named = units(10).now();
+    named.request.dimensions = dimensions("rate=night");
+    assert_eq!(w.ask(&named).price.to_string(), "5");
+    trusted(&w, &catalog(CATALOG));
+}
+
+/// Ten units cost 20 until 20:00 in New York; with 10 credits they pass then, and not a microsecond earlier.
+#[test]
+fn a_cheaper_hour_is_a_way_out() {
+    let mut w = world("10", "2026-10-30T13:00:00Z");
+    let denied = w.ask(&units(10).now());
+    assert_eq!(denied.outcome, Outcome::Deny);
+    let ways = format!("{:?}", denied.unblock.expect("an answer").ways);
+    let evening = at("2026-10-31T00:00:00Z");
+    assert!(ways.contains(&format!("{evening:?}")), "{ways}");
+    w.now = at("2026-10-30T23:59:59.999999Z");
+    assert_eq!(w.ask(&units(10).now()).outcome, Outcome::Deny);
+    w.now = evening;
+    assert_eq!(w.ask(&units(10).now()).outcome, Outcome::Allow);
+}
+
+#[test]
+fn what_if_goes_by_the_hours_of_the_other_catalog() {
+    let mut w = world("1000", "2026-10-30T13:00:00Z");
+    w.ask(&units(10).now());
+    let longer =
+        catalog(&CATALOG.replace("from = \"08:00\", to = \"20:00\"", "from = \"10:00\", to = \"20:00\""));
+    let mut shadow = Shadow::new(&name("acme"), &longer);
+    w.log.iter().for_each(|record| shadow.note(record));
+    w.log.iter().for_each(|record| shadow.take(record));
+    shadow.finish();
+    let (_, row) = shadow.rows().next().expect("a row");
+    // 09:00 in New York: 20 as it is, 10 if the peak begins at 10:00.
+    assert_eq!((row.was.charged, row.would_be.charged), (20_000_000_000, 10_000_000_000));
+}
+
+#[test]
+fn hours_are_checked() {
+    for (from, to, words) in [
+        ("America/New_York", "America/Gotham", "times.rate.zone: `America/Gotham` is not an IANA time zone"),
+        (
+            "from = \"08:00\"",
+            "from = \"8:00\"",
+            "`8:00` is not a time of day; write hours and minutes from 00:00 to 23:59",
+        ),
+        ("to = \"20:00\"", "to = \"24:01\"", "`24:01` is not a time of day"),
+        ("from = \"08:00\"", "from = \"24:00\"", "`24:00` is not a time of day"),
+        ("\"tuesday\"", "\"monday\"", "the day is listed twice"),
+        ("days = [\"saturday\", \"sunday\"]", "days = []", "the list is empty"),
+        ("\"tuesday\"", "\"tue\"", "unknown variant `tue`"),
+        (
+            "[features.f.times.rate]",
+            "sizes = { rate = { count = [\"units\"], steps = [{ above = 1, value = \"l\" }] } }\n[features.f.times.rate]",
+            "`rate` follows from the size already",
+        ),
+    ] {
+        let problems =
+            Catalog::parse(&CATALOG.replacen(from, to, 1), Format::Toml).expect_err(to).to_string();
+        assert!(problems.contains(words), "{problems}");
+    }
+}
