@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::charges::{credits_of, kept};
 use super::finding::{Dataset, Findings};
-use super::past::Past;
+use super::past::{Past, take_back};
 use crate::account::{Account, Hold};
 use crate::record::{
-    Book, Charge, Cleared, Credits, CycleEvent, Draw, Event, GrantId, GrantTerms, HoldId, Movement, Overage,
-    Record, Source,
+    Book, Charge, Cleared, Credits, CycleEvent, Draw, Draws, Event, GrantId, GrantTerms, HoldId, Movement,
+    Overage, Record, Source,
 };
 use crate::window::Used;
 
@@ -201,9 +201,12 @@ fn check_opened(record: &Record, found: &mut Findings) {
 }
 
 /// A refund gives back to the sources of the charge, or to where their credits have gone since.
-fn check_refund(record: &Record, past: &Past, drawn: &[Draw], amount: Credits, found: &mut Findings) {
+fn check_refund(record: &Record, past: &Past, drawn: &Draws, amount: Credits, found: &mut Findings) {
     let back = sum(&record.movements, |m| m.from == Book::Spent);
-    if back != i128::from(amount.nano()) || back > credits_of(drawn) {
+    let all: i128 = drawn.iter().map(|d| i128::from(d.amount)).sum();
+    let mut rest = drawn.clone();
+    take_back(&mut rest, amount.nano());
+    if back != credits_of(drawn) - credits_of(&rest) || i128::from(amount.nano()) > all {
         found.push((Dataset::Balance, format!("it gives back {back} nano-credits of {amount}")));
     }
     check_unwound(record, past, drawn, &[], found);

@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
-use crate::record::{Charge, CycleEvent, Draws, Event, GrantId, Instant, Record, Seq, Source};
+use crate::record::{Charge, CycleEvent, Draw, Draws, Event, GrantId, Instant, Record, Seq, Source, Unit};
 
 /// The facts that later records of an account refer back to.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Past {
         if self.recalls {
             self.charges.clear();
         } else if let Some(charge) = record.charge() {
-            self.charges.insert(record.seq, charge.draws.clone());
+            self.charges.insert(record.seq, left_of(charge, 0));
         }
         if let Event::Corrected { correcting, .. } = &record.event {
             self.charges.remove(&correcting.charge);
@@ -51,18 +51,20 @@ impl Past {
     }
 }
 
-/// The draws of a charge, less what refunds have given back of it.
+/// The draws of a charge that come back in parts, less what refunds have given back of it. An allowance of requests or of a meter
+/// comes back whole and moves no credits.
 #[must_use]
 pub fn left_of(charge: &Charge, returned: i64) -> Draws {
-    let mut draws = charge.draws.clone();
+    let divides = |d: &&Draw| d.source != Source::Allowance || charge.usage.unit == Unit::Credits;
+    let mut draws: Draws = charge.draws.iter().filter(divides).cloned().collect();
     take_back(&mut draws, returned);
     draws
 }
 
 /// Takes credits off draws, from the last to the first.
-fn take_back(draws: &mut Draws, amount: i64) {
+pub(super) fn take_back(draws: &mut Draws, amount: i64) {
     let mut left = amount;
-    for draw in draws.iter_mut().rev().filter(|d| d.source != Source::Allowance) {
+    for draw in draws.iter_mut().rev() {
         let part = draw.amount.min(left);
         (draw.amount, draw.worth, left) = (draw.amount - part, draw.worth - part, left - part);
     }

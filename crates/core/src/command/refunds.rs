@@ -10,7 +10,7 @@ use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    Label, Name, Once, Record, Seq, Source,
+    Label, Name, Once, Record, Seq, Source, Unit,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -48,7 +48,7 @@ impl<'a> Standing<'a> {
 
     /// Nano-credits that have not been given back.
     fn left(&self) -> i64 {
-        self.charge.credits().nano() - self.returned
+        self.charge.divisible() - self.returned
     }
 }
 
@@ -97,8 +97,8 @@ pub(super) fn refund(
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// The counts that windows give back: caps the amount their sources get back, latest counts first; allowances everything, with
-/// the last of the charge.
+/// The counts that windows give back: caps and allowances of credits the amount that comes back, latest counts first; other
+/// allowances everything, with the last of the charge.
 fn uncounted(
     charge: &Charge,
     before: &[(&Draw, i64)],
@@ -114,12 +114,14 @@ fn uncounted(
         };
         parts.iter().filter(|(draw, _)| counts(draw)).map(|(_, part)| part).sum()
     };
-    let is_allowance =
-        |layer: &Name| charge.draws.iter().any(|d| d.source == Source::Allowance && d.layer == *layer);
+    let is_whole = |layer: &Name| {
+        let is_of = |d: &Draw| d.source == Source::Allowance && d.layer == *layer;
+        charge.usage.unit != Unit::Credits && charge.draws.iter().any(is_of)
+    };
     let mut corrections = SmallVec::new();
     for (i, c) in charge.counted.iter().enumerate() {
         if let Basis::Layer(layer) = &c.basis
-            && is_allowance(layer)
+            && is_whole(layer)
         {
             if is_last {
                 corrections.push(correction(c, -c.cost));
@@ -193,7 +195,7 @@ impl<'a> Unwinding<'a> {
 
     /// Gives back `part` nano-credits of a draw.
     pub(super) fn unwind(&mut self, draw: &Draw, part: i64) {
-        if part == 0 {
+        if part == 0 || draw.source == Source::Allowance {
             return;
         }
         let owed = match draw.source {

@@ -8,7 +8,8 @@ use minicbor::{Decode, Encode};
 
 use super::codec::list;
 use super::{
-    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Level, Name, Seq, Source, Use, Visit,
+    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Level, Name, Seq, Source, Unit, Use,
+    Visit,
 };
 
 /// The charged use of a hold or of a direct charge.
@@ -38,28 +39,34 @@ impl Charge {
         Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
     }
 
+    /// The nano-credits that can come back in parts.
+    pub(crate) fn divisible(&self) -> i64 {
+        self.draws.iter().map(|draw| draw.divisible(&self.usage.unit)).sum()
+    }
+
     /// The draws that `amount` nano-credits come from, from the last to the first, after `returned` of them.
     pub(crate) fn parts(&self, returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
         let (mut gone, mut left) = (returned, amount);
-        let part = |draw| {
-            let credits = Draw::credits(draw).nano();
-            let skipped = credits.min(gone);
-            let part = (credits - skipped).min(left);
+        let part = |draw: &Draw| {
+            let all = draw.divisible(&self.usage.unit);
+            let skipped = all.min(gone);
+            let part = (all - skipped).min(left);
             (gone, left) = (gone - skipped, left - part);
-            (draw, part)
+            part
         };
-        self.draws.iter().rev().map(part).collect()
+        self.draws.iter().rev().zip(self.draws.iter().rev().map(part)).collect()
     }
 
-    /// The part of each draw that a refund of `amount` gives back, after refunds of `returned`: from the last to the first,
-    /// allowances with the last of the charge.
+    /// The part of each draw that a refund of `amount` gives back, after refunds of `returned`: from the last to the first;
+    /// allowances of requests and meters with the last of the charge.
     #[must_use]
     pub fn given_back(&self, returned: Credits, amount: Credits) -> Vec<Draw> {
-        let is_last = returned.nano() + amount.nano() == self.credits().nano();
+        let is_last = returned.nano() + amount.nano() == self.divisible();
         let parts = self.parts(returned.nano(), amount.nano()).into_iter();
-        let given = parts.filter_map(|(draw, part)| match draw.source {
-            Source::Allowance => is_last.then(|| draw.clone()),
-            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+        let given = parts.filter_map(|(draw, part)| match (draw.source, &self.usage.unit) {
+            (Source::Allowance, Unit::Requests | Unit::Meter(_)) => is_last.then(|| draw.clone()),
+            (Source::Allowance, Unit::Credits)
+            | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
                 (part > 0).then(|| Draw { amount: part, worth: part, ..draw.clone() })
             }
         });

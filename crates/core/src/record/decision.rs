@@ -9,7 +9,9 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::list;
-use crate::record::{Book, Category, Credits, GrantId, Level, Name, Reason, Rule, Seq, Terms, Unblock, Wall};
+use crate::record::{
+    Book, Category, Credits, GrantId, Level, Name, Reason, Rule, Seq, Terms, Unblock, Unit, Wall,
+};
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -200,6 +202,16 @@ impl Draw {
             Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
                 Credits::from_nano(self.amount)
             }
+        }
+    }
+
+    /// The nano-credits that can come back in parts: all credits, and what an allowance of credits paid. Other allowances count
+    /// something else, which comes back whole.
+    pub(crate) fn divisible(&self, unit: &Unit) -> i64 {
+        match (self.source, unit) {
+            (Source::Allowance, Unit::Requests | Unit::Meter(_)) => 0,
+            (Source::Allowance, Unit::Credits)
+            | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => self.amount,
         }
     }
 

@@ -139,7 +139,7 @@ pub enum Event {
         /// The record of the charge.
         #[n(0)]
         charge: Seq,
-        /// How much came back, in credits.
+        /// How much came back, in credits: to the sources of credits, and to allowances that count credits.
         #[n(1)]
         amount: Credits,
         /// Grants that had left the state and are open again.

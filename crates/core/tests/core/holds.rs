@@ -241,8 +241,8 @@ fn refunds_unwind_in_reverse_and_reopen_grants() {
     w.ask(&ask("chat", &[("input", 20)]).now());
     assert!(w.account.grants.is_empty(), "used-up grants leave the state");
     let charge = w.account.seq;
-    let too_much = w.apply(refund(charge, Some("11")));
-    assert_eq!(too_much, Err(Refusal::MoreThanCharged(Amount::of(credits("10"), None))));
+    let too_much = w.apply(refund(charge, Some("20.000000001")));
+    assert_eq!(too_much, Err(Refusal::MoreThanCharged(Amount::of(credits("20"), None))));
     w.apply(refund(charge, Some("7"))).expect("refunds");
     let left: Vec<(u64, String)> =
         w.account.grants.iter().map(|g| (g.id.0, g.remaining.to_string())).collect();
@@ -264,11 +264,14 @@ fn a_charge_is_refunded_until_nothing_is_left() {
     let corrected = w.apply(correct(charge, &to(&[("input", 1)])));
     assert_eq!(corrected, Err(Refusal::AlreadyRefunded(charge, first)), "a refunded charge is not corrected");
     assert_eq!(
-        w.apply(refund(charge, Some("7.000000001"))),
-        Err(Refusal::MoreThanCharged(Amount::of(credits("7"), None)))
+        w.apply(refund(charge, Some("17.000000001"))),
+        Err(Refusal::MoreThanCharged(Amount::of(credits("17"), None)))
     );
     w.apply(refund(charge, Some("2"))).expect("refunds");
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("15", 10_000_000_000));
+    // From the end: the five that are left of what was bought, then one of what was included.
+    w.apply(refund(charge, Some("6"))).expect("refunds");
+    assert_eq!((w.available().as_str(), used(&w, "included.day")), ("20", 9_000_000_000));
     let by = w.apply(refund(charge, None)).expect("refunds the rest");
     assert_eq!((w.available().as_str(), used(&w, "included.day")), ("20", 0), "with the allowance");
     for again in [refund(charge, Some("3")), refund(charge, None), correct(charge, &to(&[("input", 1)]))] {

@@ -366,7 +366,10 @@ impl<'a> Walk<'a> {
 
     fn refunded(&mut self, charge: Seq, amount: i64, now: i64) {
         let Some(mut open) = self.open.remove(&charge) else { return };
-        let credits = |d: &&Draw| d.source != Source::Allowance;
+        // An allowance of requests comes back whole.
+        let of_requests = |d: &&Draw| d.source == Source::Allowance && d.amount != d.worth;
+        let is_whole = open.draws.iter().any(|d| of_requests(&d));
+        let credits = |d: &&Draw| !of_requests(d);
         let (mut gone, mut left) = (open.returned, amount);
         let mut given = Vec::new();
         for draw in open.draws.iter().rev().filter(credits) {
@@ -380,8 +383,8 @@ impl<'a> Walk<'a> {
         for (at, spec) in SPECS.iter().enumerate() {
             let counted: i64 = open.counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
             let back = match spec.basis {
-                Basis::Layer("included") if open.returned < all => 0,
-                Basis::Layer("included") => counted,
+                Basis::Layer("included") if is_whole && open.returned < all => 0,
+                Basis::Layer("included") if is_whole => counted,
                 Basis::Spend | Basis::Layer(_) => total(&spec.basis, &given),
                 Basis::Requests | Basis::Units => 0,
             };

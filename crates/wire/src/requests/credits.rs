@@ -83,7 +83,8 @@ pub struct AdjustRequest {
 pub struct RefundRequest {
     /// The charge: the reference that settle, record or authorize with `settle: now` returned.
     pub charge: Reference,
-    /// How many credits. Default: everything not yet given back, including the allowance.
+    /// How many credits, those that an allowance of credits paid among them. Default: everything not yet given back, other allowances
+    /// included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PositiveCredits>)]
     pub amount: Option<Credits>,

@@ -36,6 +36,11 @@ impl Draw {
     pub(super) fn credits(&self) -> i64 {
         if self.payer == Payer::Allowance { 0 } else { self.amount }
     }
+
+    /// What of it can come back in parts.
+    pub(super) fn divisible(&self, unit: Unit) -> i64 {
+        if unit == Unit::Credits { self.amount } else { self.credits() }
+    }
 }
 
 /// What guards count of a use.
@@ -86,6 +91,10 @@ pub(super) struct Use {
 impl Use {
     pub(super) fn credits(&self) -> i64 {
         self.draws.iter().map(Draw::credits).sum()
+    }
+
+    pub(super) fn divisible(&self, unit: Unit) -> i64 {
+        self.draws.iter().map(|draw| draw.divisible(unit)).sum()
     }
 }
 

@@ -290,7 +290,7 @@ impl Run {
             return Ok(());
         };
         let usage = &self.book.uses[place];
-        let part = percent.map(|p| usage.credits() * p / 100).filter(|n| *n > 0);
+        let part = percent.map(|p| usage.divisible(self.book.unit()) * p / 100).filter(|n| *n > 0);
         let amount = part.map(Credits::from_nano);
         let command = Command::Refund { charge: usage.charge, amount, reason: None };
         self.world.apply(command).map_err(|e| format!("refund: {e}"))?;

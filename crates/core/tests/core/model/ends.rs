@@ -126,16 +126,19 @@ impl Book {
 
     /// A part of a charge, or what is left of it.
     pub(super) fn refund(&mut self, place: usize, amount: Option<i64>, now: i64) {
-        let all = self.uses[place].credits();
+        let unit = self.unit();
+        let all = self.uses[place].divisible(unit);
         let mut rest = amount.unwrap_or(all);
         self.uses[place].refunds += 1;
         let is_last = rest == all;
         let mut back = Vec::new();
         let usage = &mut self.uses[place];
         for draw in usage.draws.iter_mut().rev() {
-            let n = draw.credits().min(rest);
+            let n = draw.divisible(unit).min(rest);
             rest -= n;
-            if draw.payer != Payer::Allowance {
+            if draw.payer == Payer::Allowance && unit == Unit::Credits {
+                draw.amount -= n;
+            } else if draw.payer != Payer::Allowance {
                 back.push(Draw { amount: n, ..*draw });
                 draw.amount -= n;
             } else if is_last {

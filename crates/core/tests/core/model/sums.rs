@@ -40,9 +40,10 @@ impl Run {
             .collect();
         let refunded: i64 = log
             .iter()
-            .filter_map(|r| {
-                if let Event::Refunded { amount, .. } = &r.event { Some(amount.nano()) } else { None }
-            })
+            .filter(|r| matches!(r.event, Event::Refunded { .. }))
+            .flat_map(|r| &r.movements)
+            .filter(|m| m.from == Book::Spent)
+            .map(|m| m.amount.nano())
             .sum();
         let standing = || log.iter().filter(|r| !replaced.contains(&r.seq)).filter_map(|r| r.charge());
         let charged: i64 = standing().map(|c| c.credits().nano()).sum::<i64>() - refunded;
