@@ -1,5 +1,7 @@
 //! From values of the core to answers of the API. A rendered answer is a function of stored records.
 
+use std::borrow::Cow;
+
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
@@ -98,6 +100,51 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
     }
 }
 
+/// The unit that a visit counts in, and whether it is one of credits.
+fn measure<'a>(usage: &'a Use, v: &core::Visit) -> (Cow<'a, str>, bool) {
+    let (unit, is_credits) = match v.measures() {
+        Measure::Holds => ("holds", false),
+        Measure::Requests => (REQUESTS, false),
+        Measure::Meters(names) => {
+            return (names.iter().map(Name::as_str).collect::<Vec<_>>().join("+").into(), false);
+        }
+        Measure::Allowance => allowance_of(usage),
+        Measure::Cost => ("cost", false),
+        Measure::Level => ("level", false),
+        Measure::Credits => credits_of(usage),
+    };
+    (unit.into(), is_credits)
+}
+
+/// When a window closes.
+fn closes(terms: Option<Terms>) -> Option<Instant> {
+    match terms {
+        Some(Terms::Period { end, .. }) => Some(end).filter(|end| *end < Instant::NEVER),
+        Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
+        | None => None,
+    }
+}
+
+/// The marks of warnings that a use has reached.
+pub(crate) fn warnings(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWarning> {
+    let reached = visits.iter().filter_map(|v| Some((v, v.mark?, v.terms?)));
+    let warning = |(v, percent, terms): (&core::Visit, u8, Terms)| {
+        let unit = measure(usage, v);
+        let unit = (&*unit.0, unit.1);
+        wire::LimitWarning {
+            limit: v.name.clone(),
+            level: v.level,
+            member: usage.path.at(v.level).cloned(),
+            percent,
+            used: amount(v.after(), unit),
+            of: amount(terms.capacity(), unit),
+            unit: unit.0.into(),
+            resets_at: closes(v.terms),
+        }
+    };
+    reached.map(warning).collect()
+}
+
 fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
     let Decided { account, usage, at, .. } = *d;
     let granted = d.decision.outcome.is_granted();
@@ -122,24 +169,8 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
         core::Verdict::Observed => ("observed", None),
         core::Verdict::Demoted => ("demoted", None),
     };
-    let meters;
-    let unit = match v.measures() {
-        Measure::Holds => ("holds", false),
-        Measure::Requests => (REQUESTS, false),
-        Measure::Meters(names) => {
-            meters = names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
-            (&*meters, false)
-        }
-        Measure::Allowance => allowance_of(usage),
-        Measure::Cost => ("cost", false),
-        Measure::Level => ("level", false),
-        Measure::Credits => credits_of(usage),
-    };
-    let resets_at = match v.terms {
-        Some(Terms::Period { end, .. }) => Some(end).filter(|end| *end < Instant::NEVER),
-        Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
-        | None => None,
-    };
+    let unit = measure(usage, v);
+    let unit = (&*unit.0, unit.1);
     let after = if granted { v.after() } else { v.before };
     wire::Visit {
         kind: kind.into(),
@@ -157,7 +188,7 @@ fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
             .filter(|limit| *limit < i64::MAX)
             .map(|limit| amount(limit, unit)),
         unit: unit.0.into(),
-        resets_at,
+        resets_at: closes(v.terms),
         rate: v.terms.and_then(|terms| rate(terms, after, at)),
         overridden_by: v.overridden_by.map(|id| reference(account, id)),
     }
@@ -208,6 +239,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         paid_price: decision.paid_price,
         draws: decision.draws.iter().map(|d| draw(account, d, used)).collect(),
         visits,
+        warnings: warnings(used, &decision.visits),
         wall,
         refused_by: decision.refused_by().cloned(),
         unblock: decision.unblock.as_ref().map(unblock),

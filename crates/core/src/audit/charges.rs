@@ -8,7 +8,7 @@ use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
     Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Record, Rounding, Source,
-    Unit, Use, Verdict,
+    Unit, Use, Verdict, Visit,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -274,6 +274,13 @@ fn check_visits(decision: &Decision, found: &mut Findings) {
                 format!("layer `{}` drew {} but its explanation says {visited}", draw.layer, draw.amount),
             ));
         }
+    }
+    let is_reached = |v: &Visit, mark: u8| {
+        let at = i128::from(v.terms.map_or(0, |terms| terms.capacity())) * i128::from(mark);
+        i128::from(v.before) * 100 < at && at <= (i128::from(v.before) + i128::from(v.cost)) * 100
+    };
+    if let Some(v) = decision.visits.iter().find(|v| v.mark.is_some_and(|mark| !is_reached(v, mark))) {
+        found.push((Dataset::Usage, format!("`{}` warns of a mark that it has not reached", v.name)));
     }
     if let Some(v) = decision.visits.iter().find(|v| {
         v.cost != 0 && matches!(v.verdict, Verdict::Empty | Verdict::Refused(_)) && v.terms.is_none()

@@ -24,6 +24,8 @@ pub struct Plan {
     pub(crate) expired_draws: ExpiredDraws,
     /// Whether allowances pay while the account is in debt.
     pub(crate) allows_in_debt: bool,
+    /// Use is noted when it reaches these percentages of a limit; rising.
+    pub(crate) warn_at: Vec<u8>,
     /// The class of its requests in supplies.
     pub(crate) class: Option<Name>,
     /// The most that one request may cost.

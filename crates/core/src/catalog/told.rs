@@ -107,6 +107,10 @@ fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> 
         }
         Consent::Never => lines.push("purchased and contract credits are never drawn".to_string()),
     }
+    if !plan.warn_at.is_empty() {
+        let marks: Vec<String> = plan.warn_at.iter().map(ToString::to_string).collect();
+        lines.push(format!("warns at {} % of what a limit counts", marks.join(", ")));
+    }
     if plan.allows_in_debt {
         lines.push("in debt, what allowances pay in full goes on".to_string());
     }

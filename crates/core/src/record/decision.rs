@@ -352,6 +352,9 @@ pub struct Visit {
     /// The override that its limit comes from.
     #[n(8)]
     pub overridden_by: Option<Seq>,
+    /// The highest mark of the plan's warnings that this use has reached, in percent of the limit.
+    #[n(9)]
+    pub mark: Option<u8>,
 }
 
 impl VisitKind {

@@ -28,6 +28,7 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
         cost: 0,
         basis: Basis::None,
         overridden_by: None,
+        mark: None,
     }
 }
 

@@ -54,6 +54,7 @@ impl Run<'_, '_> {
             cost: 0,
             basis: Basis::None,
             overridden_by: None,
+            mark: None,
         });
         self.refuse_until(reason, wall, until);
     }

@@ -3,8 +3,13 @@
 use alloc::vec::Vec;
 use core::mem;
 
+use smallvec::SmallVec;
+
 use super::run::{Postponed, Run, Stopped};
-use crate::record::{Certainty, Credits, Decision, Level, Lifter, Outcome, Reason, Unblock, Wall, Way};
+use crate::record::{
+    Certainty, Credits, Decision, Level, Lifter, Name, Outcome, Reason, Terms, Unblock, Verdict, VisitKind,
+    Wall, Way,
+};
 
 impl Run<'_, '_> {
     /// Paid sources would pay an amount that nobody has agreed to yet.
@@ -62,6 +67,34 @@ impl Run<'_, '_> {
                 ..allowed
             };
         }
+        self.mark();
         Decision { draws: mem::take(&mut self.draws), visits: mem::take(&mut self.visits), ..allowed }
+    }
+
+    /// Notes the marks of the plan's warnings that the use reaches: counted use that was below one before. Windows that only limit
+    /// how fast or how much at once have none, nor has what is observed.
+    pub(super) fn mark(&mut self) {
+        let Self { scene, program, .. } = *self;
+        let marks = &scene.plan.warn_at;
+        if marks.is_empty() {
+            return;
+        }
+        let observed: SmallVec<[&Name; 2]> =
+            program.guards().filter(|g| g.is_observed(&scene.account.id)).map(|g| &g.name).collect();
+        for visit in &mut self.visits {
+            let counts = matches!(visit.kind, VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap)
+                && matches!(visit.verdict, Verdict::Passed | Verdict::Paid)
+                && !observed.iter().any(|name| **name == visit.name);
+            let Some(terms @ (Terms::Period { .. } | Terms::Sliding { .. })) = visit.terms else { continue };
+            let limit = i128::from(terms.capacity());
+            if counts && limit > 0 && terms.capacity() < i64::MAX {
+                let (before, after) = (i128::from(visit.before), i128::from(visit.after()));
+                let reached = |mark: &&u8| {
+                    let at = limit * i128::from(**mark);
+                    before * 100 < at && at <= after * 100
+                };
+                visit.mark = marks.iter().rev().find(reached).copied();
+            }
+        }
     }
 }

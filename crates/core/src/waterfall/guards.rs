@@ -90,6 +90,7 @@ impl Run<'_, '_> {
             cost: if refused.is_some() || matches!(guard.count, Count::Size(_)) { 0 } else { cost },
             basis,
             overridden_by,
+            mark: None,
         });
         if let Some((reason, until)) = refused {
             let wall = if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level) };
@@ -126,6 +127,7 @@ impl Run<'_, '_> {
                 cost: 0,
                 basis: Basis::Spend,
                 overridden_by,
+                mark: None,
             });
         }
         self.visit_key_spend();

@@ -83,6 +83,7 @@ pub(crate) fn draw_more<'a, 'p>(
     run.spend_caps();
     run.sources();
     run.caps();
+    run.mark();
     run
 }
 

@@ -55,6 +55,7 @@ impl Run<'_, '_> {
                 cost: 0,
                 basis: Basis::Layer(layer.clone()),
                 overridden_by,
+                mark: None,
             });
         }
         let closed = opens && self.is_full() || self.is_past_horizon();
@@ -179,6 +180,7 @@ impl Run<'_, '_> {
             cost: amount,
             basis: Basis::None,
             overridden_by: None,
+            mark: None,
         });
         if amount > 0 {
             self.need.pay_from_credits(amount);
@@ -243,6 +245,7 @@ impl Run<'_, '_> {
             cost,
             basis: Basis::Layer(layer.clone()),
             overridden_by: of.and_then(|(_, by)| by),
+            mark: None,
         });
     }
 

@@ -31,6 +31,7 @@ impl Run<'_, '_> {
                 cost: if passed { signed(offer.cost) } else { 0 },
                 basis: Basis::InFlight(if passed { offer.in_flight } else { 0 }),
                 overridden_by: None,
+                mark: None,
             });
         }
         if taken.is_some() {

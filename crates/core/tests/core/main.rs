@@ -32,4 +32,5 @@ mod told;
 mod turned_out;
 mod unblock;
 mod units;
+mod warnings;
 mod what_if;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use headworks_store::Memory;
 use serde_json::{Value, json};
 
-use crate::common::Server;
+use crate::common::{CATALOG, Server};
 use crate::receiver::{Act, Receiver, Request, header, hook, spend};
 
 pub(crate) async fn with_alerts() -> (Arc<Memory>, Server) {
@@ -359,4 +359,32 @@ async fn a_webhook_with_much_to_send_holds_up_no_other() {
     for n in 0..8 {
         assert!(listed(&s, &format!("busy{n}")).await["behind"].as_u64().expect("a number") > 100);
     }
+}
+
+/// A cap of ten credits a day with marks at 50 and 80 percent: each is told once, in the answer and by an event.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_use_that_reaches_a_mark_warns() {
+    let s = Server::start_at(Arc::new(Memory::new()), "2030-01-01T06:00:00Z").await;
+    let capped = CATALOG.replace(
+        "[plans.p]\n",
+        "[plans.p]\nwarn_at = [50, 80]\nguards = [{ name = \"daily\", window.spend_cap = { limit = \"10\", every = \"day\" } }]\n",
+    );
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &capped).await.status, 200);
+    s.open("acme", "100").await;
+    let receiver = Receiver::start(&[]).await;
+    hook(&s, "owner", json!({"url": receiver.url, "events": ["limit.warning"]})).await;
+    let ask = json!({"account": "acme", "feature": "chat", "dimensions": {"model": "m"},
+        "quantities": {"tokens": 3}, "settle": "now"});
+    let warning = |percent: u8, used: &str| {
+        json!([{"limit": "daily", "level": "account", "percent": percent, "used": used, "of": "10",
+            "unit": "credits", "resets_at": "2030-01-02T00:00:00Z"}])
+    };
+    for (key, warns) in [("1", Value::Null), ("2", warning(50, "6")), ("3", warning(80, "9"))] {
+        let answer = s.call("POST", "/v1/authorize", key, &ask.to_string()).await.body;
+        assert_eq!(answer["warnings"], warns, "{key}");
+    }
+    let told = receiver.accepted(2).await;
+    let data = |r: &Request| serde_json::from_str::<Value>(&r.body).expect("json")["data"].clone();
+    assert_eq!(kinds(&told), ["limit.warning", "limit.warning"]);
+    assert_eq!([data(&told[0]), data(&told[1])], [warning(50, "6")[0].clone(), warning(80, "9")[0].clone()]);
 }

@@ -41,6 +41,9 @@ pub struct Decision {
     pub draws: Vec<Draw>,
     /// Every guard and source that was checked, in order.
     pub visits: Vec<Visit>,
+    /// The marks of the plan's warnings (`warn_at`) that this use has reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<LimitWarning>,
     /// Whose wall it was: a level of the path, `plan`, `operator` or `capacity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<String>,
@@ -196,6 +199,30 @@ pub struct Visit {
     /// The override that the limit comes from; otherwise it is the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overridden_by: Option<Reference>,
+}
+
+/// A mark of a limit that a use has reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LimitWarning {
+    /// The limit.
+    pub limit: Name,
+    /// The level of the path that it counts for.
+    pub level: Level,
+    /// The member of that level; none: the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Name>,
+    /// The highest mark reached, in percent of the limit.
+    #[schema(minimum = 1, maximum = 100)]
+    pub percent: u8,
+    /// How much is used now.
+    pub used: String,
+    /// Of how much.
+    pub of: String,
+    /// The unit of both.
+    pub unit: String,
+    /// When the window closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resets_at: Option<Instant>,
 }
 
 /// A sustained rate and a burst.

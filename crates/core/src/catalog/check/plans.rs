@@ -50,8 +50,13 @@ fn plan<'a>(
     let price_factors = whole.price_factor.map(|(plan, factor)| {
         check.elsewhere(&["plans", plan.as_str(), "price_factor"], |c| factors(factor, c))
     });
+    let warn_at = whole.warn_at.map_or(&[][..], |(plan, marks)| {
+        check.elsewhere(&["plans", plan.as_str(), "warn_at"], |c| check_marks(marks, c));
+        marks
+    });
     let plan = Plan {
         consent: whole.consent,
+        warn_at: warn_at.to_vec(),
         price_factors,
         expired_draws: whole.expired_draws,
         allows_in_debt: whole.in_debt == InDebt::Allowances,
@@ -68,6 +73,22 @@ fn plan<'a>(
         );
     }
     plan
+}
+
+/// The most marks of a plan.
+const MARKS_MAX: usize = 8;
+
+/// Marks are percentages that rise.
+fn check_marks(marks: &[u8], check: &mut Check<'_>) {
+    if marks.len() > MARKS_MAX {
+        check.wrong(format_args!("{} marks, at most {MARKS_MAX} are possible", marks.len()), "remove some");
+    }
+    if marks.iter().any(|mark| !(1..=100).contains(mark)) || !marks.is_sorted_by(|a, b| a < b) {
+        check.wrong(
+            "marks are percentages from 1 to 100 that rise",
+            "write for example warn_at = [50, 80, 100]",
+        );
+    }
 }
 
 /// Factors by tier.

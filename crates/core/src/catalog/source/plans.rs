@@ -44,6 +44,10 @@ pub(crate) struct PlanSource {
     pub(crate) expired_draws: Option<ExpiredDraws>,
     /// What an account in debt may still do. Default `deny`.
     pub(crate) in_debt: Option<InDebt>,
+    /// Percentages, rising, such as `[50, 80, 100]`: a use that reaches one of any counted limit says so, in its answer and by the event
+    /// `limit.warning`. At most 8.
+    #[cfg_attr(feature = "schema", schema(max_items = 8))]
+    pub(crate) warn_at: Option<Vec<u8>>,
     /// Conditions that must all hold, and names of lists of them. At most 256.
     #[cfg_attr(feature = "schema", schema(max_items = 256))]
     #[serde(default)]

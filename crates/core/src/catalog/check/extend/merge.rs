@@ -42,6 +42,7 @@ pub(super) fn whole<'a>(
         cost_max: shape.cost_max.or(base.and_then(|b| b.cost_max)),
         expired_draws: shape.expired_draws.or(base.map(|b| b.expired_draws)).unwrap_or_default(),
         in_debt: shape.in_debt.or(base.map(|b| b.in_debt)).unwrap_or_default(),
+        warn_at: shape.warn_at.as_ref().map(|at| (name, at)).or(base.and_then(|b| b.warn_at)),
         guards: joined(
             base.map(|b| &b.guards),
             guards,

@@ -23,6 +23,8 @@ pub(in crate::catalog::check) struct Whole<'a> {
     pub(in crate::catalog::check) cost_max: Option<u64>,
     pub(in crate::catalog::check) expired_draws: ExpiredDraws,
     pub(in crate::catalog::check) in_debt: InDebt,
+    /// The marks of warnings, and the plan that writes them.
+    pub(in crate::catalog::check) warn_at: Option<(&'a Name, &'a Vec<u8>)>,
     pub(in crate::catalog::check) guards: Vec<Part<'a, GuardSource>>,
     pub(in crate::catalog::check) layers: Vec<LayerPart<'a>>,
 }
