@@ -92,7 +92,9 @@ impl Run<'_, '_> {
         let program = self.program;
         if self.need.in_allowance_unit() == 0 {
             let worth = self.need.pay_from_allowance(0);
-            self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount: 0, worth });
+            if worth > 0 {
+                self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount: 0, worth });
+            }
             return;
         }
         for of_plan in program.layers() {

@@ -8,7 +8,7 @@ use headworks_core::record::{Consent, Level, Overshoot};
 
 use super::calendar::Calendar;
 use super::grants::Given;
-use super::policy::{Policy, Unit};
+use super::policy::{Policy, Price, Unit};
 use super::steps::Path;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ pub(super) struct Use {
     pub(super) charge: u64,
     pub(super) feature: usize,
     pub(super) path: Path,
-    pub(super) price: i64,
+    pub(super) price: Price,
     pub(super) tokens: i64,
     pub(super) requests: i64,
     pub(super) draws: Vec<Draw>,
@@ -159,7 +159,7 @@ impl Book {
         self.policy().unit
     }
 
-    pub(super) fn price(&self, feature: usize, at: i64) -> i64 {
+    pub(super) fn price(&self, feature: usize, at: i64) -> Price {
         self.policy().prices[usize::from(at >= self.dearer_from)][feature]
     }
 

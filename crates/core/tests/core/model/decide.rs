@@ -4,7 +4,7 @@ use headworks_core::record::{Category, Consent, Level, Reason};
 
 use super::book::{Book, Draw, Payer};
 use super::limits::Cost;
-use super::policy::{Layer, Unit};
+use super::policy::{Layer, Price, Unit};
 use super::steps::{Ask, Path};
 
 /// What is to be paid.
@@ -59,14 +59,14 @@ impl Book {
         of_path.fold(own, Consent::max)
     }
 
-    pub(super) fn decide(&self, ask: &Ask, each: i64, now: i64) -> Answer {
+    pub(super) fn decide(&self, ask: &Ask, price: Price, now: i64) -> Answer {
         let in_debt = self.debt() > 0;
         let blocked = (in_debt && !self.policy().allowances_in_debt).then_some(Reason::InDebt);
         let need = |tokens: i64| Need {
             feature: ask.feature,
             path: ask.path,
-            price: tokens * each,
-            each,
+            price: price.of(tokens),
+            each: price.each,
             requests: ask.requests,
             at: now,
             now,

@@ -11,7 +11,7 @@ use super::compare::{Compared, denied, same};
 use super::decide::{Answer, Need, Side};
 use super::grants::{Given, Rollover, Schedule};
 use super::limits::Cost;
-use super::policy::{FEATURES, Unit};
+use super::policy::{FEATURES, Price, Unit};
 use super::run::{Run, number, seconds};
 use super::steps::{Ask, Gift};
 use crate::common::{self, name, quantities};
@@ -60,8 +60,8 @@ impl Run {
     }
 
     pub(super) fn ask(&mut self, ask: &Ask, looks_ahead: bool, now: i64) -> Compared {
-        let each = self.book.price(ask.feature, now);
-        let answer = self.book.decide(ask, each, now);
+        let price = self.book.price(ask.feature, now);
+        let answer = self.book.decide(ask, price, now);
         let asked = ask.request();
         // What begins within microseconds would begin while it is tried.
         let is_far = self.book.instants(now).first().is_none_or(|next| *next > now + SECOND);
@@ -92,13 +92,13 @@ impl Run {
             requests: ask.requests,
             holds: !ask.at_once,
         };
-        let place = self.opens(ask, each, &cost, now, now);
+        let place = self.opens(ask, price, &cost, now, now);
         self.book.pay(place, draws, now, now);
         self.same_draws(place, &decision.draws)
     }
 
     /// A use without draws.
-    fn opens(&mut self, ask: &Ask, each: i64, cost: &Cost, at: i64, now: i64) -> usize {
+    fn opens(&mut self, ask: &Ask, price: Price, cost: &Cost, at: i64, now: i64) -> usize {
         let counts = vec![self.book.count(cost, at, now)];
         let id = self.world.account.seq;
         self.book.uses.push(Use {
@@ -106,7 +106,7 @@ impl Run {
             charge: id,
             feature: ask.feature,
             path: ask.path,
-            price: each,
+            price,
             tokens: cost.tokens,
             requests: cost.requests,
             draws: Vec::new(),
@@ -164,8 +164,8 @@ impl Run {
         let need = Need {
             feature: usage.feature,
             path: usage.path,
-            price: tokens * usage.price,
-            each: usage.price,
+            price: usage.price.of(usage.tokens + tokens) - usage.price.of(usage.tokens),
+            each: usage.price.each,
             requests: 0,
             at: now,
             now,
@@ -205,7 +205,8 @@ impl Run {
             }
         }
         if by_allowance {
-            let worth = tokens * self.book.uses[place].price;
+            let usage = &self.book.uses[place];
+            let worth = usage.price.of(usage.tokens + tokens) - usage.price.of(usage.tokens);
             self.book.uses[place].draws[0].worth += worth;
         }
         self.book.recount(place, tokens, now);
@@ -223,16 +224,16 @@ impl Run {
         let at = ago.map_or(now, |s| (now - s * SECOND).min(now));
         let request = ask.request().request;
         let command = Command::Record { request, at: ago.map(|_| Instant::from_micros(at)) };
-        let each = self.book.price(ask.feature, at);
-        self.direct(&Ask { at_once: true, ..*ask }, command, each, at, now)
+        let price = self.book.price(ask.feature, at);
+        self.direct(&Ask { at_once: true, ..*ask }, command, price, at, now)
     }
 
-    fn direct(&mut self, ask: &Ask, command: Command, each: i64, at: i64, now: i64) -> Compared {
+    fn direct(&mut self, ask: &Ask, command: Command, price: Price, at: i64, now: i64) -> Compared {
         let need = Need {
             feature: ask.feature,
             path: ask.path,
-            price: ask.tokens * each,
-            each,
+            price: price.of(ask.tokens),
+            each: price.each,
             requests: ask.requests,
             at,
             now,
@@ -253,7 +254,7 @@ impl Run {
             requests: ask.requests,
             holds: false,
         };
-        let place = self.opens(ask, each, &cost, at, now);
+        let place = self.opens(ask, price, &cost, at, now);
         self.book.pay(place, draws, at, now);
         let record = self.world.log.iter().find(|r| r.seq == seq).expect("just written");
         let drawn = record.charge().expect("a charge").draws.clone();
@@ -265,7 +266,7 @@ impl Run {
             return Ok(());
         };
         let usage = &self.book.uses[place];
-        let (hold, each) = (usage.id, usage.price);
+        let (hold, price) = (usage.id, usage.price);
         let ask = Ask {
             feature: usage.feature,
             path: usage.path,
@@ -278,7 +279,7 @@ impl Run {
         };
         let before = self.book.uses.len();
         let ask = Ask { consents: false, ..ask };
-        self.direct(&ask, common::settle(hold, &[("tokens", number(tokens))]), each, now, now)?;
+        self.direct(&ask, common::settle(hold, &[("tokens", number(tokens))]), price, now, now)?;
         if self.book.uses.len() > before {
             self.book.uses[place].state = State::Gone { expired: false };
         }

@@ -34,7 +34,7 @@ impl Book {
             feature: usage.feature,
             path: usage.path,
             price,
-            each: usage.price,
+            each: usage.price.each,
             requests: usage.requests,
             at,
             now,
@@ -58,8 +58,8 @@ impl Book {
                 // It pays for the whole request, at any price.
                 keeps.worth = rest;
             } else {
-                keeps.amount = draw.amount.min((rest + usage.price - 1) / usage.price);
-                keeps.worth = (keeps.amount * usage.price).min(rest);
+                keeps.amount = draw.amount.min((rest + usage.price.each - 1) / usage.price.each);
+                keeps.worth = (keeps.amount * usage.price.each).min(rest);
             }
             rest -= keeps.worth;
             back.push(Draw { amount: draw.amount - keeps.amount, ..*draw });
@@ -72,7 +72,7 @@ impl Book {
 
     /// A use turns out to be of so many tokens.
     fn becomes(&mut self, place: usize, tokens: i64, at: i64, now: i64) -> Result<(), Refused> {
-        let price = tokens * self.uses[place].price;
+        let price = self.uses[place].price.of(tokens);
         let (kept, back, rest) = self.front(place, price);
         let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now))? } else { Vec::new() };
         let was_hold = self.uses[place].state == State::Open;

@@ -53,14 +53,37 @@ pub(super) enum Layer {
     Overdraft { limit: i64 },
 }
 
+/// The price of a token, in nano-credits, and how many are billed: whole steps, and at least so many of any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Price {
+    pub(super) each: i64,
+    pub(super) step: i64,
+    pub(super) least: i64,
+}
+
+impl Price {
+    fn any(dice: &mut Dice, each: &[i64]) -> Self {
+        Self { each: dice.pick(each), step: dice.pick(&[1, 1, 1, 2, 5]), least: dice.pick(&[0, 0, 0, 3]) }
+    }
+
+    /// What so many tokens cost.
+    pub(super) fn of(self, tokens: i64) -> i64 {
+        let mut billed = if tokens > 0 { self.least.max(tokens) } else { 0 };
+        while billed % self.step != 0 {
+            billed += 1;
+        }
+        self.each * billed
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) version: usize,
     /// The seed of the way it is written.
     pub(super) notation: u64,
     pub(super) unit: Unit,
-    /// Nano-credits for a token, by feature, before and after `dearer_from`.
-    pub(super) prices: [[i64; 2]; 2],
+    /// By feature, before and after `dearer_from`.
+    pub(super) prices: [[Price; 2]; 2],
     /// When the second version of the rate card comes into force.
     pub(super) dearer_from: &'static str,
     pub(super) guards: Vec<Guard>,
@@ -188,7 +211,7 @@ impl Policy {
             }
         };
         let layers = layers(dice, family, unit);
-        let price = |dice: &mut Dice| dice.pick(&[NANO, NANO, NANO / 2, 2 * NANO]);
+        let price = |dice: &mut Dice| Price::any(dice, &[NANO, NANO, NANO / 2, 2 * NANO]);
         let prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
         let guards = match family {
             Family::Money => dice.int(0, 1),
@@ -234,7 +257,7 @@ impl Policy {
         let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
         match dice.int(0, 3) {
             0 => {
-                let price = |dice: &mut Dice| dice.pick(&[NANO, NANO / 2, 2 * NANO]);
+                let price = |dice: &mut Dice| Price::any(dice, &[NANO, NANO / 2, 2 * NANO]);
                 next.prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
             }
             1 | 2 => {

@@ -1,6 +1,7 @@
 //! The same plan written in another way: part of it in a plan that it extends, or in named lists, some figures apart.
 
 use super::dice::Dice;
+use super::policy::Price;
 use super::text::credits;
 
 /// The guards or the layers of a plan: in order, and how the lists of plans and named lists are called.
@@ -51,25 +52,31 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
     )
 }
 
-/// The prices of a token of both features, in nano-credits.
-pub(super) fn prices(prices: [i64; 2], dice: &mut Dice) -> String {
-    let [a, b] = prices.map(credits);
-    let half = credits(prices[1] / 2);
+/// The prices of a token of both features.
+pub(super) fn prices(prices: [Price; 2], dice: &mut Dice) -> String {
+    let text = |price: Price| {
+        let mut text = format!("credits = {{ tokens = \"{}\" }}", credits(price.each));
+        if price.step > 1 {
+            text += &format!(", step = {{ tokens = {} }}", price.step);
+        }
+        if price.least > 0 {
+            text += &format!(", minimum = {{ tokens = {} }}", price.least);
+        }
+        text
+    };
+    let [a, b] = prices.map(text);
+    let half = text(Price { each: prices[1].each / 2, ..prices[1] });
     match dice.int(0, 4) {
-        0 if a == b => format!("{{ feature = [\"a\", \"b\"], credits = {{ tokens = \"{a}\" }} }}"),
-        1 if a == b => format!("{{ credits = {{ tokens = \"{a}\" }} }}"),
+        0 if a == b => format!("{{ feature = [\"a\", \"b\"], {a} }}"),
+        1 if a == b => format!("{{ {a} }}"),
         // One for all features, another for one of them.
-        1 => format!(
-            "{{ credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", credits = {{ tokens = \"{b}\" }} }}"
-        ),
+        1 => format!("{{ {a} }}, {{ feature = \"b\", {b} }}"),
         // One derived from a price that no request has.
         2 => format!(
-            "{{ feature = \"a\", credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", like = {{ d = \"y\" }}, factor = \"2\" }}, \
-             {{ feature = \"b\", when = {{ d = [\"x\", \"y\"] }}, credits = {{ tokens = \"{half}\" }} }}"
+            "{{ feature = \"a\", {a} }}, {{ feature = \"b\", like = {{ d = \"y\" }}, factor = \"2\" }}, \
+             {{ feature = \"b\", when = {{ d = [\"x\", \"y\"] }}, {half} }}"
         ),
-        _ => format!(
-            "{{ feature = \"a\", credits = {{ tokens = \"{a}\" }} }}, {{ feature = \"b\", credits = {{ tokens = \"{b}\" }} }}"
-        ),
+        _ => format!("{{ feature = \"a\", {a} }}, {{ feature = \"b\", {b} }}"),
     }
 }
 
