@@ -1,7 +1,7 @@
 //! JSON from callers: anything that does not match the shape exactly is refused, with the place and the reason.
 
-use headworks_core::record::check_keys;
-use serde::de::{Deserialize, DeserializeOwned};
+use headworks_core::record::{check_keys, in_words};
+use serde::de::{Deserialize, DeserializeOwned, IgnoredAny};
 
 use crate::problem::{Kind, Problem};
 
@@ -31,10 +31,19 @@ pub fn parse_envelope<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Prob
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let at = e.path().to_string();
         let inner = e.inner();
+        let place = if at == "." { String::new() } else { format!("`{at}`: ") };
         match inner.classify() {
             serde_json::error::Category::Data => {
-                let place = if at == "." { String::new() } else { format!("`{at}`: ") };
-                Problem::invalid(format!("{place}{inner}"))
+                Problem::invalid(format!("{place}{}", in_words(&inner.to_string())))
+            }
+            // What is not text where one of several words is expected.
+            serde_json::error::Category::Syntax
+                if inner.to_string().starts_with("expected value ")
+                    && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() =>
+            {
+                let (line, column) = (inner.line(), inner.column());
+                let what = "write one of the documented words, in quotes";
+                Problem::invalid(format!("{place}{what}, at line {line} column {column}"))
             }
             serde_json::error::Category::Io
             | serde_json::error::Category::Syntax

@@ -76,7 +76,7 @@ async fn secret(engine: &Engine, id: &Name) -> Result<(String, [u8; 32]), Create
     Ok((format!("hw_{text}{}", check_code(&check_key, &text)), hash))
 }
 
-fn check(engine: &Engine, ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
+fn check(ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
     let invalid = |why: String| Err(CreateKeyError::Invalid(why));
     if ask.scopes.is_empty() {
         return invalid(
@@ -84,9 +84,6 @@ fn check(engine: &Engine, ask: &CreateKeyRequest) -> Result<(), CreateKeyError> 
         );
     }
     check_patterns(&ask.accounts).map_err(CreateKeyError::Invalid)?;
-    if ask.expires_at.is_some_and(|at| at <= engine.clock().now()) {
-        return invalid("`expires_at` is not in the future".into());
-    }
     let Some(KeyLimits { rate, concurrent }) = ask.limits else { return Ok(()) };
     if concurrent.is_some_and(|most| !(1..=CONCURRENT_MAX).contains(&most)) {
         return invalid(format!("`limits.concurrent` is from 1 to {CONCURRENT_MAX}"));
@@ -112,7 +109,12 @@ pub async fn create_key(
     once: Option<Idempotency>,
     actor: Option<&Name>,
 ) -> Result<NewSecret, CreateKeyError> {
-    check(engine, ask)?;
+    check(ask)?;
+    if ask.expires_at.is_some_and(|at| at <= engine.clock().now())
+        && !is_repeated(engine, once.as_ref()).await?
+    {
+        return Err(CreateKeyError::Invalid("`expires_at` is not in the future".into()));
+    }
     let id = name(&hex(&random::<6>()?));
     let (text, hash) = secret(engine, &id).await?;
     let mut scopes = ask.scopes.clone();
@@ -151,7 +153,7 @@ pub(crate) async fn rotate_key(
     actor: Option<&Name>,
 ) -> Result<Option<String>, CreateKeyError> {
     let id = &state.key.id;
-    if state.key.expires_at <= engine.clock().now() {
+    if state.key.expires_at <= engine.clock().now() && !is_repeated(engine, once.as_ref()).await? {
         return Err(CreateKeyError::Expired(id.clone()));
     }
     let (text, hash) = secret(engine, id).await?;
@@ -159,6 +161,14 @@ pub(crate) async fn rotate_key(
     let once = once.map_or_else(|| by_itself("rotate", &name(&hex(&hash))), Ok)?;
     let answer = engine.rotate_key(id, hash, until, (&once, actor)).await?;
     Ok((!answer.replayed).then_some(text))
+}
+
+/// A repetition has its answer whatever time has passed.
+async fn is_repeated(engine: &Engine, once: Option<&Idempotency>) -> Result<bool, CreateKeyError> {
+    match once {
+        Some(key) => Ok(engine.is_repeated(key).await?),
+        None => Ok(false),
+    }
 }
 
 /// The key of a request that repeats no other.

@@ -145,7 +145,7 @@ pub(crate) fn erase(what: &EraseArguments, as_json: bool) -> Outcome {
     let _lock = headworks_store::lock(&what.data)?;
     let mut secret = [0; 32];
     getrandom::fill(&mut secret)?;
-    let dimension = |(name, value): &(Name, Label)| Dimension { name: name.clone(), value: value.clone() };
+    let dimension = |(name, value): &(Name, Label)| Dimension::new(name.clone(), value.clone());
     let erasure = Erasure {
         segments: what.segments.clone(),
         dimensions: what.dimensions.iter().map(dimension).collect(),

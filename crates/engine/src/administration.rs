@@ -2,7 +2,9 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::Command;
-use headworks_core::record::{ApiKey, Event, Instant, Label, Name, Seq, Server, Span, SystemRecord, system};
+use headworks_core::record::{
+    ApiKey, Event, IndexKey, Instant, Label, Name, Operation, Seq, Server, Span, SystemRecord, system,
+};
 use headworks_store::{Store, wait};
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency, Keyed};
@@ -44,6 +46,14 @@ impl Engine {
             return Err(EngineError::Full("API keys", KEYS_MAX));
         }
         self.administer(Event::KeyCreated(key), Some(keyed)).await
+    }
+
+    /// Whether an administrative request under this key has been done: what comes again is no new request.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_repeated(&self, key: &Idempotency) -> Result<bool, EngineError> {
+        self.is_known(&system(), IndexKey::of_key(&system(), Operation::Administer, &key.text)).await
     }
 
     /// Gives an API key a new secret, by its hash. The one before it works until an instant.

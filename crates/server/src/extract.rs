@@ -123,7 +123,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let bad = |detail: String| Failure::new(Kind::IdempotencyKeyInvalid, detail);
-        let Some(header) = parts.headers.get("idempotency-key") else { return Ok(Self(Key::Missing)) };
+        let mut headers = parts.headers.get_all("idempotency-key").iter();
+        let Some(header) = headers.next() else { return Ok(Self(Key::Missing)) };
+        if headers.next().is_some() {
+            return Err(bad("there are two Idempotency-Key headers; send one".into()));
+        }
         let text = std::str::from_utf8(header.as_bytes());
         let text = text.map_err(|_| bad("the Idempotency-Key header is not UTF-8".into()))?;
         let bare = match text.strip_prefix('"') {

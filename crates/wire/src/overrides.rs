@@ -10,7 +10,7 @@ use crate::reference::Reference;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideRequest {
-    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft of the account's plan.
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor` of the account's plan.
     pub limit: Name,
     /// The segment that it is for, such as `user:alice`, with everything below it. Default: the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -135,7 +135,7 @@ pub(crate) enum AccountCommand {
         /// The account
         #[arg(value_parser = id)]
         account: Id,
-        /// The limit: a guard, an allowance's window like included.week, a pool or an overdraft
+        /// The limit: a guard, an allowance's window like included.week, a pool, an overdraft or price_factor
         #[arg(value_parser = name)]
         limit: Name,
         /// The figure in its unit, or none

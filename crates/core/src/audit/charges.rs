@@ -94,7 +94,8 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
 
 /// A sum of lines times a factor: what is left over is rounded up for a hold, to the nearest even one for a charge.
 fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
-    let product = sum.checked_mul(i128::from(factor.billionths))?;
+    let ahead = factor.ahead.map_or(0, |ahead| i128::from(ahead.get()));
+    let product = sum.checked_mul(i128::from(factor.billionths))?.checked_sub(ahead)?;
     let whole = 1_000_000_000;
     let below = product.div_euclid(whole);
     let up = match (product.rem_euclid(whole), factor.rounding) {
@@ -191,6 +192,13 @@ fn check_growth(hold: Option<&Hold>, usage: &Use, found: &mut Findings) {
         let held = hold.usage.lines.iter().find(|held| held.meter == line.meter);
         if held.is_some_and(|held| held.price.after(held.quantity) != line.price) {
             found.push((Dataset::Usage, "it grows at other prices than its hold".into()));
+        }
+    }
+    if let Some(factor) = usage.factor {
+        let held: i128 = hold.usage.lines.iter().map(|l| billed(l) * i128::from(l.price.nano())).sum();
+        let ahead = -(held * i128::from(factor.billionths));
+        if ahead.rem_euclid(1_000_000_000) != factor.ahead.map_or(0, |ahead| i128::from(ahead.get())) {
+            found.push((Dataset::Usage, "its price is not rounded together with that of its hold".into()));
         }
     }
 }

@@ -79,7 +79,8 @@ pub(super) fn derive<'a>(
         let all = dimensions.get_or_insert_with(|| named.iter().cloned().collect());
         all.retain(|d| d.name != rule.dimension);
         if let Some(value) = rule.value(at, quantity) {
-            insert(all, Dimension { name: rule.dimension.clone(), value: value.clone() });
+            let (name, value) = (rule.dimension.clone(), value.clone());
+            insert(all, Dimension { name, value, derived: true });
         }
     }
     dimensions

@@ -198,14 +198,16 @@ impl Feature {
         Some(all)
     }
 
-    /// The same for a request at an instant as another catalog has it: nothing that follows from it is named.
+    /// The same for a request at an instant as another catalog has it: what its caller named stays.
     pub(crate) fn derived_anew(
         &self,
         had: &[Dimension],
         at: Instant,
         quantity: impl Fn(&Name) -> u64,
     ) -> Option<Dimensions> {
-        derive(had, self.derived.iter(), at, &quantity)
+        let open =
+            |rule: &&Derived| had.iter().find(|d| d.name == rule.dimension).is_none_or(|named| named.derived);
+        derive(had, self.derived.iter().filter(open), at, &quantity)
     }
 
     /// Whether a price depends on this dimension, or the catalog lists it.
@@ -214,11 +216,15 @@ impl Feature {
         self.dimensions.binary_search(name).is_ok()
     }
 
-    /// When other prices may come into force.
+    /// When other prices come into force.
     pub(crate) fn next_prices(&self, now: Instant) -> Option<Instant> {
         let next = self.prices.partition_point(|v| v.effective_from <= now);
-        let version = self.prices.get(next).map(|v| v.effective_from);
-        self.derived.iter().filter_map(|rule| rule.next(now)).chain(version).min()
+        self.prices.get(next).map(|v| v.effective_from)
+    }
+
+    /// When a dimension that follows from the time has another value.
+    pub(crate) fn next_hours(&self, now: Instant) -> Option<Instant> {
+        self.derived.iter().filter_map(|rule| rule.next(now)).min()
     }
 }
 
@@ -301,9 +307,8 @@ mod tests {
 
             let dimensions: Vec<Dimension> = asked
                 .iter()
-                .map(|(name, value)| Dimension {
-                    name: Name::new(name).expect("a name"),
-                    value: Label::new(value).expect("a label"),
+                .map(|(name, value)| {
+                    Dimension::new(Name::new(name).expect("a name"), Label::new(value).expect("a label"))
                 })
                 .collect();
             let now: Instant = "2026-06-01T00:00:00Z".parse().expect("an instant");

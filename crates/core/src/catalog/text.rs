@@ -13,7 +13,7 @@ use super::counted::Counted;
 use super::problems::{ParseError, Problem, cut, line_of};
 use super::source::CatalogSource;
 use super::work::Work;
-use crate::record::Checked;
+use crate::record::{Checked, in_words};
 
 /// Longest text of a catalog that is read, in bytes.
 pub const TEXT_LEN_MAX: usize = 8 << 20;
@@ -104,7 +104,8 @@ fn whole(what: impl core::fmt::Display, fix: impl core::fmt::Display) -> Problem
 
 /// Splits serde's `unknown field `x`, expected one of …` into a problem and its fix.
 fn shape_problem(line: Option<usize>, message: &str) -> Problem {
-    let message = message.trim();
+    let message = in_words(message.trim());
+    let message = message.as_str();
     let problem = match message.split_once(", expected ") {
         Some((what, expected)) => whole(what, format_args!("write {expected}")),
         None if message.contains(", available keys: ") => {

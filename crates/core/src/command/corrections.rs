@@ -10,8 +10,8 @@ use super::refunds::{Standing, Unwinding, live_charge};
 use super::turned_out::{Unnamed, note_card, turned_out};
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
-    Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Overshoot, Priced,
-    REQUESTS, Record, Seq, Source, Use,
+    Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Name, Overshoot,
+    Priced, REQUESTS, Record, Seq, Source, Use,
 };
 use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
@@ -84,6 +84,10 @@ impl Correct {
 fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<(), Refusal> {
     let feature = catalog.feature(usage.feature.as_str());
     let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
+    let quantity = |meter: &Name| usage.lines.iter().find(|l| l.meter == *meter).map_or(0, |l| l.quantity);
+    if let Some(derived) = feature.derived_anew(&usage.dimensions, priced_at, quantity) {
+        usage.dimensions = derived;
+    }
     let found = feature
         .prices(&usage.dimensions, priced_at)
         .map_err(|why| Refusal::no_price(feature, why, &usage.dimensions, priced_at))?;

@@ -84,11 +84,15 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
     end.map_or(Refusal::UnknownHold(id), |end| Refusal::hold_ended(id, end)).into()
 }
 
-/// The growth of a hold: what the units that it holds are billed beyond themselves covers it first.
+/// The growth of a hold: what the units that it holds are billed beyond themselves covers it first, and so does what their price is
+/// rounded up by.
 pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
     let mut more = requantify(&hold.usage, &ask.quantities, true)?;
     for line in &mut more.lines {
         line.price = line.price.after(hold.usage.quantity(line.meter.as_str()));
+    }
+    if let Some(factor) = &mut more.factor {
+        *factor = factor.after(Priced::from(&hold.usage).sum().ok_or(Refusal::TooLarge)?);
     }
     Ok(more)
 }

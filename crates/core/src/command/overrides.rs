@@ -12,10 +12,13 @@ use crate::record::{
 };
 use crate::waterfall::{Context, Refusal};
 
+const BAD_FACTOR: Refusal =
+    Refusal::BadOverride("a factor on prices is from 0 to 1000, with at most nine decimal places");
+
 /// A new override.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewOverride {
-    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft.
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor`.
     pub limit: Name,
     /// The segment that it is for, with everything below it; `None`: the account.
     pub segment: Option<Segment>,
@@ -49,14 +52,26 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
     if ctx.account.rare().overrides.len() >= OVERRIDES_MAX {
         return Err(Refusal::AccountFull);
     }
+    let is_factor = new.limit.as_str() == PRICE_FACTOR;
     let figure = match &new.figure {
         NewFigure::Recorded(figure) => *figure,
         NewFigure::Unlimited => Figure::Unlimited,
-        NewFigure::Written(text) => Figure::Limit(written(text.as_str(), is_credits)?),
+        NewFigure::Written(text) => match written(text.as_str(), is_credits) {
+            Some(figure) => Figure::Limit(figure),
+            None if is_factor => return Err(BAD_FACTOR),
+            None if is_credits => {
+                return Err(Refusal::BadOverride(
+                    "the limit counts credits: write a decimal number, at least 0",
+                ));
+            }
+            None => {
+                let what = "the limit counts whole units: write a whole number, at least 0";
+                return Err(Refusal::BadOverride(what));
+            }
+        },
     };
-    let is_factor = new.limit.as_str() == PRICE_FACTOR;
     if matches!(figure, Figure::Limit(factor) if is_factor && factor.unsigned_abs() > FACTOR_MAX) {
-        return Err(Refusal::BadOverride("a factor on prices is from 0 to 1000"));
+        return Err(BAD_FACTOR);
     }
     let terms =
         window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
@@ -74,17 +89,14 @@ fn draft(event: CycleEvent) -> Draft {
     Draft::new(Event::Cycle(Box::new(event)))
 }
 
-fn written(text: &str, is_credits: bool) -> Result<i64, Refusal> {
+/// A figure as it is written, in nano-credits or whole units.
+fn written(text: &str, is_credits: bool) -> Option<i64> {
     let figure = if is_credits {
         text.parse::<Credits>().ok().map(Credits::nano)
     } else {
         text.parse::<i64>().ok().filter(|n| n.to_string() == text)
     };
-    figure.filter(|n| *n >= 0).ok_or(Refusal::BadOverride(if is_credits {
-        "the limit counts credits: write a decimal number, at least 0"
-    } else {
-        "the limit counts whole units: write a whole number, at least 0"
-    }))
+    figure.filter(|n| *n >= 0)
 }
 
 pub(super) fn remove(

@@ -101,7 +101,7 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
             request.to_mut().path = path;
         }
         let feature = ctx.catalog.feature(request.feature.as_str());
-        if let Some(dimensions) = feature.and_then(|feature| derived(feature, &request, at)) {
+        if let Some(dimensions) = feature.and_then(|feature| derived(feature, &request, at.min(ctx.now))) {
             request.to_mut().dimensions = dimensions;
         }
     }

@@ -248,6 +248,17 @@ impl Price {
         units.div_ceil(step).saturating_mul(step)
     }
 
+    /// The most units that are billed as at most `billed`.
+    #[must_use]
+    pub(crate) fn most(self, billed: u64) -> u64 {
+        if self.bills_what_is_used() {
+            return billed;
+        }
+        let step = u64::from(self.step.max(1));
+        let units = billed / step * step;
+        if self.billed(1) > billed { 0 } else { units }
+    }
+
     /// Whether each unit is billed as it is used.
     #[must_use]
     pub const fn bills_what_is_used(self) -> bool {

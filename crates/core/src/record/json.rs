@@ -6,6 +6,25 @@ use core::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+/// A message of serde with types as people name them: `expected u32` is `expected a whole number`.
+#[must_use]
+pub fn in_words(message: &str) -> String {
+    let Some((what, expected)) = message.split_once("expected ") else { return message.into() };
+    let end = expected.find(" at line ").unwrap_or(expected.len());
+    let (expected, place) = expected.split_at(end);
+    let expected = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, at least 0",
+        "i32" | "i64" => "a whole number",
+        "a sequence" => "a list",
+        "a string" | "string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a map" => "{ … }",
+        shape if shape.starts_with("struct ") => "{ … }",
+        other => other,
+    };
+    alloc::format!("{what}expected {expected}{place}")
+}
+
 /// Checks that no object of a JSON text names a key twice.
 ///
 /// # Errors

@@ -64,7 +64,7 @@ pub use ids::{GrantId, HoldId, Seq};
 pub use index::{IndexKey, Once};
 pub use internal::{SYSTEM, audit_log, internal, is_internal, last_internal, system};
 pub(crate) use json::Checked;
-pub use json::check_keys;
+pub use json::{check_keys, in_words};
 pub use key::{Key, Operation};
 pub use late::{Late, LateUse, Quantity};
 pub use movement::{Book, Movement};

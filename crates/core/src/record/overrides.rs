@@ -12,7 +12,7 @@ use super::time::Instant;
 /// An override of one limit. It is named by its record.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Override {
-    /// The limit: a guard, an allowance's window as `allowance.window`, a pool or an overdraft.
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor`.
     #[n(0)]
     pub limit: Name,
     /// The segment that it is for, with everything below it; `None`: the account.

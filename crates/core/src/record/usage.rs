@@ -4,6 +4,7 @@
 //! Units: quantities in their meter's units, prices in nano-credits for one unit.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
@@ -55,6 +56,9 @@ pub struct PriceFactor {
     /// How the price is rounded to a nano-credit.
     #[n(1)]
     pub rounding: Rounding,
+    /// What a hold grows by: so many billionths of a nano-credit are set aside for it already, by rounding up what it holds.
+    #[n(2)]
+    pub ahead: Option<NonZeroU32>,
 }
 
 /// How a price is rounded to a nano-credit. It is rounded once.
@@ -76,8 +80,9 @@ impl PriceFactor {
     /// The price of lines that come to this sum; `None` past the range of [`Credits`].
     #[must_use]
     pub fn of(self, sum: Credits) -> Option<Credits> {
-        let (whole, product) =
-            (i128::from(WHOLE_PRICE), i128::from(sum.nano()) * i128::from(self.billionths));
+        let whole = i128::from(WHOLE_PRICE);
+        let ahead = self.ahead.map_or(0, |ahead| i128::from(ahead.get()));
+        let product = i128::from(sum.nano()) * i128::from(self.billionths) - ahead;
         let (nano, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
         let up = match self.rounding {
             Rounding::Up => rest > 0,
@@ -85,13 +90,22 @@ impl PriceFactor {
         };
         i64::try_from(nano + i128::from(up)).ok().map(Credits::from_nano)
     }
+
+    /// The same factor on what comes on top of lines of this sum: they are rounded together.
+    #[must_use]
+    pub(crate) fn after(self, sum: Credits) -> Self {
+        let whole = i128::from(WHOLE_PRICE);
+        let rest = (i128::from(sum.nano()) * i128::from(self.billionths)).rem_euclid(whole);
+        let ahead = u32::try_from((whole - rest) % whole).ok().and_then(NonZeroU32::new);
+        Self { ahead, ..self }
+    }
 }
 
 /// Dimensions, in order of their names.
 pub type Dimensions = SmallVec<[Dimension; 1]>;
 
-/// A dimension of a request, such as `model = large`.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+/// A dimension of a request, such as `model = large`. Two are equal whoever said them.
+#[derive(Clone, Debug, Encode, Decode)]
 pub struct Dimension {
     /// Its name.
     #[n(0)]
@@ -99,7 +113,26 @@ pub struct Dimension {
     /// Its value.
     #[n(1)]
     pub value: Label,
+    /// It follows from the request: its caller did not name it.
+    #[cbor(n(2), with = "flag", has_nil)]
+    pub(crate) derived: bool,
 }
+
+impl Dimension {
+    /// A dimension that a caller names.
+    #[must_use]
+    pub fn new(name: Name, value: Label) -> Self {
+        Self { name, value, derived: false }
+    }
+}
+
+impl PartialEq for Dimension {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.value) == (&other.name, &other.value)
+    }
+}
+
+impl Eq for Dimension {}
 
 /// A quantity of one meter at its price.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -229,10 +262,14 @@ impl Priced<'_> {
 
     /// The price of everything used; `None` past the range of [`Credits`].
     pub(crate) fn price(&self) -> Option<Credits> {
-        let mut lines = self.lines.iter();
-        let sum =
-            lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))?;
+        let sum = self.sum()?;
         self.factor.map_or(Some(sum), |factor| factor.of(sum))
+    }
+
+    /// The sum of the lines, without the factor.
+    pub(crate) fn sum(&self) -> Option<Credits> {
+        let mut lines = self.lines.iter();
+        lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
     }
 }
 

@@ -87,13 +87,15 @@ impl Question<'_> {
         let (account, now) = (ahead.account(), ahead.ctx().now);
         let hold_ends = account.holds.iter().map(|h| h.terms.deadline).filter(|at| *at > now).min();
         let limits_change = account.changes_of_limits().map(|(at, _)| at).filter(|at| *at > now).min();
+        // At another hour it may have another price, or be none of a guard's business.
+        let hours = self.next_hours(ahead.ctx());
         let next = match until {
-            Until::Never => limits_change,
+            Until::Never => [limits_change, hours].into_iter().flatten().min(),
             Until::HoldsEnd => {
-                [hold_ends, limits_change, effect_ends(account, now)].into_iter().flatten().min()
+                [hold_ends, limits_change, hours, effect_ends(account, now)].into_iter().flatten().min()
             }
             // A hold that ends may give back to the window that is full.
-            Until::At(at) => [Some(at), hold_ends, limits_change].into_iter().flatten().min(),
+            Until::At(at) => [Some(at), hold_ends, limits_change, hours].into_iter().flatten().min(),
             Until::Now => {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
@@ -108,6 +110,7 @@ impl Question<'_> {
                 let later = windows.chain(renewals).chain(begins).chain(ends).filter(|at| *at > now);
                 later
                     .chain(price)
+                    .chain(hours)
                     .chain(hold_ends)
                     .chain(limits_change)
                     .chain(effect_ends(account, now))
@@ -129,6 +132,12 @@ impl Question<'_> {
             None
         };
         seen.map_or_else(Vec::new, |(decision, _)| decision.visits)
+    }
+
+    /// When the hour of a request changes; a hold keeps that of the instant it was asked for.
+    fn next_hours(&self, ctx: Context<'_>) -> Option<Instant> {
+        let Self::Authorize(ask) = self else { return None };
+        ctx.catalog.feature(ask.request.feature.as_str())?.next_hours(ctx.now)
     }
 
     fn feature<'s>(&'s self, account: &'s Account) -> Option<&'s Name> {

@@ -264,8 +264,13 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         Layer::Allowance { windows, .. } => windows.as_slice(),
         Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
     });
+    // Allowances count the units that are billed.
+    let derived = derived(feature, request, ctx.now);
+    let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
+    let price = found.and_then(|found| feature.price_of(&found, meter)).unwrap_or_default();
     let of_allowances = windows.map(|(name, window)| {
-        u64::try_from(own(name, window.terms(None, ctx.now, anchor)).capacity()).unwrap_or(0)
+        let capacity = own(name, window.terms(None, ctx.now, anchor)).capacity();
+        price.most(u64::try_from(capacity).unwrap_or(0))
     });
     // Windows that leave no room for an estimate are ignored: the request is then refused on its own terms.
     Ok(of_guards.chain(of_allowances).filter(|n| *n > 0).min().unwrap_or(u64::MAX))

@@ -25,7 +25,7 @@ impl<'a> Context<'a> {
             Some(Figure::Unlimited) => return None,
             None => plan.price_factors.as_ref()?.of(self.catalog.abuse.tier_of(self.account, self.now)),
         };
-        (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding })
+        (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding, ahead: None })
     }
 
     /// Pins the prices in force, and a factor on them, to the quantities of a request. Every meter of the feature has a line, at

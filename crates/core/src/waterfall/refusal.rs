@@ -241,7 +241,7 @@ impl fmt::Display for Refusal {
             Self::NoReset => f.write_str("the account has no such banked reset to redeem"),
             Self::UnknownLimit(name) => write!(
                 f,
-                "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool or an overdraft"
+                "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`"
             ),
             Self::BadOverride(why) | Self::BadPlanChange(why) => f.write_str(why),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),

@@ -171,3 +171,46 @@ fn a_step_belongs_to_a_price() {
         assert!(problems.contains(words), "{problems}");
     }
 }
+
+/// Worked by hand: a tenth of a nano-credit for each second, and half of three nano-credits for each seven.
+#[test]
+fn a_hold_that_grows_under_a_factor_is_rounded_once() {
+    for (price, factor, first, more, held) in [
+        ("0.000000001", "0.1", 1, 6, 1),
+        ("0.000000001", "0.1", 1, 10, 2),
+        ("0.000000003\" }, step = { seconds = \"7", "0.5", 7, 1, 21),
+        ("0.000000003\" }, step = { seconds = \"7", "0.5", 7, 0, 11),
+    ] {
+        let text = CATALOG
+            .replacen("seconds = \"0.001\" }, step = { seconds = 6 }, minimum = { seconds = 30 }", &format!("seconds = \"{price}\" }}"), 1)
+            .replace("seconds = \"7\"", "seconds = 7")
+            .replace("features = [\"call\", \"metered\"]\nwaterfall", &format!("features = [\"call\"]\nprice_factor = \"{factor}\"\nwaterfall"))
+            .replace("  { allowance = { name = \"seconds\", features = [\"metered\"], windows = [{ name = \"day\", window.fixed = { limit = 100, every = \"day\" } }] } },\n", "");
+        let mut w = World::new(&text, "p");
+        w.grant("1", Category::Purchased);
+        w.ask(&call(first));
+        let hold = w.account.seq;
+        for _ in 0..more {
+            extend(&mut w, hold, 1);
+        }
+        let left = 1_000_000_000 - held;
+        assert_eq!(w.available(), format!("0.{left}"), "{price} {factor} {more}");
+        w.settle(hold, &[("seconds", first + more)]).expect("settles");
+        trusted(&w, &catalog(&text));
+    }
+}
+
+/// Of 34 seconds a day, 30 are the most that can be billed in sixes.
+#[test]
+fn an_estimate_fits_what_it_is_billed() {
+    let text = CATALOG
+        .replace("allowance_unit = \"seconds\"", "allowance_unit = \"seconds\"\nestimate = { seconds = 100 }")
+        .replace("limit = 100,", "limit = 34,");
+    let mut w = World::new(&text, "p");
+    w.fills = false;
+    let decision = w.ask(&ask("metered", &[]));
+    assert_eq!(decision.outcome, Outcome::Allow);
+    let hold = HoldId(w.account.seq);
+    assert_eq!(w.account.hold(hold).expect("a hold").usage.quantity("seconds"), 30);
+    trusted(&w, &catalog(&text));
+}

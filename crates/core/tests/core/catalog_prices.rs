@@ -40,7 +40,7 @@ fn prices(catalog: &str, feature: &str, dimensions: &str) -> Result<String, Refu
     let mut asking = ask(feature, &[]);
     let dimension = |text: &str| {
         let (of, value) = text.split_once('=').expect("a dimension");
-        Dimension { name: name(of), value: Label::new(value).expect(value) }
+        Dimension::new(name(of), Label::new(value).expect(value))
     };
     asking.request.dimensions = dimensions.split_whitespace().map(dimension).collect();
     let step = world.run(&Command::Authorize(asking))?;

@@ -326,9 +326,7 @@ pub(crate) trait AskExt: Into<Authorize> {
 
     fn model(self, value: &str) -> Authorize {
         let mut ask = self.into();
-        ask.request
-            .dimensions
-            .push(Dimension { name: name("model"), value: Label::new(value).expect(value) });
+        ask.request.dimensions.push(Dimension::new(name("model"), Label::new(value).expect(value)));
         ask
     }
 }

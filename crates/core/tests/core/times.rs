@@ -176,3 +176,96 @@ fn hours_are_checked() {
         assert!(problems.contains(words), "{problems}");
     }
 }
+
+/// A guard that is about an hour is none of a request's business in another one.
+#[test]
+fn the_next_hour_is_a_way_past_a_guard() {
+    let guarded = |guard: &str| CATALOG.replace("waterfall =", &format!("guards = [{guard}]\nwaterfall ="));
+    let of =
+        |window: &str, when: &str| format!("{{ name = \"g\", when = {{ rate = \"{when}\" }}, {window} }}");
+    let rows = [
+        // 07:30 in New York; the peak begins at 08:00.
+        (
+            of("window.rate = { limit = 1, period = \"24h\" }", "usual"),
+            "2026-10-30T11:30:00Z",
+            "2026-10-30T12:00:00Z",
+        ),
+        (of("window.concurrency = { limit = 1 }", "usual"), "2026-10-30T11:30:00Z", "2026-10-30T12:00:00Z"),
+        // 09:00; the peak ends at 20:00.
+        (
+            of("count = \"units\", window.fixed = { limit = 1, every = \"life\" }", "peak"),
+            "2026-10-30T13:00:00Z",
+            "2026-10-31T00:00:00Z",
+        ),
+        (
+            of("count = \"units\", window.size = { limit = 1 }", "peak"),
+            "2026-10-30T13:00:00Z",
+            "2026-10-31T00:00:00Z",
+        ),
+    ];
+    for (guard, now, passes) in rows {
+        let mut w = World::new(&guarded(&guard), "p");
+        w.now = at(now);
+        w.grant("1000", Category::Purchased);
+        let mut hold = units(1);
+        hold.life = Some("23h".parse().expect("a span"));
+        w.ask(&hold);
+        let denied = w.ask(&units(2));
+        assert_eq!(denied.outcome, Outcome::Deny, "{guard}");
+        let first = denied.unblock.expect("an answer").ways.into_iter().find_map(|way| way.at);
+        assert_eq!(first, Some(at(passes)), "{guard}");
+        w.now = at(passes);
+        assert_eq!(w.ask(&units(2)).outcome, Outcome::Allow, "{guard}");
+    }
+}
+
+#[test]
+fn use_just_ahead_of_the_clock_is_of_now() {
+    let mut w = world("1000", "2026-10-30T11:59:00Z");
+    let request = Request::new(name("f"), [(name("units"), 10)]);
+    w.apply(Command::Record { request, at: Some(at("2026-10-30T12:01:00Z")) }).expect("records");
+    assert_eq!(w.charge().price.to_string(), "10");
+    trusted(&w, &catalog(CATALOG));
+}
+
+#[test]
+fn what_a_caller_named_stays_in_a_what_if() {
+    let mut w = world("1000", "2026-10-30T14:00:00Z");
+    let mut named = units(10).now();
+    named.request.dimensions = dimensions("rate=night");
+    w.ask(&named);
+    let same = catalog(CATALOG);
+    let mut shadow = Shadow::new(&name("acme"), &same);
+    w.log.iter().for_each(|record| shadow.note(record));
+    w.log.iter().for_each(|record| shadow.take(record));
+    shadow.finish();
+    let (_, row) = shadow.rows().next().expect("a row");
+    assert_eq!((row.was.charged, row.would_be.charged, row.changed), (5_000_000_000, 5_000_000_000, 0));
+}
+
+/// The peak should have begun at 06:00 in New York: what was used at 07:00 is charged anew, and what a caller named is not.
+#[test]
+fn repricing_goes_by_the_right_hours() {
+    let mut w = world("1000", "2026-10-30T11:00:00Z");
+    w.ask(&units(10).now());
+    let charge = w.account.seq;
+    let mut named = units(10).now();
+    named.request.dimensions = dimensions("rate=night");
+    w.ask(&named);
+    let of_named = w.account.seq;
+    w.catalog = catalog(
+        &CATALOG
+            .replace("from = \"08:00\"", "from = \"06:00\"")
+            .replace("version = \"t\"", "version = \"u\""),
+    );
+    w.now = at("2026-10-30T11:30:00Z");
+    w.apply(correct(charge, &headworks_core::command::Correct::reprice())).expect("corrects");
+    assert_eq!(
+        (w.charge().price.to_string(), &w.charge().usage.dimensions),
+        ("20".into(), &dimensions("rate=peak"))
+    );
+    assert!(
+        w.apply(correct(of_named, &headworks_core::command::Correct::reprice())).is_err(),
+        "nothing to correct"
+    );
+}

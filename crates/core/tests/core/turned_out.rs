@@ -48,7 +48,7 @@ fn world(now: &str) -> World {
 pub(crate) fn dimensions(of: &str) -> Dimensions {
     let one = |text: &str| {
         let (of, value) = text.split_once('=').expect("a dimension");
-        Dimension { name: name(of), value: Label::new(value).expect(value) }
+        Dimension::new(name(of), Label::new(value).expect(value))
     };
     of.split_whitespace().map(one).collect()
 }

@@ -89,6 +89,13 @@ async fn a_rotated_key_works_until_its_overlap_ends() {
     advance("2026-03-02T00:00:01Z").await;
     let expired = s.call("POST", &format!("/v1/keys/{ending}/rotate"), "r7", "{}").await;
     assert_eq!((expired.status, expired.problem()), (409, "key_expired"));
+    // What was done before has its answer all the same.
+    let body = json!({"scopes": ["read"], "expires_at": "2026-03-02T00:00:01Z"}).to_string();
+    let again = s.call("POST", "/v1/keys", "ending", &body).await;
+    assert_eq!(
+        (again.status, &again.body["key"]["id"], &again.body["replayed"]),
+        (200, &json!(ending), &json!(true))
+    );
     let listed = s.call("GET", "/v1/keys", "", "").await.body;
     let listed =
         listed["keys"].as_array().expect("keys").iter().find(|k| k["id"] == *id).expect("it").clone();

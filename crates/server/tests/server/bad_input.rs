@@ -225,6 +225,19 @@ async fn a_field_of_several_forms_says_which() {
         ("PATCH", "", r#"{"alerts":7}"#, "`alerts`: invalid type: integer `7`, expected "),
         (
             "POST",
+            "grants",
+            r#"{"amount":"1","category":true}"#,
+            "`category`: write one of the documented words, ",
+        ),
+        ("PATCH", "", r#"{"consent":5}"#, "`consent`: write one of the documented words, in quotes"),
+        (
+            "POST",
+            "grants",
+            r#"{"amount":"1","category":"free","priority":"x"}"#,
+            "`priority`: invalid type: string \"x\", expected a whole number",
+        ),
+        (
+            "POST",
             "refunds",
             "{\"charge\":\"a\u{200b}~7\"}",
             "`charge`: `a\u{200b}~7` is not a reference (an id ",
@@ -311,6 +324,9 @@ async fn a_key_is_required_and_may_be_quoted() {
     let quoted =
         s.raw("POST", "/v1/authorize", &format!("{auth}Idempotency-Key: \"k1\"\r\n"), ASK.as_bytes()).await;
     assert_eq!((&bare.body["replayed"], &quoted.body["replayed"]), (&false.into(), &true.into()));
+    let two = format!("{auth}Idempotency-Key: k1\r\nIdempotency-Key: k2\r\n");
+    let two = s.raw("POST", "/v1/authorize", &two, ASK.as_bytes()).await;
+    assert_eq!((two.status, two.problem()), (400, "idempotency_key_invalid"));
     assert_eq!(bare.body["decision_id"], quoted.body["decision_id"]);
     // The order of fields and blanks do not make another request.
     let spelled = r#"{ "quantities": {"tokens": 5}, "dimensions": {"model": "m"}, "feature": "chat", "account": "acme" }"#;

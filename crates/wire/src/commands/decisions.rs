@@ -23,7 +23,7 @@ fn minimum(min: Option<&Quantities>) -> Result<Option<Minimum>, Malformed> {
 }
 
 pub(super) fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
-    named.iter().map(|(name, value)| Dimension { name: name.clone(), value: value.clone() })
+    named.iter().map(|(name, value)| Dimension::new(name.clone(), value.clone()))
 }
 
 fn hold(reference: &Reference) -> Result<HoldId, Malformed> {

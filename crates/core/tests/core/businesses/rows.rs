@@ -97,7 +97,7 @@ fn words(text: &str) -> Words {
     let mut parts = text.split_whitespace();
     while let Some(part) = parts.next() {
         if let Some((of, value)) = part.split_once('=') {
-            out.dimensions.push(Dimension { name: name(of), value: Label::new(value).expect(value) });
+            out.dimensions.push(Dimension::new(name(of), Label::new(value).expect(value)));
         } else if let Ok(n) = part.parse::<u64>() {
             out.quantities.push((name(parts.next().expect("a meter")), n));
         } else {
