@@ -114,6 +114,11 @@ fn what_is_surprising_is_said() {
             "[plans.bare]\nfeatures = [\"review\"]\n[plans.plus]",
             "`review` has a price and no source pays: every request that costs something is denied",
         ),
+        (
+            "when = { model = \"large\", class = \"fast\" }",
+            "when = { model = \"large\", context = \"lnog\" }",
+            "no request has `context` = `lnog` unless it says so itself",
+        ),
     ];
     for (from, to, says) in rows {
         assert!(CATALOG.contains(from), "{from}");

@@ -8,7 +8,7 @@ use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::plan::{Layer, Plan, WindowTerms};
 use crate::catalog::source::{CatalogSource, LayerSource};
-use crate::record::{Name, Span};
+use crate::record::{Label, Name, Span};
 
 /// Doubts about plans and features.
 pub(super) fn doubts<'a>(
@@ -26,8 +26,45 @@ pub(super) fn doubts<'a>(
             });
         }
     });
+    check.key("rate_cards", |c| value_doubts(source, c));
     for plan in work.each(whole.values()) {
         check.of_plan(plan.name, |c| plan_doubts(source, plan, plans.get(plan.name), c));
+    }
+}
+
+/// A price for a value that a derived dimension never has is only for requests that name it themselves.
+fn value_doubts<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
+    let work = check.work();
+    let mut derived: BTreeMap<&Name, BTreeSet<&str>> = BTreeMap::new();
+    for feature in work.each(source.features.values()) {
+        for (name, size) in &feature.sizes {
+            let values = size.steps.iter().map(|step| &step.value).chain(&size.otherwise);
+            derived.entry(name).or_default().extend(values.map(Label::as_str));
+        }
+        for (name, times) in &feature.times {
+            let values = times.hours.iter().map(|hours| &hours.value).chain(&times.otherwise);
+            derived.entry(name).or_default().extend(values.map(Label::as_str));
+        }
+    }
+    if derived.is_empty() {
+        return;
+    }
+    for (card, versions) in &source.rate_cards {
+        for (i, version) in work.each(versions).enumerate() {
+            for (j, price) in work.each(&version.prices).enumerate() {
+                for (name, values) in &price.when {
+                    let Some(known) = derived.get(name) else { continue };
+                    let Some(value) = values.all().iter().find(|v| !known.contains(v.as_str())) else {
+                        continue;
+                    };
+                    let what = format_args!("no request has `{name}` = `{value}` unless it says so itself");
+                    let fix = "write a value that the feature's `sizes` or `times` give";
+                    let at =
+                        |c: &mut Check<'a>| c.key("when", |c| c.key(name.as_str(), |c| c.doubt(what, fix)));
+                    check.key(card.as_str(), |c| c.item(i, |c| c.key("prices", |c| c.item(j, at))));
+                }
+            }
+        }
     }
 }
 
