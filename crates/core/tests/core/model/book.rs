@@ -137,6 +137,19 @@ pub(super) struct Book {
     /// What was taken as debt, less all debt that was repaid.
     pub(super) owed: i64,
     pub(super) overdraft_repaid: i64,
+    /// The oldest first.
+    pub(super) overrides: Vec<Own>,
+}
+
+/// The limit that a window has for a member and all below it, or for the account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Own {
+    pub(super) record: u64,
+    pub(super) which: Which,
+    pub(super) segment: Option<(Level, u8)>,
+    /// None: no limit.
+    pub(super) figure: Option<i64>,
+    pub(super) until: i64,
 }
 
 impl Path {
@@ -259,7 +272,7 @@ impl Book {
     pub(super) fn instants(&self, now: i64) -> Vec<i64> {
         let holds = self.uses.iter().filter(|u| u.state == State::Open).map(|u| u.deadline);
         let grants = self.grants.iter().filter(|g| !g.has_ended).flat_map(|g| [g.from, g.expires]);
-        let windows = self.opened.iter().map(|o| o.end);
+        let windows = self.opened.iter().map(|o| o.end).chain(self.overrides.iter().map(|o| o.until));
         let mut all: Vec<i64> =
             holds.chain(grants).chain(windows).filter(|at| *at > now && *at < i64::MAX).collect();
         let days =

@@ -117,7 +117,7 @@ impl Run {
         if let Some(window) = window {
             let windows = self.book.included(layer, member, now, false);
             let window: usize = window[1..].parse().expect("a number");
-            return Some(windows[window].1);
+            return Some(windows[window]);
         }
         let Layer::Pool { calendar, .. } = &policy.layers[layer] else { return None };
         Some(self.book.pooled(layer, member?, calendar.period(now, self.book.anchor)))

@@ -147,7 +147,7 @@ impl Book {
                     if rest == 0 && !(requests && need.price == 0) {
                         continue;
                     }
-                    let left = self.allowance_left(place, need.path.member(*level), need.at, need.now);
+                    let left = self.allowance_left(place, *level, need.path, need.at, need.now);
                     let draw = |amount, worth| Draw {
                         payer: Payer::Allowance,
                         layer: place,

@@ -1,17 +1,17 @@
 //! What is done, in the engine and in the model.
 
-use headworks_core::command::{Adjust, Command, Extend, NewGrant, Step as Done};
+use headworks_core::command::{Adjust, Command, Extend, NewGrant, NewOverride, Step as Done};
 use headworks_core::record::{
-    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Recurrence, Rollover as Terms,
+    Credits, GrantId, HoldId, Instant, Label, Level, Outcome, Overage, Recurrence, Rollover as Terms,
 };
 
-use super::book::{Book, Payer, State, Use};
+use super::book::{Book, Own, Payer, State, Use, Which};
 use super::calendar::{Calendar, SECOND};
 use super::compare::{Compared, denied, same};
 use super::decide::{Answer, Need, Side};
 use super::grants::{Given, Rollover, Schedule};
 use super::limits::Cost;
-use super::policy::{FEATURES, Price, Unit};
+use super::policy::{FEATURES, Kind, Layer, NANO, Price, Unit};
 use super::run::{Run, number, seconds};
 use super::steps::{Ask, Gift};
 use crate::common::{self, name, quantities};
@@ -297,6 +297,54 @@ impl Run {
         self.world.apply(command).map_err(|e| format!("refund: {e}"))?;
         self.book.refund(place, part, now);
         self.number_grants()
+    }
+
+    /// One of the fixed and first-use windows, caps and numbers of holds has another limit.
+    pub(super) fn set_override(
+        &mut self,
+        which: usize,
+        segment: Option<(Level, u8)>,
+        figure: Option<i64>,
+        until: Option<i64>,
+    ) -> Compared {
+        let policy = self.book.policy();
+        let mut all: Vec<(Which, String, bool)> = Vec::new();
+        for (i, guard) in policy.guards.iter().enumerate() {
+            match guard.kind {
+                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Slots { .. } => {
+                    all.push((Which::Guard(i), format!("g{i}"), false));
+                }
+                Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),
+                Kind::Rate { .. } | Kind::Sliding { .. } => {}
+            }
+        }
+        for (l, layer) in policy.layers.iter().enumerate() {
+            if let Layer::Allowance { windows, .. } = layer {
+                let counts_credits = policy.unit == Unit::Credits;
+                all.extend(
+                    (0..windows.len())
+                        .map(|w| (Which::Allowance(l, w), format!("l{l}.w{w}"), counts_credits)),
+                );
+            }
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (which, limit, is_credits) = all.swap_remove(which % all.len());
+        let word = |level: Level| match level {
+            Level::Team => "team:t",
+            Level::User => "user:u",
+            Level::Account | Level::Key | Level::Session => "key:k",
+        };
+        let new = NewOverride {
+            segment: segment.map(|(level, n)| format!("{}{n}", word(level)).parse().expect("a segment")),
+            until: until.map(Instant::from_micros),
+            ..common::overriding(&limit, &figure.map_or("none".to_owned(), |n| n.to_string()))
+        };
+        let record = self.world.apply(Command::Override(new)).map_err(|e| format!("override: {e}"))?;
+        let figure = figure.map(|n| if is_credits { n * NANO } else { n });
+        self.book.overrides.push(Own { record, which, segment, figure, until: until.unwrap_or(i64::MAX) });
+        Ok(())
     }
 
     pub(super) fn adjust(&mut self, which: usize, by: i64, as_debt: bool) -> Compared {

@@ -56,7 +56,9 @@ impl Book {
         let n = if guard.tokens { cost.tokens } else { cost.requests };
         let (limit, fits) = match guard.kind {
             Kind::Slots { limit } => {
-                return (cost.holds && self.slots(guard, member) >= limit).then_some(guard.reason());
+                let limit = self.own(Which::Guard(index), cost.path, limit, now);
+                let reason = if limit == 0 { Reason::ExceedsCapacity } else { guard.reason() };
+                return (cost.holds && self.slots(guard, member) >= limit).then_some(reason);
             }
             Kind::SpendCap { .. } => return None,
             _ if n == 0 => return None,
@@ -69,6 +71,7 @@ impl Book {
                 (limit, self.slides((index, guard), member, now, (limit, seconds), n))
             }
             Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } => {
+                let limit = self.own(Which::Guard(index), cost.path, limit, now);
                 let used = self.counted(index, guard, member, now).expect("a plain sum");
                 (limit, used + n <= limit)
             }
@@ -193,10 +196,12 @@ impl Book {
 
     /// What spend caps leave, together.
     pub(super) fn budget(&self, feature: usize, path: Path, now: i64) -> i64 {
-        let guards = self.policy().guards.iter().filter(|g| g.feature.is_none_or(|f| f == feature));
-        let left = guards.filter_map(|g| match g.kind {
+        let guards = self.policy().guards.iter().enumerate();
+        let guards = guards.filter(|(_, g)| g.feature.is_none_or(|f| f == feature));
+        let left = guards.filter_map(|(i, g)| match g.kind {
             Kind::SpendCap { limit, .. } => {
-                Some((limit - self.spent_in(g, path.member(g.level), now)).max(0))
+                let limit = self.own(Which::Guard(i), path, limit, now);
+                Some(limit.saturating_sub(self.spent_in(g, path.member(g.level), now)).max(0))
             }
             Kind::Rate { .. }
             | Kind::Sliding { .. }
@@ -262,23 +267,37 @@ impl Book {
         }
     }
 
+    /// The limit of a window for a path: that of an override, of the longest path first, then the newest.
+    fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
+        let levels = [Level::Key, Level::User, Level::Team];
+        let places = levels.iter().filter_map(|l| Some((*l, path.member(*l)?))).map(Some).chain([None]);
+        let of = |segment: Option<(Level, u8)>| {
+            let mut newest_first = self.overrides.iter().rev();
+            newest_first.find(|o| o.which == which && o.segment == segment && now < o.until)
+        };
+        places.into_iter().find_map(of).map_or(limit, |own| own.figure.unwrap_or(i64::MAX))
+    }
+
+    /// The limits of an allowance's windows for a path.
+    fn limits(&self, layer: usize, path: Path, now: i64) -> Vec<i64> {
+        let Layer::Allowance { windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
+        let one = |(i, window): (usize, &Window)| match window {
+            Window::Fixed { limit, .. } | Window::FirstUse { limit, .. } => {
+                self.own(Which::Allowance(layer, i), path, *limit, now)
+            }
+        };
+        windows.iter().enumerate().map(one).collect()
+    }
+
     /// What windows of an allowance have counted, each.
-    pub(super) fn included(
-        &self,
-        layer: usize,
-        member: Option<u8>,
-        at: i64,
-        is_late: bool,
-    ) -> Vec<(i64, i64)> {
+    pub(super) fn included(&self, layer: usize, member: Option<u8>, at: i64, is_late: bool) -> Vec<i64> {
         let Layer::Allowance { level, windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
         let one = |(i, window): (usize, &Window)| {
-            let (limit, span) = match window {
-                Window::Fixed { limit, calendar } => (*limit, Some(calendar.period(at, self.anchor))),
-                Window::FirstUse { limit, .. } => {
-                    (*limit, self.span(Which::Allowance(layer, i), member, at, is_late))
-                }
+            let span = match window {
+                Window::Fixed { calendar, .. } => Some(calendar.period(at, self.anchor)),
+                Window::FirstUse { .. } => self.span(Which::Allowance(layer, i), member, at, is_late),
             };
-            (limit, span.map_or(0, |span| self.drawn_in(layer, *level, member, span)))
+            span.map_or(0, |span| self.drawn_in(layer, *level, member, span))
         };
         windows.iter().enumerate().map(one).collect()
     }
@@ -303,13 +322,14 @@ impl Book {
         self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
     }
 
-    pub(super) fn allowance_left(&self, layer: usize, member: Option<u8>, at: i64, now: i64) -> i64 {
+    pub(super) fn allowance_left(&self, layer: usize, level: Level, path: Path, at: i64, now: i64) -> i64 {
         // What was used then nobody knows any more.
         if now - at > LATE_HORIZON {
             return 0;
         }
-        let windows = self.included(layer, member, at, at < now).into_iter();
-        windows.map(|(limit, used)| limit - used).min().unwrap_or(0).max(0)
+        let used = self.included(layer, path.member(level), at, at < now);
+        let left = self.limits(layer, path, now).into_iter().zip(used).map(|(limit, used)| limit - used);
+        left.min().unwrap_or(0).max(0)
     }
 
     /// What a member may draw from a pool.

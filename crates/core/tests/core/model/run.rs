@@ -1,6 +1,7 @@
 //! Does each step in the engine and in the model, and compares.
 
 use headworks_core::catalog::Catalog;
+use headworks_core::command::Command;
 use headworks_core::record::{Event, Instant, Level, Segment, SegmentSettings, Span};
 use headworks_core::waterfall::Authorize;
 
@@ -80,6 +81,7 @@ impl Run {
             given: 0,
             owed: 0,
             overdraft_repaid: 0,
+            overrides: Vec::new(),
         };
         Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
     }
@@ -197,6 +199,21 @@ impl Run {
                     });
                 });
                 self.book.segments.insert((level, *member), (*consent, *cap));
+            }
+            Step::Override { which, segment, figure, lives } => {
+                self.set_override(*which, *segment, *figure, lives.map(|s| self.now() + s * SECOND))?;
+            }
+            Step::RemoveOverride { which } => {
+                let now = self.now();
+                let open: Vec<u64> =
+                    self.book.overrides.iter().filter(|o| now < o.until).map(|o| o.record).collect();
+                if !open.is_empty() {
+                    let id = open[which % open.len()];
+                    self.world
+                        .apply(Command::RemoveOverride { id, reason: None })
+                        .map_err(|e| format!("removing an override: {e}"))?;
+                    self.book.overrides.retain(|o| o.record != id);
+                }
             }
             Step::Catalog(seed) => {
                 let next = self.book.policy().changed(&mut Dice::new(*seed));

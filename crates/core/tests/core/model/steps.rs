@@ -1,6 +1,6 @@
 //! Random operations. Numbers choose among what there is, so a shorter list of steps is a list of steps.
 
-use headworks_core::record::{Category, Consent, Every};
+use headworks_core::record::{Category, Consent, Every, Level};
 
 use super::dice::Dice;
 use super::policy::{Family, NANO};
@@ -111,6 +111,16 @@ pub(super) enum Step {
         consent: Option<Consent>,
         cap: Option<i64>,
     },
+    /// One of the windows that have a limit of their own figure, for a key, user or team, or for the account.
+    Override {
+        which: usize,
+        segment: Option<(Level, u8)>,
+        figure: Option<i64>,
+        lives: Option<i64>,
+    },
+    RemoveOverride {
+        which: usize,
+    },
     /// Another catalog, made with this seed.
     Catalog(u64),
 }
@@ -185,8 +195,18 @@ fn step(dice: &mut Dice, family: Family) -> Step {
             Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
         }
         7..=13 => Step::PassTo { which, early: dice.one_in(3) },
-        14..=22 => Step::Grant(gift(dice, family)),
-        23..=52 => Step::Ask { ask: ask(dice), looks_ahead: dice.one_in(4) },
+        14..=20 => Step::Grant(gift(dice, family)),
+        21 => Step::RemoveOverride { which },
+        22..=25 => Step::Override {
+            which,
+            segment: dice.some(2, |d| {
+                let level = d.pick(&[Level::Team, Level::User, Level::Key]);
+                (level, u8::try_from(d.int(0, 1)).expect("small"))
+            }),
+            figure: (!dice.one_in(5)).then(|| dice.int(0, 60)),
+            lives: dice.some(2, |d| d.int(10, 100_000)),
+        },
+        26..=52 => Step::Ask { ask: ask(dice), looks_ahead: dice.one_in(4) },
         53..=62 => Step::Settle { which, percent: dice.int(0, 200) },
         63..=67 => Step::Extend {
             which,
