@@ -1,207 +1,32 @@
 //! From values of the core to answers of the API. A rendered answer is a function of stored records.
 
-use std::borrow::Cow;
-
 use headworks_core::account::Hold;
 use headworks_core::record as core;
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Measure, Movement, Name,
-    REQUESTS, Record, Seq, Span, Terms, Unit, Use, Wall,
+    Book, CREDITS, Charge, Credits, Denial, Event, HeldCapacity, Instant, Lifter, Movement, Name, Record,
+    Seq, Use, Wall,
 };
 use headworks_wire as wire;
 use wire::Reference;
 
 mod accounts;
+mod amounts;
 pub(crate) mod events;
 mod hex;
 mod ledger;
 mod limits;
 pub(crate) mod statement_text;
+mod visits;
 
 pub(crate) use accounts::account;
+use amounts::{amount, reference};
+pub(crate) use amounts::{draw, usage};
 pub(crate) use hex::hex;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 pub(crate) use limits::{overriding, window};
-
-fn reference(account: &Name, seq: Seq) -> Reference {
-    Reference::Record(account.clone(), seq)
-}
-
-/// The unit of an amount: its name, and whether it is nano-credits.
-type Counts<'a> = (&'a str, bool);
-
-/// A count, or nano-credits as a decimal.
-fn amount(value: i64, (_, is_credits): Counts<'_>) -> String {
-    if is_credits { Credits::from_nano(value).to_string() } else { value.to_string() }
-}
-
-/// The unit of credits that a use is priced in.
-fn credits_of(usage: &Use) -> Counts<'_> {
-    (usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str), true)
-}
-
-/// The unit that the allowances of a use count.
-fn allowance_of(usage: &Use) -> Counts<'_> {
-    match &usage.unit {
-        Unit::Credits => credits_of(usage),
-        Unit::Requests => (REQUESTS, false),
-        Unit::Meter(meter) => (meter.as_str(), false),
-    }
-}
-
-pub(crate) fn usage(u: &Use) -> wire::Usage {
-    let price = |nano: u64| Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
-    wire::Usage {
-        feature: u.feature.clone(),
-        path: u.path.clone(),
-        dimensions: u.dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
-        lines: u
-            .lines
-            .iter()
-            .map(|l| wire::Line {
-                meter: l.meter.clone(),
-                quantity: l.quantity,
-                billed: Some(l.price.billed(l.quantity)).filter(|_| !l.price.bills_what_is_used()),
-                unit_price: price(l.price.nano()),
-                amount: l.price.times(l.quantity).unwrap_or(Credits::MAX),
-            })
-            .collect(),
-        unit: allowance_of(u).0.into(),
-        credit_unit: credits_of(u).0.into(),
-        rate_card: u
-            .card
-            .as_ref()
-            .map(|c| wire::RateCard { name: c.name.clone(), effective_from: c.effective_from }),
-        catalog: u.catalog.clone(),
-        unpriced: u.unpriced,
-        price_factor: u.factor.map(|f| price(f.billionths)),
-    }
-}
-
-pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
-    let (source, grant, category) = match d.source {
-        core::Source::Allowance => ("allowance", None, None),
-        core::Source::Grant(id, category) => ("grant", Some(reference(account, id.0)), Some(category)),
-        core::Source::Overdraft => ("overdraft", None, None),
-        core::Source::Debt => ("debt", None, None),
-        core::Source::Goodwill => ("goodwill", None, None),
-    };
-    let is_included = d.source == core::Source::Allowance;
-    let unit = if is_included { allowance_of(usage) } else { credits_of(usage) };
-    wire::Draw {
-        source: source.into(),
-        layer: d.layer.clone(),
-        grant,
-        category,
-        amount: amount(d.amount, unit),
-        unit: unit.0.into(),
-        worth: Credits::from_nano(d.worth),
-    }
-}
-
-/// The unit that a visit counts in, and whether it is one of credits.
-fn measure<'a>(usage: &'a Use, v: &core::Visit) -> (Cow<'a, str>, bool) {
-    let (unit, is_credits) = match v.measures() {
-        Measure::Holds => ("holds", false),
-        Measure::Requests => (REQUESTS, false),
-        Measure::Meters(names) => {
-            return (names.iter().map(Name::as_str).collect::<Vec<_>>().join("+").into(), false);
-        }
-        Measure::Allowance => allowance_of(usage),
-        Measure::Cost => ("cost", false),
-        Measure::Level => ("level", false),
-        Measure::Credits => credits_of(usage),
-    };
-    (unit.into(), is_credits)
-}
-
-/// When a window closes.
-fn closes(terms: Option<Terms>) -> Option<Instant> {
-    match terms {
-        Some(Terms::Period { end, .. }) => Some(end).filter(|end| *end < Instant::NEVER),
-        Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
-        | None => None,
-    }
-}
-
-/// The marks of warnings that a use has reached.
-pub(crate) fn warnings(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWarning> {
-    let reached = visits.iter().filter_map(|v| Some((v, v.mark?, v.terms?)));
-    let warning = |(v, percent, terms): (&core::Visit, u8, Terms)| {
-        let unit = measure(usage, v);
-        let unit = (&*unit.0, unit.1);
-        wire::LimitWarning {
-            limit: v.name.clone(),
-            level: v.level,
-            member: usage.path.at(v.level).cloned(),
-            percent,
-            used: amount(v.after(), unit),
-            of: amount(terms.capacity(), unit),
-            unit: unit.0.into(),
-            resets_at: closes(v.terms),
-        }
-    };
-    reached.map(warning).collect()
-}
-
-fn visit(d: &Decided<'_>, v: &core::Visit) -> wire::Visit {
-    let Decided { account, usage, at, .. } = *d;
-    let granted = d.decision.outcome.is_granted();
-    let (kind, grant) = match v.kind {
-        core::VisitKind::Guard => ("guard", None),
-        core::VisitKind::Allowance => ("allowance", None),
-        core::VisitKind::Grant(id) => ("grant", Some(reference(account, id.0))),
-        core::VisitKind::MemberCap => ("member_cap", None),
-        core::VisitKind::Overdraft => ("overdraft", None),
-        core::VisitKind::Account => ("account", None),
-        core::VisitKind::Supply => ("supply", None),
-        core::VisitKind::Abuse => ("abuse", None),
-    };
-    let (verdict, reason) = match v.verdict {
-        core::Verdict::Passed => ("passed", None),
-        // A source that paid nothing, or would have paid, has not paid.
-        core::Verdict::Paid if v.cost == 0 => ("empty", None),
-        core::Verdict::Paid if !granted => ("would_pay", None),
-        core::Verdict::Paid => ("paid", None),
-        core::Verdict::Empty => ("empty", None),
-        core::Verdict::Refused(reason) => ("refused", Some(reason.as_str().to_owned())),
-        core::Verdict::Observed => ("observed", None),
-        core::Verdict::Demoted => ("demoted", None),
-    };
-    let unit = measure(usage, v);
-    let unit = (&*unit.0, unit.1);
-    let after = if granted { v.after() } else { v.before };
-    wire::Visit {
-        kind: kind.into(),
-        name: v.name.clone(),
-        level: v.level,
-        verdict: verdict.into(),
-        reason,
-        grant,
-        before: amount(v.before, unit),
-        cost: amount(v.cost, unit),
-        after: amount(after, unit),
-        limit: v
-            .terms
-            .map(|t| t.capacity())
-            .filter(|limit| *limit < i64::MAX)
-            .map(|limit| amount(limit, unit)),
-        unit: unit.0.into(),
-        resets_at: closes(v.terms),
-        rate: v.terms.and_then(|terms| rate(terms, after, at)),
-        overridden_by: v.overridden_by.map(|id| reference(account, id)),
-    }
-}
-
-/// The terms of a rate, with this much used.
-fn rate(terms: Terms, used: i64, at: Instant) -> Option<wire::RateLimit> {
-    let Terms::Rate { limit, period, burst } = terms else { return None };
-    // Use is known in whole units; the last one may have drained in part.
-    let micros = u128::from(used.max(0).unsigned_abs()) * u128::from(period.micros());
-    let drained = u64::try_from(micros.div_ceil(u128::from(limit.max(1)))).unwrap_or(u64::MAX);
-    Some(wire::RateLimit { limit, period, burst, full_at: at.after(Span::from_micros(drained)) })
-}
+use visits::visit;
+pub(crate) use visits::warnings;
 
 /// The parts that a decision is rendered from.
 pub(crate) struct Decided<'a> {
@@ -215,7 +40,8 @@ pub(crate) struct Decided<'a> {
 }
 
 pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
-    let visits = d.decision.visits.iter().map(|v| visit(&d, v)).collect();
+    let granted = d.decision.outcome.is_granted();
+    let visits = d.decision.visits.iter().map(|v| visit((d.account, d.usage), (d.at, granted), v)).collect();
     let Decided { account, at, usage: used, decision, id, hold, charge } = d;
     let wall = decision.wall.map(|wall| match wall {
         Wall::Path(level) => level.as_str().to_owned(),

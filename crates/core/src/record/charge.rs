@@ -47,14 +47,16 @@ impl Charge {
     /// The draws that `amount` nano-credits come from, from the last to the first, after `returned` of them.
     pub(crate) fn parts(&self, returned: i64, amount: i64) -> Vec<(&Draw, i64)> {
         let (mut gone, mut left) = (returned, amount);
-        let part = |draw: &Draw| {
-            let all = draw.divisible(&self.usage.unit);
-            let skipped = all.min(gone);
-            let part = (all - skipped).min(left);
-            (gone, left) = (gone - skipped, left - part);
-            part
-        };
-        self.draws.iter().rev().zip(self.draws.iter().rev().map(part)).collect()
+        let draws = self.draws.iter().rev();
+        draws
+            .map(|draw| {
+                let all = draw.divisible(&self.usage.unit);
+                let skipped = all.min(gone);
+                let part = (all - skipped).min(left);
+                (gone, left) = (gone - skipped, left - part);
+                (draw, part)
+            })
+            .collect()
     }
 
     /// The part of each draw that a refund of `amount` gives back, after refunds of `returned`: from the last to the first;

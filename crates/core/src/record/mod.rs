@@ -40,6 +40,7 @@ mod sound;
 mod terms;
 mod time;
 mod usage;
+mod visit;
 mod way;
 mod week;
 
@@ -54,7 +55,7 @@ pub use chain::{FORMAT, Record, RecordError, SystemRecord, chain, genesis};
 pub use charge::{Charge, Correcting, Correction, Counted, Excess, GivenBack};
 pub use credits_by_unit::CreditsByUnit;
 pub use cycle::CycleEvent;
-pub use decision::{Basis, Decision, Draw, Draws, Measure, Outcome, Source, Verdict, Visit, VisitKind};
+pub use decision::{Decision, Draw, Draws, Outcome, Source};
 pub use denial::{Denial, Denials};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
@@ -89,5 +90,6 @@ pub use usage::{
     Amount, CREDITS, CardRef, Dimension, Dimensions, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit,
     Use, WHOLE_PRICE, own_unit,
 };
+pub use visit::{Basis, Measure, Verdict, Visit, VisitKind};
 pub use way::{Certainty, Unblock, Way};
 pub(crate) use week::{DAY, Hours, Week};
