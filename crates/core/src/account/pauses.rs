@@ -106,6 +106,13 @@ impl Account {
         )
     }
 
+    /// How long it has stood still between two instants: in pauses that have ended, and in the one that it is in.
+    pub(crate) fn stood_still(&self, from: Instant, now: Instant) -> (Span, Span) {
+        let ended = self.rare().pauses.iter().map(|(since, until)| until.since(from.max(*since)).micros());
+        let present = self.pause().map(|pause| now.since(from.max(pause.since)));
+        (Span::from_micros(ended.sum()), present.unwrap_or_default())
+    }
+
     /// The terms of a grant that was opened at `opened_at` as they are by now.
     pub(crate) fn terms_after_pauses(&self, opened_at: Instant, terms: &GrantTerms) -> GrantTerms {
         let mut terms = terms.clone();
@@ -133,12 +140,12 @@ impl Account {
             return Err("the account is paused already".into());
         }
         let Pause { until, windows, reason } = pause.clone();
-        let pause = Paused { id: record.seq, since, until, reason };
+        let pause = Paused { id: record.seq, since, until, reason, windows };
         let until = pause.ends_at();
         if until <= since || since.after(PAUSE_MAX) < until {
             return Err("the pause ends before it begins, or lasts too long".into());
         }
-        self.move_all(&windows, Move::On(since, until.since(since)));
+        self.move_all(&pause.windows, Move::On(since, until.since(since)));
         self.rare_mut().pause = Some(pause);
         self.wakes_at = self.wakes_at.min(until);
         Ok(())

@@ -174,6 +174,9 @@ pub struct Paused {
     /// Why.
     #[n(3)]
     pub reason: Option<Label>,
+    /// The windows that it moved.
+    #[n(4)]
+    pub(crate) windows: Vec<Name>,
 }
 
 impl Paused {

@@ -9,11 +9,14 @@ use crate::window::Used;
 pub(super) fn check_pause(record: &Record, before: &Account, found: &mut Findings) {
     let Event::Cycle(event) = &record.event else { return };
     let mut find = |what: &str| found.push((Dataset::State, what.into()));
-    let (windows, end) = match &**event {
-        CycleEvent::Paused(pause) => (&pause.windows, None),
-        CycleEvent::PauseEnded(end) => (&end.windows, Some((end, record.effective_at))),
-        CycleEvent::Resumed { end, .. } => (&end.windows, Some((end, record.recorded_at))),
-        _ => return,
+    let (windows, end) = if let CycleEvent::Paused(pause) = &**event {
+        (&pause.windows, None)
+    } else if let CycleEvent::PauseEnded(end) = &**event {
+        (&end.windows, Some((end, record.effective_at)))
+    } else if let CycleEvent::Resumed { end, .. } = &**event {
+        (&end.windows, Some((end, record.recorded_at)))
+    } else {
+        return;
     };
     if !windows.iter().all(|name| is_open(before, name, record.recorded_at)) {
         find("it moves a window that is not open");

@@ -48,13 +48,20 @@ pub(crate) fn end_of_pause(account: &Account, at: Instant, windows: Vec<Name>) -
     Some(PauseEnd { pause: pause.id, billing_anchor, windows })
 }
 
-/// The open windows that follow the billing anchor.
+/// The open windows that follow the billing anchor; in a pause those that have moved, also where the plan has changed since
+/// and they no longer do.
 pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
     let Context { account, catalog, now, .. } = ctx;
-    let is_open = |used: &Used| matches!(used, Used::Period(_)) && used.is_open(now);
-    let open = account.windows.iter().filter(|w| is_open(&w.used));
-    let is_billed = |name: &&Name| catalog.is_billed(&account.settings.plan, name);
-    let mut names: Vec<Name> = open.map(|w| &w.name).filter(is_billed).cloned().collect();
+    let pause = account.pause();
+    let to_come = |end: Instant| now < end && end < Instant::NEVER;
+    let moves = |used: &Used| match used {
+        Used::Period(period) => to_come(period.end) && pause.is_none_or(|p| p.ends_at() <= period.end),
+        Used::Rate(_) | Used::Log(_) | Used::Cells(_) | Used::Slots(_) | Used::Habit(_) => false,
+    };
+    let has_moved = |name: &Name| pause.is_some_and(|p| p.until.is_none() || p.windows.contains(name));
+    let is_billed = |name: &&Name| has_moved(name) || catalog.is_billed(&account.settings.plan, name);
+    let open = account.windows.iter().filter(|w| moves(&w.used)).map(|w| &w.name);
+    let mut names: Vec<Name> = open.filter(is_billed).cloned().collect();
     // Windows lie in the order of their names.
     names.dedup();
     names

@@ -141,7 +141,7 @@ fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result
         let part = by.map_or(Credits::ZERO, |by| part(ctx, schedule, amount, by));
         let own = Book::Grant(schedule.current);
         if part.is_positive() && ctx.account.grant(schedule.current).is_none() {
-            change.reopened.push((schedule.current, empty_period(schedule)));
+            change.reopened.push((schedule.current, empty_period(ctx, schedule)));
         }
         moves.add(Book::Operator, own, part);
         moves.add(own, Book::Operator, Credits::from_nano(-part.nano()));
@@ -150,10 +150,10 @@ fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result
     Ok(Draft::moving(Event::Cycle(Box::new(CycleEvent::PlanChanged(change))), moves))
 }
 
-/// The grant of the current period, empty.
-fn empty_period(schedule: &Schedule) -> GrantTerms {
+/// The grant of the current period, empty. In a pause, the beginning of the period has moved past its planned end.
+fn empty_period(ctx: Context<'_>, schedule: &Schedule) -> GrantTerms {
     GrantTerms {
-        effective_from: schedule.began_at,
+        effective_from: schedule.began_at.min(ctx.now),
         expires_at: schedule.next_at,
         amount: Credits::ZERO,
         ..schedule.terms.clone()

@@ -1,16 +1,19 @@
 //! Pauses: what stands still, what moves by their length, and what runs on.
 
 use headworks_core::account::{Account, Schedule};
+use headworks_core::audit::Dataset;
+use headworks_core::audit::what_if::Shadow;
 use headworks_core::command::{ChangePlan, Command, Extend, NewOverride, Step, When};
 use headworks_core::record::{
     AlertMarks, Category, Certainty, Credits, CycleEvent, Event, Every, GrantId, HoldId, Instant, Label,
-    Level, Lifter, Outcome, Overage, Proration, Reason, Recurrence, Settings, Span, TopUpTerms, Wall,
+    Level, Lifter, Outcome, Overage, Proration, Reason, Recurrence, Rollover, Settings, Span, TopUpTerms,
+    WHOLE, Wall,
 };
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 use headworks_core::window::Used;
 
-use crate::audit::trusted;
+use crate::audit::{audit, chained, trusted};
 use crate::common::{
     AskExt as _, World, ask, at, catalog, credits, name, overriding, quantities, refund, release,
 };
@@ -48,6 +51,9 @@ waterfall = [
   { allowance = { name = "included", features = ["work"], windows = [{ name = "month", window.fixed = { limit = "10", every = "month", anchor = "billing" } }] } },
   { grants = { name = "credits" } },
 ]
+[plans.calendar]
+features = ["work"]
+waterfall = [{ allowance = { name = "included", features = ["work"], windows = [{ name = "month", window.fixed = { limit = "10", every = "month" } }] } }]
 [plans.free]
 features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
@@ -462,4 +468,94 @@ fn a_paused_account_buys_nothing() {
     w.now = at("2027-03-22T00:00:00Z");
     assert_eq!(w.due(), ["pause_ended", "top_up_asked"]);
     trusted(&w, &catalog(CATALOG));
+}
+
+#[test]
+fn another_catalog_is_paused_as_well() {
+    let mut w = world();
+    let block = w.grant_with("50", |g| g.expires_at = Some(at("2027-03-20T00:00:00Z")));
+    w.now = at("2027-03-12T00:00:00Z");
+    w.apply(pause(Some("2027-03-14T00:00:00Z"))).expect("pauses");
+    w.now = at("2027-03-14T00:00:00Z");
+    w.due();
+    w.now = at("2027-03-16T00:00:00Z");
+    w.apply(pause(None)).expect("pauses again");
+    w.now = at("2027-03-24T00:00:00Z");
+    w.apply(RESUME).expect("resumes");
+    // Two days and eight: at twice the price, it pays on the twenty-ninth as well.
+    w.now = at("2027-03-29T00:00:00Z");
+    w.ask(&ask("chat", &[("tokens", 5)]).now());
+    let dearer = catalog(&CATALOG.replace("tokens = \"1\"", "tokens = \"2\""));
+    let mut shadow = Shadow::new(&name("acme"), &dearer);
+    w.log.iter().for_each(|record| shadow.note(record));
+    w.log.iter().for_each(|record| shadow.take(record));
+    shadow.finish();
+    assert_eq!((shadow.broken(), shadow.refused().is_empty()), (None, true));
+    let grant = shadow.account().grant(GrantId(block)).expect("open");
+    assert_eq!((grant.remaining, grant.terms.expires_at), (credits("40"), at("2027-03-30T00:00:00Z")));
+    trusted(&w, &catalog(CATALOG));
+}
+
+#[test]
+fn an_end_that_moves_too_far_is_found() {
+    let mut w = world();
+    w.apply(pause(None)).expect("pauses");
+    w.pass("1h");
+    let resumed = w.apply(RESUME).expect("resumes");
+    let last = w.log.last_mut().expect("a record");
+    if let Event::Cycle(event) = &mut last.event
+        && let CycleEvent::Resumed { end, .. } = &mut **event
+    {
+        end.billing_anchor = end.billing_anchor.after(Span::from_micros(1));
+    }
+    let found = audit(&chained(&w.log), &[catalog(CATALOG)]);
+    let what = "it does not move the billing anchor by the length of the pause";
+    let found: Vec<_> = found.iter().map(|f| (f.seq, f.dataset, f.what.as_str())).collect();
+    assert_eq!(found, [(resumed, Dataset::State, what)]);
+}
+
+#[test]
+fn a_window_moves_back_also_under_another_plan() {
+    let ends = [None, Some("2027-04-12T00:00:00Z")].map(|until| {
+        let mut w = world();
+        w.ask(&work(4));
+        w.now = at("2027-03-12T00:00:00Z");
+        w.apply(pause(until)).expect("pauses");
+        let plan = name("calendar");
+        let change =
+            ChangePlan { plan, move_anchor: false, amounts: vec![], prorate: None, at: None, reason: None };
+        w.apply(Command::ChangePlan(change)).expect("changes");
+        w.now = at("2027-03-22T00:00:00Z");
+        w.apply(RESUME).expect("resumes");
+        trusted(&w, &catalog(CATALOG));
+        month(&w)
+    });
+    assert_eq!(ends, [(4, Some(at("2027-03-25T00:00:00Z"))); 2]);
+}
+
+#[test]
+fn what_a_hold_gives_back_after_a_boundary_is_carried_as_far() {
+    // Two minutes after the boundary the account is paused for five; the hold is released in the pause, and after it.
+    let expiries = ["2027-03-15T00:04:00Z", "2027-03-15T00:10:00Z"].map(|when| {
+        let mut w = world();
+        w.grant_with("20", |g| {
+            let (min, max) = (Credits::ZERO, credits("50"));
+            let rollover = Some(Rollover { min, max, fraction: WHOLE, life: None });
+            g.recurrence = Some(Box::new(Recurrence { rollover, ..*monthly(None) }));
+        });
+        w.now = at("2027-03-14T23:55:00Z");
+        w.ask(&Authorize { life: Some(Span::from_secs(1_200)), ..ask("chat", &[("tokens", 5)]) });
+        let hold = w.account.seq;
+        w.now = at("2027-03-15T00:00:00Z");
+        assert_eq!(w.due(), ["rolled_over", "renewed"]);
+        w.now = at("2027-03-15T00:02:00Z");
+        w.apply(pause(Some("2027-03-15T00:07:00Z"))).expect("pauses");
+        w.now = at(when);
+        w.due();
+        w.apply(release(hold)).expect("releases");
+        trusted(&w, &catalog(CATALOG));
+        let block = w.account.grant(GrantId(w.account.seq)).expect("carried");
+        (block.remaining, block.terms.expires_at)
+    });
+    assert_eq!(expiries, [(credits("5"), at("2027-04-15T00:05:00Z")); 2]);
 }
