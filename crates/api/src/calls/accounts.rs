@@ -22,11 +22,12 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
     let settings = &account.settings;
     let shown = render::account(&account.id, settings, account.opened_at, (account.seq, &account.chain));
-    let to_come = account.rare().plan_to_come.as_ref().map(|(seq, planned)| wire::PlanToCome {
-        id: Reference::Record(account.id.clone(), *seq),
+    let plan_to_come = as_shown(ctx, |ctx| ctx.account.rare().plan_to_come.clone());
+    let to_come = plan_to_come.map(|(seq, planned)| wire::PlanToCome {
+        id: Reference::Record(account.id.clone(), seq),
         at: planned.at,
-        plan: planned.plan.clone(),
-        reason: planned.reason.clone(),
+        plan: planned.plan,
+        reason: planned.reason,
     });
     let paused = account.pause().map(|pause| wire::Pause {
         id: Reference::Record(account.id.clone(), pause.id),
@@ -38,7 +39,7 @@ fn shown(ctx: Context<'_>) -> wire::Account {
 }
 
 /// Reads an account with its instants to come: those of one that is paused without a planned end are as if it resumed now.
-fn as_shown<T>(ctx: Context<'_>, read: impl FnOnce(Context<'_>) -> T) -> T {
+pub(super) fn as_shown<T>(ctx: Context<'_>, read: impl FnOnce(Context<'_>) -> T) -> T {
     match view::as_if_resumed(ctx) {
         Some(account) => read(Context { account: &account, ..ctx }),
         None => read(ctx),

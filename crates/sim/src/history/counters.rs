@@ -53,6 +53,8 @@ struct Walk<'a> {
     settings: Option<&'a Settings>,
     windows: BTreeMap<Key, Used>,
     open: BTreeMap<Seq, Open>,
+    /// It has been paused: its billing windows have moved.
+    has_paused: bool,
 }
 
 /// Counts a whole log.
@@ -131,6 +133,9 @@ impl<'a> Walk<'a> {
         let limit = self.limit(spec, &usage.path);
         if terms.capacity() != limit {
             return Err(format!("{} has a limit of {} and not {limit}", spec.name, terms.capacity()));
+        }
+        if self.has_paused && spec.is_anchored() {
+            return Ok(());
         }
         let nothing = Used::default();
         let used = self.windows.get(&key).unwrap_or(&nothing);
@@ -251,6 +256,7 @@ impl<'a> Walk<'a> {
                 if let CycleEvent::PlanChanged(change) = &**event {
                     self.settings = Some(&change.settings);
                 }
+                self.has_paused |= matches!(**event, CycleEvent::Paused(_));
             }
             Event::Authorized { usage, decision, .. } => {
                 let (draws, visits) = (&decision.draws[..], &decision.visits[..]);
