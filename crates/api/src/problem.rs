@@ -32,6 +32,7 @@ kinds! {
     AccountExists = "account_exists",
     AccountFrozen = "account_frozen",
     AccountFull = "account_full",
+    AccountPaused = "account_paused",
     AlreadyRedeemed = "already_redeemed",
     AlreadyRefunded = "already_refunded",
     AmountTooLarge = "amount_too_large",
@@ -66,6 +67,7 @@ kinds! {
     NotACharge = "not_a_charge",
     NotInQuarantine = "not_in_quarantine",
     NotParked = "not_parked",
+    NotPaused = "not_paused",
     NothingToCorrect = "nothing_to_correct",
     NothingToReset = "nothing_to_reset",
     OutcomeUnknown = "outcome_unknown",
@@ -272,6 +274,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::InTheFuture(_)
         | Refusal::BadAlerts(_)
         | Refusal::BadSupply(_)
+        | Refusal::BadPause(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan
         | Refusal::NotRecorded(_) => Kind::InvalidRequest,
@@ -281,6 +284,8 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::OverrideEnded(..) => Kind::OverrideEnded,
         Refusal::BadOverride(_) => Kind::OverrideRefused,
         Refusal::BadPlanChange(_) => Kind::PlanChangeRefused,
+        Refusal::Paused(_) => Kind::AccountPaused,
+        Refusal::NotPaused => Kind::NotPaused,
         Refusal::HoldEnded { .. } => Kind::HoldEnded,
         Refusal::AlreadyRefunded(..) => Kind::AlreadyRefunded,
         Refusal::TooManyRefunds(_) => Kind::TooManyRefunds,

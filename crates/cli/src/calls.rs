@@ -309,6 +309,14 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
             let path = at(&account, "");
             ("account", client.call(Method::PATCH, &path, None, Some(&ask)).await?)
         }
+        AccountCommand::Pause { account, until, reason, key } => {
+            let ask = wire::PauseAccountRequest { until, reason, idempotency_key: Some(key_of(key)?) };
+            ("change", client.post(&at(&account, "/pause"), None, &ask).await?)
+        }
+        AccountCommand::Resume { account, reason, key } => {
+            let ask = wire::ResumeAccountRequest { reason, idempotency_key: Some(key_of(key)?) };
+            ("change", client.post(&at(&account, "/resume"), None, &ask).await?)
+        }
         AccountCommand::List { after, max } => {
             let after = after.map_or(String::new(), |after| format!("&after={}", encoded(after.as_str())));
             ("accounts", client.get(&format!("/v1/accounts?max={max}{after}")).await?)

@@ -6,11 +6,12 @@
 
 use alloc::boxed::Box;
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 
 use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
 use crate::command::{
-    Draft, Moves, carried_block, end_free, end_within, owed, own_grant, planned_change, repay,
+    Draft, Moves, carried_block, end_free, end_of_pause, end_within, owed, own_grant, planned_change, repay,
 };
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
@@ -78,6 +79,7 @@ pub fn wrote(event: &Event) -> bool {
                     | CycleEvent::Renewed { .. }
                     | CycleEvent::Ended(_)
                     | CycleEvent::OverrideEnded(_)
+                    | CycleEvent::PauseEnded(_)
                     | CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
                     | CycleEvent::PlanWithdrawn { has_failed: true, .. }
             )
@@ -121,6 +123,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
         Due::Renewal(id) => account.schedule(id).map(|schedule| renew(ctx, schedule)),
         Due::Override(id) => override_ends(ctx, id),
         Due::Plan(id) => Some(plan_comes(ctx, id)),
+        Due::Pause(id) => pause_ends(ctx, id),
     }
 }
 
@@ -167,6 +170,14 @@ fn plan_comes(ctx: Context<'_>, planned: Seq) -> Draft {
         Draft::new(Event::Cycle(Box::new(CycleEvent::PlanWithdrawn { planned, reason, has_failed: true })))
     });
     Draft { effective_at: at, ..draft.following(planned) }
+}
+
+/// Ends a pause at its planned end: everything has moved by then.
+fn pause_ends(ctx: Context<'_>, id: Seq) -> Option<Draft> {
+    let until = ctx.account.pause()?.until?;
+    let end = end_of_pause(ctx.account, until, Vec::new())?;
+    let draft = Draft::new(Event::Cycle(Box::new(CycleEvent::PauseEnded(end)))).following(id);
+    Some(Draft { effective_at: Some(until), ..draft })
 }
 
 /// Ends an override of a limit.

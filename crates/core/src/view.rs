@@ -6,8 +6,9 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account::{CountedWindow, Overriding};
+use crate::account::{Account, CountedWindow, Overriding};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
+use crate::command::billed_windows;
 use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Seq, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
@@ -48,6 +49,13 @@ pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
         (o.clone(), limit.is_some_and(|(is_credits, _)| is_credits))
     };
     in_force.map(with_unit).collect()
+}
+
+/// The account as it would be if it were resumed now: one that is paused without a planned end has no instants to come that
+/// are known. `None`: it is not paused so.
+#[must_use]
+pub fn as_if_resumed(ctx: Context<'_>) -> Option<Account> {
+    ctx.account.resumed(&billed_windows(ctx), ctx.now)
 }
 
 /// The windows of the account's plan: those of the account itself always, those of members that have used something.
@@ -179,7 +187,7 @@ fn view(
     let used: Option<&Used> = state.map(|state| &state.used);
     let member = state.and_then(|state| state.member.as_deref());
     let path = state.map(CountedWindow::path).unwrap_or_default();
-    let terms = window.terms(used, ctx.now, ctx.account.settings.billing_anchor);
+    let terms = window.terms(used, ctx.now, ctx.account.billing());
     let (terms, overridden_by) = ctx.account.own_terms((name, terms), &path, ctx.now);
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;

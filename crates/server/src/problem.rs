@@ -90,6 +90,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::AccountExists
         | Kind::AccountFull
+        | Kind::AccountPaused
         | Kind::AlreadyRedeemed
         | Kind::AlreadyRefunded
         | Kind::BeyondHold
@@ -101,6 +102,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::MoreThanCharged
         | Kind::MoreThanLeft
         | Kind::NoTopUp
+        | Kind::NotPaused
         | Kind::NobodyPays
         | Kind::NothingToCorrect
         | Kind::NothingToReset

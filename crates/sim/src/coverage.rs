@@ -58,7 +58,7 @@ const FAULTS: [&str; 39] = [
 const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
 
 /// Kinds of records that an account's log can have in a simulation.
-const KINDS: [&str; 31] = [
+const KINDS: [&str; 34] = [
     "account_opened",
     "account_changed",
     "authorized",
@@ -80,6 +80,9 @@ const KINDS: [&str; 31] = [
     "reset_banked",
     "reset_redeemed",
     "plan_changed",
+    "paused",
+    "pause_ended",
+    "resumed",
     "corrected",
     "quarantined",
     "discarded",

@@ -22,13 +22,28 @@ fn shown(ctx: Context<'_>) -> wire::Account {
     let account = ctx.account;
     let settings = &account.settings;
     let shown = render::account(&account.id, settings, account.opened_at, (account.seq, &account.chain));
-    let to_come = account.rare().plan_to_come.as_ref().map(|(seq, planned)| wire::PlanToCome {
-        id: Reference::Record(account.id.clone(), *seq),
+    let plan_to_come = as_shown(ctx, |ctx| ctx.account.rare().plan_to_come.clone());
+    let to_come = plan_to_come.map(|(seq, planned)| wire::PlanToCome {
+        id: Reference::Record(account.id.clone(), seq),
         at: planned.at,
-        plan: planned.plan.clone(),
-        reason: planned.reason.clone(),
+        plan: planned.plan,
+        reason: planned.reason,
     });
-    wire::Account { plan_to_come: to_come, ..shown }
+    let paused = account.pause().map(|pause| wire::Pause {
+        id: Reference::Record(account.id.clone(), pause.id),
+        since: pause.since,
+        until: pause.until,
+        reason: pause.reason.clone(),
+    });
+    wire::Account { plan_to_come: to_come, paused, ..shown }
+}
+
+/// Reads an account with its instants to come: those of one that is paused without a planned end are as if it resumed now.
+pub(super) fn as_shown<T>(ctx: Context<'_>, read: impl FnOnce(Context<'_>) -> T) -> T {
+    match view::as_if_resumed(ctx) {
+        Some(account) => read(Context { account: &account, ..ctx }),
+        None => read(ctx),
+    }
 }
 
 /// The units that an account has, the default one first; the catalog's units if it has none.
@@ -222,7 +237,7 @@ impl Api {
     ) -> Result<wire::Balances, Problem> {
         let account = access.account(Scope::Read, id)?;
         let at = moment.at.unwrap_or_default();
-        let read = |ctx: Context<'_>| Ok(balances_of(ctx, moment.unit.as_ref()));
+        let read = |ctx: Context<'_>| Ok(as_shown(ctx, |ctx| balances_of(ctx, moment.unit.as_ref())));
         Ok(self.engine.view_at(&account, at, read).await?)
     }
 
@@ -255,7 +270,7 @@ impl Api {
     pub async fn windows(&self, access: &Access, id: &str) -> Result<wire::Windows, Problem> {
         let account = access.account(Scope::Read, id)?;
         let read = |ctx: Context<'_>| {
-            let windows = view::windows(ctx).map_err(|e: Refusal| EngineError::Refused(e))?;
+            let windows = as_shown(ctx, view::windows).map_err(|e: Refusal| EngineError::Refused(e))?;
             Ok(wire::Windows {
                 at: ctx.now,
                 windows: windows.iter().map(|w| render::window(&ctx.account.id, w)).collect(),

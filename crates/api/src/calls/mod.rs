@@ -20,6 +20,7 @@ pub(crate) mod decisions;
 pub(crate) mod inbound;
 pub(crate) mod ledger;
 mod overrides;
+mod pauses;
 mod plans;
 mod resets;
 mod supplies;

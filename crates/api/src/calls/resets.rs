@@ -1,11 +1,12 @@
 //! Banked resets.
 
 use headworks_core::record::{CycleEvent, Event};
-use headworks_core::waterfall::Refusal;
+use headworks_core::waterfall::{Context, Refusal};
 use headworks_engine::{Effect, EngineError};
 use headworks_wire as wire;
 use wire::{RedeemOutcome, Reference, Scope};
 
+use super::accounts::as_shown;
 use super::change;
 use crate::access::{Access, Act};
 use crate::api::Api;
@@ -35,19 +36,17 @@ impl Api {
     /// With a problem.
     pub async fn resets(&self, access: &Access, id: &str) -> Result<wire::Resets, Problem> {
         let account = access.account(Scope::Read, id)?;
-        let mut resets = self
-            .engine
-            .view(&account, |ctx| {
-                let usable = ctx.account.rare().resets.iter().filter(|r| r.terms.expires_at > ctx.now);
-                let shown = usable.map(|r| wire::BankedReset {
-                    id: Reference::Record(account.clone(), r.id),
-                    windows: r.terms.windows.clone(),
-                    expires_at: r.terms.expires_at,
-                    reference: r.terms.reference.clone(),
-                });
-                Ok(shown.collect::<Vec<_>>())
-            })
-            .await?;
+        let usable = |ctx: Context<'_>| {
+            let usable = ctx.account.rare().resets.iter().filter(|r| r.terms.expires_at > ctx.now);
+            let shown = usable.map(|r| wire::BankedReset {
+                id: Reference::Record(account.clone(), r.id),
+                windows: r.terms.windows.clone(),
+                expires_at: r.terms.expires_at,
+                reference: r.terms.reference.clone(),
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let mut resets = self.engine.view(&account, |ctx| Ok(as_shown(ctx, usable))).await?;
         resets.sort_by_key(|r| r.expires_at);
         Ok(wire::Resets { resets })
     }

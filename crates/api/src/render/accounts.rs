@@ -54,6 +54,7 @@ pub(crate) fn account(
         }),
         tier: settings.tier,
         plan_to_come: None,
+        paused: None,
         opened_at,
         seq,
         hash: hex(hash),

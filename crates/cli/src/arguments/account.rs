@@ -57,6 +57,31 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
+    /// Pause it: nothing of it is used, renews or expires
+    Pause {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// It ends then, RFC 3339; default: when it is resumed
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// End its pause
+    Resume {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
     /// List accounts by name
     List {
         /// Names after this one

@@ -60,7 +60,7 @@ impl Account {
     pub(crate) fn asks_top_up(&self, terms: &TopUpTerms, now: Instant) -> bool {
         let unit = terms.unit.as_ref();
         let balance = self.balance(unit);
-        if balance.is_some_and(|b| b.asked.is_some()) || self.settings.suspended {
+        if balance.is_some_and(|b| b.asked.is_some()) || self.settings.suspended || self.pause().is_some() {
             return false;
         }
         let marks = self.settings.alerts.iter().find(|marks| marks.unit == terms.unit);

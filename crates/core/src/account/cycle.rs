@@ -1,15 +1,15 @@
-//! The fold of the billing cycle: periods of recurring grants, banked resets, changes of plan.
+//! The fold of the billing cycle: periods of recurring grants, banked resets, changes of plan, pauses.
 
 use alloc::string::String;
 
 use super::open::Grant;
 use super::rare::{BankedReset, Schedule};
 use super::state::Account;
-use crate::record::{CycleEvent, GrantId, GrantTerms, PlanChange, Record};
+use crate::record::{CycleEvent, GrantId, GrantTerms, Instant, PlanChange, Record, ResetTerms, Settings};
 
 impl Account {
     /// A grant that recurs begins its schedule.
-    pub(super) fn begin_schedule(&mut self, id: GrantId, terms: &GrantTerms) {
+    pub(super) fn begin_schedule(&mut self, id: GrantId, terms: &GrantTerms, began_at: Instant) {
         if terms.recurrence.is_none() {
             return;
         }
@@ -22,9 +22,10 @@ impl Account {
             id,
             terms: every,
             current: id,
-            began_at: terms.effective_from,
+            began_at,
             next_at: terms.expires_at,
             rolled: false,
+            counted_from: None,
         });
     }
 
@@ -50,7 +51,9 @@ impl Account {
                 let now = record.recorded_at;
                 let resets = &mut self.rare_mut().resets;
                 resets.retain(|r| r.terms.expires_at > now);
-                resets.push(BankedReset { id: record.seq, terms: terms.clone() });
+                let expires_at = self.after_pauses(now, terms.expires_at);
+                let terms = ResetTerms { expires_at, ..terms.clone() };
+                self.rare_mut().resets.push(BankedReset { id: record.seq, terms });
             }
             CycleEvent::Redeemed { reset, path, cleared } => {
                 self.redeem(*reset, path, cleared, record.recorded_at)?
@@ -77,6 +80,9 @@ impl Account {
             CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } => {
                 self.end_override(*id)?;
             }
+            CycleEvent::Paused(pause) => self.begin_pause(record, pause)?,
+            CycleEvent::PauseEnded(end) => self.end_pause(end, None)?,
+            CycleEvent::Resumed { end, .. } => self.end_pause(end, Some(record.recorded_at))?,
         }
         Ok(())
     }
@@ -85,13 +91,22 @@ impl Account {
         self.rare_mut().schedules.iter_mut().find(|s| s.id == id).ok_or_else(|| "no such schedule".into())
     }
 
+    pub(super) fn set_settings(&mut self, settings: &Settings) {
+        self.note_cluster(settings);
+        if settings.billing_anchor != self.settings.billing_anchor
+            && let Some(rare) = self.rare.as_deref_mut()
+        {
+            rare.schedules.iter_mut().for_each(|schedule| schedule.counted_from = None);
+        }
+        self.settings = settings.clone();
+    }
+
     fn change_plan(&mut self, change: &PlanChange) -> Result<(), String> {
         // A change now takes the place of one that was to come.
         if self.rare().plan_to_come.is_some() {
             self.rare_mut().plan_to_come = None;
         }
-        self.note_cluster(&change.settings);
-        self.settings = change.settings.clone();
+        self.set_settings(&change.settings);
         for (id, terms) in &change.reopened {
             self.open_grant(*id, terms.clone());
         }

@@ -16,6 +16,8 @@ pub(crate) enum Due {
     Rollover(GrantId),
     /// A grant expires.
     Grant(GrantId),
+    /// A pause reaches its planned end.
+    Pause(Seq),
     /// The plan changes, before grants open again under it.
     Plan(Seq),
     /// A recurring grant opens again.
@@ -49,8 +51,7 @@ impl Account {
 
     /// When the period after the current one ends.
     pub(crate) fn next_boundary(&self, schedule: &Schedule) -> Option<Instant> {
-        let anchor = self.settings.billing_anchor;
-        schedule.terms.recurrence.as_ref()?.period(schedule.next_at, anchor).map(|(_, end)| end)
+        schedule.period_end(schedule.next_at, self.settings.billing_anchor)
     }
 
     /// Whether no period begins at the next boundary.
@@ -59,12 +60,14 @@ impl Account {
         schedule.next_at >= until || self.next_boundary(schedule).is_none_or(|end| end >= Instant::NEVER)
     }
 
-    /// The events to come that change limits by themselves: overrides end, and the plan changes.
+    /// The events to come that change limits by themselves: overrides and pauses end, and the plan
+    /// changes.
     pub(crate) fn changes_of_limits(&self) -> impl Iterator<Item = (Instant, Due)> {
         let rare = self.rare();
         let overrides = rare.overrides.iter().filter_map(|o| Some((o.terms.until?, Due::Override(o.id))));
         let plan = rare.plan_to_come.iter().map(|(id, planned)| (planned.at, Due::Plan(*id)));
-        overrides.chain(plan)
+        let pause = rare.pause.iter().filter_map(|pause| Some((pause.until?, Due::Pause(pause.id))));
+        overrides.chain(plan).chain(pause)
     }
 
     /// The events due by `until`, earliest first.

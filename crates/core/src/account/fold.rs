@@ -61,10 +61,12 @@ impl Account {
         }
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
+            let terms = &self.terms_after_pauses(now, terms);
             self.open_grant(GrantId(record.seq), terms.clone());
             self.note_payment(terms, now);
             if matches!(record.event, Event::Granted) {
-                self.begin_schedule(GrantId(record.seq), terms);
+                let rest = self.billing_now(now).since(now);
+                self.begin_schedule(GrantId(record.seq), terms, terms.effective_from.after(rest));
             }
         }
         self.apply_event(record, now).map_err(|what| self.broken(&what))?;
@@ -110,8 +112,7 @@ impl Account {
                 self.opened_at = now;
             }
             Event::Changed { settings, .. } => {
-                self.note_cluster(settings);
-                self.settings = settings.clone();
+                self.set_settings(settings);
             }
             Event::Authorized { usage, decision, terms } => {
                 self.open_hold(record.seq, now, usage, terms);

@@ -8,7 +8,8 @@ use minicbor::{Decode, Encode};
 use super::abuse_state::AbuseState;
 use super::books::Books;
 use crate::record::{
-    Credits, GrantId, GrantTerms, Instant, Name, Override, PlanToCome, ResetTerms, Segment, Seq, Standing,
+    Credits, GrantId, GrantTerms, Instant, Label, Name, Override, PlanToCome, ResetTerms, Segment, Seq, Span,
+    Standing,
 };
 
 /// Most recurring grants of one account.
@@ -42,6 +43,9 @@ pub struct Schedule {
     /// Whether its remainder has been carried over the boundary.
     #[n(5)]
     pub rolled: bool,
+    /// A pause moved its boundary off the periods of the billing anchor: they are counted from here until the anchor moves.
+    #[n(6)]
+    pub counted_from: Option<Instant>,
 }
 
 impl Schedule {
@@ -49,6 +53,13 @@ impl Schedule {
     #[must_use]
     pub(crate) fn follows_anchor(&self) -> bool {
         self.terms.recurrence.as_ref().is_some_and(|r| r.anchor.is_none())
+    }
+
+    /// The end of the period that contains an instant, for an account with this billing anchor.
+    #[must_use]
+    pub(crate) fn period_end(&self, at: Instant, billing_anchor: Instant) -> Option<Instant> {
+        let anchor = self.counted_from.unwrap_or(billing_anchor);
+        self.terms.recurrence.as_ref()?.period(at, anchor).map(|(_, end)| end)
     }
 
     /// Whether a billing anchor that moves to this instant ends the current period.
@@ -143,6 +154,39 @@ impl Overriding {
     }
 }
 
+/// The longest pause, and how far a pause without a planned end moves everything.
+pub(crate) const PAUSE_MAX: Span = Span::MAX;
+/// Most pauses of one account, over its life.
+pub(crate) const PAUSES_MAX: usize = 1_000;
+
+/// A pause that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Paused {
+    /// Its name: the record that began it.
+    #[n(0)]
+    pub id: Seq,
+    /// When it began.
+    #[n(1)]
+    pub since: Instant,
+    /// Its planned end.
+    #[n(2)]
+    pub until: Option<Instant>,
+    /// Why.
+    #[n(3)]
+    pub reason: Option<Label>,
+    /// The windows that it moved.
+    #[n(4)]
+    pub(crate) windows: Vec<Name>,
+}
+
+impl Paused {
+    /// The end up to which everything has moved.
+    #[must_use]
+    pub(crate) fn ends_at(&self) -> Instant {
+        self.until.unwrap_or(self.since.after(PAUSE_MAX))
+    }
+}
+
 /// State that few accounts have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct RareState {
@@ -179,6 +223,12 @@ pub struct RareState {
     /// A change of plan to come, and the record that planned it.
     #[n(10)]
     pub plan_to_come: Option<(Seq, PlanToCome)>,
+    /// The pause that the account is in.
+    #[n(11)]
+    pub pause: Option<Paused>,
+    /// Beginning and end of the pauses that have ended: a refund may open a grant again that was spent before one.
+    #[cbor(n(12), default)]
+    pub pauses: Vec<(Instant, Instant)>,
 }
 
 /// The extras of most accounts: none.
@@ -194,4 +244,6 @@ pub(super) static NOTHING: RareState = RareState {
     left_clusters: Vec::new(),
     overrides: Vec::new(),
     plan_to_come: None,
+    pause: None,
+    pauses: Vec::new(),
 };

@@ -20,6 +20,7 @@ mod charges;
 mod finding;
 mod movements;
 mod past;
+mod pauses;
 pub mod replay;
 pub mod statement;
 pub mod what_if;
@@ -29,6 +30,7 @@ pub use finding::{Dataset, Finding};
 use movements::check_movements;
 use past::Past;
 pub use past::left_of;
+use pauses::check_pause;
 
 const ALTERED: &str = "it is not what was left when it was erased";
 
@@ -204,6 +206,7 @@ impl<'a> Auditor<'a> {
         check_uses(record, self.catalogs, &mut found);
         if self.folds {
             check_money(record, &self.account, &mut found);
+            check_pause(record, &self.account, &mut found);
             if check_movements(record, &self.account, &self.past, &mut found).is_none() {
                 found.push((Dataset::Balance, "it ends a hold or names a grant that is not open".into()));
             }

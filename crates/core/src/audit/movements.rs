@@ -179,7 +179,10 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
         | CycleEvent::PlanWithdrawn { .. }
         | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
-        | CycleEvent::OverrideRemoved { .. } => Vec::new(),
+        | CycleEvent::OverrideRemoved { .. }
+        | CycleEvent::Paused(_)
+        | CycleEvent::PauseEnded(_)
+        | CycleEvent::Resumed { .. } => Vec::new(),
     })
 }
 

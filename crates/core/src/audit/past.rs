@@ -3,7 +3,9 @@
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
-use crate::record::{Charge, CycleEvent, Draw, Draws, Event, GrantId, Instant, Record, Seq, Source, Unit};
+use crate::record::{
+    Charge, CycleEvent, Draw, Draws, Event, GrantId, Instant, Record, Seq, Source, Span, Unit,
+};
 
 /// The facts that later records of an account refer back to.
 #[derive(Debug, Default)]
@@ -33,7 +35,12 @@ impl Past {
             take_back(draws, amount.nano());
         }
         if let Some(terms) = &record.opens {
-            self.expiries.insert(GrantId(record.seq), terms.expires_at);
+            let rest =
+                before.pause().map_or(0, |pause| pause.ends_at().micros() - record.recorded_at.micros());
+            self.expiries.insert(GrantId(record.seq), moved(terms.expires_at, rest));
+        }
+        if let Event::Cycle(event) = &record.event {
+            self.pause(event, record.recorded_at, before);
         }
         if let Event::Voided { grant: id, .. } = record.event {
             self.voided.insert(id);
@@ -49,6 +56,29 @@ impl Past {
             }
         }
     }
+
+    /// A pause moves what is to come by its length; what is left of it when it ends early moves back.
+    fn pause(&mut self, event: &CycleEvent, now: Instant, before: &Account) {
+        let (from, by) = match (event, before.pause()) {
+            (CycleEvent::Paused(pause), _) => {
+                let until = pause.until.unwrap_or(now.after(Span::MAX));
+                (now, until.micros() - now.micros())
+            }
+            (CycleEvent::Resumed { .. }, Some(pause)) => {
+                let until = pause.ends_at();
+                (Instant::from_micros(until.micros() - 1), now.micros() - until.micros())
+            }
+            _ => return,
+        };
+        for at in self.expiries.values_mut().filter(|at| **at > from) {
+            *at = moved(*at, by);
+        }
+    }
+}
+
+/// What never comes does not move.
+fn moved(at: Instant, micros: i64) -> Instant {
+    if at < Instant::NEVER { Instant::from_micros(at.micros() + micros) } else { at }
 }
 
 /// The draws of a charge that come back in parts, less what refunds have given back of it. An allowance of requests or of a meter

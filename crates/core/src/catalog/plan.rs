@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::feature::Feature;
 use super::source::ExpiredDraws;
+use crate::account::Billing;
 use crate::record::{
     Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Span, Terms, Tier, Unit,
     WHOLE_PRICE,
@@ -191,6 +192,11 @@ impl Plan {
         self.programs().find_map(|program| program.limit(name))
     }
 
+    /// Whether the periods of the window or pool with this name are counted from the billing anchor; `None`: it has none.
+    pub(crate) fn is_billed(&self, name: &Name) -> Option<bool> {
+        self.programs().find_map(|program| program.is_billed(name))
+    }
+
     /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
     /// calendar and first-use windows.
     pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
@@ -226,6 +232,14 @@ impl Program {
         })
     }
 
+    fn is_billed(&self, of: &Name) -> Option<bool> {
+        let pool = self.layers().find_map(|layer| match layer {
+            Layer::Grants { name, pool: Some(pool), .. } if name == of => Some(pool.window.is_anchored()),
+            Layer::Grants { .. } | Layer::Allowance { .. } | Layer::Overdraft { .. } => None,
+        });
+        pool.or_else(|| self.limit(of)?.1.map(WindowTerms::is_billed))
+    }
+
     /// Whether nothing pays.
     pub(crate) fn has_no_layers(&self) -> bool {
         self.layers.is_empty()
@@ -248,13 +262,13 @@ impl Program {
 impl WindowTerms {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that a reload
     /// does not move a reset that was announced.
-    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, anchor: Instant) -> Terms {
+    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, billing: Billing) -> Terms {
         let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
         let open = open.map(|p| (p.start, p.end));
         match self {
             Self::Free(terms) => *terms,
             Self::Fixed { limit, calendar } => {
-                let (start, end) = open.unwrap_or_else(|| calendar.period(now, anchor));
+                let (start, end) = open.unwrap_or_else(|| billing.period(calendar, now));
                 Terms::Period { limit: *limit, start, end }
             }
             Self::FirstUse { limit, length } => {
@@ -270,12 +284,12 @@ impl WindowTerms {
         &self,
         used: Option<&Used>,
         (at, now): (Instant, Instant),
-        anchor: Instant,
+        billing: Billing,
     ) -> Terms {
         let period = used.and_then(Used::period);
         let (limit, fresh) = match self {
             Self::Free(terms) => return *terms,
-            Self::Fixed { limit, calendar } => (*limit, calendar.period(at, anchor)),
+            Self::Fixed { limit, calendar } => (*limit, billing.period(calendar, at)),
             Self::FirstUse { limit, length } => (*limit, (at, at.after(*length).min(now))),
         };
         let cut = |p: &Period| {
@@ -284,6 +298,11 @@ impl WindowTerms {
         let known = period.and_then(|p| p.around(at, now).or_else(|| cut(p)));
         let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, now, fresh)));
         Terms::Period { limit, start, end }
+    }
+
+    /// Whether its periods are counted from the billing anchor.
+    fn is_billed(&self) -> bool {
+        matches!(self, Self::Fixed { calendar, .. } if calendar.is_anchored())
     }
 
     /// Whether a reset closes it; `None`: it cannot be reset.

@@ -113,6 +113,13 @@ impl Catalog {
         self.plans.get(name)
     }
 
+    /// Whether the periods of an account's window are counted from its billing anchor: as its plan has the window; one that
+    /// only other plans have, if any of them counts so.
+    pub(crate) fn is_billed(&self, plan: &Name, window: &Name) -> bool {
+        let own = self.plans.get(plan).and_then(|plan| plan.is_billed(window));
+        own.unwrap_or_else(|| self.plans.values().any(|plan| plan.is_billed(window) == Some(true)))
+    }
+
     /// The names of all plans, sorted.
     #[must_use]
     pub fn plan_names(&self) -> Vec<&Name> {

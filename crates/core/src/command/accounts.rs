@@ -158,6 +158,11 @@ pub(super) fn open(ctx: Context<'_>, patch: &Patch) -> Result<Draft, Refusal> {
 pub(super) fn change(ctx: Context<'_>, patch: &Patch, reason: Option<Label>) -> Result<Draft, Refusal> {
     let settings = patch.on(ctx.catalog, ctx.account.settings.clone())?;
     check(ctx, &settings)?;
+    let moves_anchor = settings.billing_anchor != ctx.account.settings.billing_anchor;
+    // The end of a pause moves the anchor that it began with.
+    if let Some(pause) = ctx.account.pause().filter(|_| moves_anchor) {
+        return Err(Refusal::Paused(pause.id));
+    }
     Ok(Draft::new(Event::Changed { settings, reason }))
 }
 

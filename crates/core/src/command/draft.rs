@@ -6,7 +6,7 @@ use crate::account::{Account, Grant};
 use crate::catalog::source::ExpiredDraws;
 use crate::record::{
     Book, Category, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Key, Movement, Name,
-    Record, Seq, Source, Span,
+    Record, Recurrence, Seq, Source, Span,
 };
 use crate::waterfall::Context;
 
@@ -184,6 +184,13 @@ pub(crate) fn carried_block(
     }
 }
 
+/// The end of the period that began at a boundary, later by as long as the account has stood still since.
+fn period_end(ctx: Context<'_>, recurrence: &Recurrence, boundary: Instant) -> Option<Instant> {
+    let (before, present) = ctx.account.stood_still(boundary, ctx.now);
+    let (_, end) = recurrence.period(boundary.after(before), ctx.account.settings.billing_anchor)?;
+    Some(end.after(present))
+}
+
 /// The book of the grant that the next record opens.
 pub(crate) fn own_grant(ctx: Context<'_>) -> Book {
     Book::Grant(GrantId(ctx.account.seq + 1))
@@ -231,9 +238,8 @@ impl<'a> Returns<'a> {
         let terms = &grant.terms;
         let boundary = terms.expires_at;
         let carries = terms.recurrence.as_deref().filter(|r| boundary < r.until);
-        let rolls = carries
-            .and_then(|r| r.rollover.as_ref().zip(r.period(boundary, ctx.account.settings.billing_anchor)));
-        let Some((rollover, (_, period_end))) = rolls.filter(|_| matches!(self.from, Book::Hold(_))) else {
+        let rolls = carries.and_then(|r| r.rollover.as_ref().zip(period_end(ctx, r, boundary)));
+        let Some((rollover, period_end)) = rolls.filter(|_| matches!(self.from, Book::Hold(_))) else {
             return Credits::ZERO;
         };
         let back = match self.back.iter_mut().find(|(id, _)| *id == grant.id) {

@@ -45,6 +45,18 @@ pub enum Command {
         /// Why.
         reason: Option<Label>,
     },
+    /// Pause it: nothing of it is used, renews or expires.
+    Pause {
+        /// It ends then; `None`: when the account is resumed.
+        until: Option<Instant>,
+        /// Why.
+        reason: Option<Label>,
+    },
+    /// End its pause.
+    Resume {
+        /// Why.
+        reason: Option<Label>,
+    },
     /// Decide, and hold or charge at once.
     Authorize(Authorize),
     /// Grow a hold.
@@ -215,7 +227,9 @@ impl Command {
             Self::Change { .. }
             | Self::ChangePlan(_)
             | Self::WithdrawPlanChange { .. }
-            | Self::StopRenewal { .. } => Operation::Change,
+            | Self::StopRenewal { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. } => Operation::Change,
             Self::Authorize(_) => Operation::Authorize,
             Self::Extend(_) => Operation::Extend,
             Self::Settle { .. } => Operation::Settle,

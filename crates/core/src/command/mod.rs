@@ -19,6 +19,7 @@ mod kinds;
 mod late;
 mod of;
 mod overrides;
+mod pauses;
 mod plans;
 mod quarantine;
 mod receipts;
@@ -43,6 +44,7 @@ pub(crate) use holds::{growing, growth};
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
 pub use overrides::{NewFigure, NewOverride};
+pub(crate) use pauses::{billed_windows, end_of_pause};
 pub(crate) use plans::planned_change;
 pub use plans::{ChangePlan, When};
 pub(crate) use receipts::{end_free, end_within};
@@ -95,6 +97,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::ChangePlan(ask) => plans::change_plan(ctx, ask)?,
         Command::WithdrawPlanChange { reason } => plans::withdraw(ctx, reason.clone())?,
         Command::StopRenewal { grant, reason } => plans::stop_renewal(ctx, *grant, reason.clone())?,
+        Command::Pause { until, reason } => pauses::pause(ctx, *until, reason.clone())?,
+        Command::Resume { reason } => pauses::resume(ctx, reason.clone())?,
         Command::Grant(new) => credits::grant(ctx, new)?,
         Command::Void { grant, reason } => credits::void(ctx, *grant, reason.clone(), history)?,
         Command::Adjust(ask) => credits::adjust(ctx, ask, history)?,

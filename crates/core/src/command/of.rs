@@ -18,7 +18,8 @@ use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
     AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
-    Late, Operation, Override, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict, Visit,
+    Late, Operation, Override, Pause, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict,
+    Visit,
 };
 use crate::waterfall::{Authorize, Quantities, Request};
 
@@ -212,10 +213,15 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::OverrideRemoved { id, reason } => {
             Some(Command::RemoveOverride { id: *id, reason: reason.clone() })
         }
+        CycleEvent::Paused(Pause { until, reason, .. }) => {
+            Some(Command::Pause { until: *until, reason: reason.clone() })
+        }
+        CycleEvent::Resumed { reason, .. } => Some(Command::Resume { reason: reason.clone() }),
         CycleEvent::RolledOver(_)
         | CycleEvent::Renewed { .. }
         | CycleEvent::Ended(_)
-        | CycleEvent::OverrideEnded(_) => None,
+        | CycleEvent::OverrideEnded(_)
+        | CycleEvent::PauseEnded(_) => None,
     }
 }
 
@@ -267,6 +273,8 @@ impl Command {
             | Self::Bank { .. }
             | Self::Override(_)
             | Self::WithdrawPlanChange { .. }
+            | Self::Pause { .. }
+            | Self::Resume { .. }
             | Self::ConfirmTopUp { .. }
             | Self::Lift { .. }
             | Self::Dispute { .. }

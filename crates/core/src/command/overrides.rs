@@ -73,8 +73,7 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
     if matches!(figure, Figure::Limit(factor) if is_factor && factor.unsigned_abs() > FACTOR_MAX) {
         return Err(BAD_FACTOR);
     }
-    let terms =
-        window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.settings.billing_anchor)));
+    let terms = window.map(|window| figure.on(window.terms(None, ctx.now, ctx.account.billing())));
     let is_countable = |terms: Terms| !matches!(terms, Terms::Rate { limit: 0, .. }) && terms.is_exact();
     if figure != Figure::Unlimited && terms.is_some_and(|terms| !is_countable(terms)) {
         return Err(Refusal::BadOverride(

@@ -57,10 +57,12 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
 }
 
 fn period_end(ctx: Context<'_>) -> Instant {
-    let anchor = ctx.account.settings.billing_anchor;
     let schedules = ctx.account.rare().schedules.iter().filter(|s| s.follows_anchor()).map(|s| s.next_at);
-    let month =
-        || Calendar::new(Every::Month, "UTC", true).map_or(Instant::NEVER, |c| c.period(ctx.now, anchor).1);
+    let billing = ctx.account.billing();
+    let month = || {
+        let month = Calendar::new(Every::Month, "UTC", true);
+        month.map_or(Instant::NEVER, |month| billing.period(&month, ctx.now).1)
+    };
     schedules.min().unwrap_or_else(month)
 }
 
@@ -103,6 +105,9 @@ fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result
     if ctx.catalog.plan(ask.plan.as_str()).is_none() {
         return Err(Refusal::UnknownPlan(ask.plan.clone()));
     }
+    if let Some(pause) = ctx.account.pause().filter(|_| ask.move_anchor) {
+        return Err(Refusal::Paused(pause.id));
+    }
     let mut settings = Settings { plan: ask.plan.clone(), ..ctx.account.settings.clone() };
     let moved_from = ask.move_anchor.then_some(settings.billing_anchor);
     if ask.move_anchor {
@@ -136,7 +141,7 @@ fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result
         let part = by.map_or(Credits::ZERO, |by| part(ctx, schedule, amount, by));
         let own = Book::Grant(schedule.current);
         if part.is_positive() && ctx.account.grant(schedule.current).is_none() {
-            change.reopened.push((schedule.current, empty_period(schedule)));
+            change.reopened.push((schedule.current, empty_period(ctx, schedule)));
         }
         moves.add(Book::Operator, own, part);
         moves.add(own, Book::Operator, Credits::from_nano(-part.nano()));
@@ -145,10 +150,10 @@ fn change(ctx: Context<'_>, ask: &ChangePlan, planned_by: Option<Seq>) -> Result
     Ok(Draft::moving(Event::Cycle(Box::new(CycleEvent::PlanChanged(change))), moves))
 }
 
-/// The grant of the current period, empty.
-fn empty_period(schedule: &Schedule) -> GrantTerms {
+/// The grant of the current period, empty. In a pause, the beginning of the period has moved past its planned end.
+fn empty_period(ctx: Context<'_>, schedule: &Schedule) -> GrantTerms {
     GrantTerms {
-        effective_from: schedule.began_at,
+        effective_from: schedule.began_at.min(ctx.now),
         expires_at: schedule.next_at,
         amount: Credits::ZERO,
         ..schedule.terms.clone()
@@ -167,10 +172,12 @@ fn moved_anchor(ctx: Context<'_>) -> Instant {
 /// part of a whole one.
 fn part(ctx: Context<'_>, schedule: &Schedule, amount: Credits, by: Proration) -> Credits {
     let Some(recurrence) = &schedule.terms.recurrence else { return Credits::ZERO };
-    let whole = recurrence.period(schedule.began_at, ctx.account.settings.billing_anchor);
+    let anchor = schedule.counted_from.unwrap_or(ctx.account.settings.billing_anchor);
+    let whole = recurrence.period(schedule.began_at, anchor);
     let period = whole.filter(|(_, end)| *end == schedule.next_at);
     let period = period.unwrap_or((schedule.began_at, schedule.next_at));
-    let rest = |amount: Credits| recurrence.rest_of(amount, period, ctx.now, by).nano();
+    let now = ctx.account.billing_now(ctx.now);
+    let rest = |amount: Credits| recurrence.rest_of(amount, period, now, by).nano();
     let part = rest(amount) - rest(schedule.terms.amount);
     Credits::from_nano(part.max(-ctx.account.remaining(schedule).nano()))
 }

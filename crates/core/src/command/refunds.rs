@@ -145,16 +145,17 @@ fn uncounted(
 }
 
 /// A grant that a charge drew and that has left the state.
-struct Closed<'a> {
+struct Closed {
     id: GrantId,
-    terms: Option<&'a GrantTerms>,
+    /// As pauses have moved them since.
+    terms: Option<GrantTerms>,
     voided: bool,
 }
 
 /// Gives draws of a charge back to their sources, or to where those have gone since.
 pub(super) struct Unwinding<'a> {
     ctx: Context<'a>,
-    closed: Vec<Closed<'a>>,
+    closed: Vec<Closed>,
     moves: Moves,
     returns: Returns<'a>,
     reopened: Vec<(GrantId, GrantTerms)>,
@@ -176,7 +177,9 @@ impl<'a> Unwinding<'a> {
                 && ctx.account.grant(id).is_none()
             {
                 // A grant whose record is missing must not pass for one that has expired.
-                let terms = history.record(ctx, id.0)?.opens.as_ref();
+                let opened = history.record(ctx, id.0)?;
+                let terms = opened.opens.as_ref();
+                let terms = terms.map(|terms| ctx.account.terms_after_pauses(opened.recorded_at, terms));
                 closed.push(Closed { id, terms, voided: history.once(ctx, Once::Voids(id))?.is_some() });
             }
         }
@@ -232,9 +235,10 @@ impl<'a> Unwinding<'a> {
             }
             return true;
         }
-        let closed = self.closed.iter().find(|c| c.id == id && !c.voided).and_then(|c| c.terms);
-        let Some(terms) = closed.filter(|t| self.ctx.now < t.expires_at) else { return false };
-        self.hold_room(id, terms, 0, part);
+        let closed = self.closed.iter().find(|c| c.id == id && !c.voided);
+        let terms = closed.and_then(|c| c.terms.clone());
+        let Some(terms) = terms.filter(|t| self.ctx.now < t.expires_at) else { return false };
+        self.hold_room(id, &terms, 0, part);
         true
     }
 

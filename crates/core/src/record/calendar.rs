@@ -146,6 +146,12 @@ impl Calendar {
         }
     }
 
+    /// Whether its periods are counted from the account's billing anchor.
+    #[must_use]
+    pub(crate) fn is_anchored(&self) -> bool {
+        self.anchored
+    }
+
     /// The period `[start, end)` that contains `now`, for an account with this billing anchor.
     #[must_use]
     pub(crate) fn period(&self, now: Instant, anchor: Instant) -> (Instant, Instant) {

@@ -1,4 +1,4 @@
-//! The billing cycle: periods of recurring grants, banked resets, changes of plan, overrides of limits.
+//! The billing cycle: periods of recurring grants, banked resets, changes of plan, overrides of limits, pauses.
 
 use alloc::vec::Vec;
 
@@ -8,6 +8,7 @@ use super::ids::{GrantId, Seq};
 use super::name::Label;
 use super::overrides::Override;
 use super::path::Path;
+use super::pauses::{Pause, PauseEnd};
 use super::plans::{PlanChange, PlanToCome};
 use super::resets::{Cleared, ResetTerms};
 use super::time::Instant;
@@ -88,6 +89,22 @@ pub enum CycleEvent {
         /// The override.
         #[n(0)]
         id: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
+    /// The account is paused from now on.
+    #[n(12)]
+    Paused(#[n(0)] Pause),
+    /// A pause has reached its planned end.
+    #[n(13)]
+    PauseEnded(#[n(0)] PauseEnd),
+    /// A pause was ended.
+    #[n(14)]
+    Resumed {
+        /// Its end.
+        #[n(0)]
+        end: PauseEnd,
         /// Why.
         #[n(1)]
         reason: Option<Label>,

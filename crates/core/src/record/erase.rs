@@ -101,7 +101,10 @@ impl Erasure {
                 | CycleEvent::PlanWithdrawn { .. }
                 | CycleEvent::RenewalStopped { .. }
                 | CycleEvent::OverrideEnded(_)
-                | CycleEvent::OverrideRemoved { .. } => false,
+                | CycleEvent::OverrideRemoved { .. }
+                | CycleEvent::Paused(_)
+                | CycleEvent::PauseEnded(_)
+                | CycleEvent::Resumed { .. } => false,
                 CycleEvent::Overridden(terms) => terms.segment.as_mut().is_some_and(|s| self.segment(s)),
             },
             Event::Abuse(abuse) => match &mut **abuse {

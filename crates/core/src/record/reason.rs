@@ -11,6 +11,9 @@ pub enum Reason {
     /// The account, or a segment of the path, is suspended.
     #[n(0)]
     Suspended,
+    /// The account is paused.
+    #[n(27)]
+    Paused,
     /// The plan does not include the feature.
     #[n(1)]
     NotEntitled,
@@ -131,8 +134,9 @@ pub enum Lifter {
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Suspended,
+        Self::Paused,
         Self::NotEntitled,
         Self::ExceedsCapacity,
         Self::CostMaximum,
@@ -166,6 +170,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Suspended => "suspended",
+            Self::Paused => "paused",
             Self::NotEntitled => "not_entitled",
             Self::ExceedsCapacity => "exceeds_capacity",
             Self::CostMaximum => "cost_maximum",
@@ -216,6 +221,7 @@ impl Reason {
             | Self::AllowanceUsed
             | Self::Capacity => true,
             Self::Suspended
+            | Self::Paused
             | Self::NotEntitled
             | Self::ExceedsCapacity
             | Self::CostMaximum
@@ -233,7 +239,7 @@ impl Reason {
     #[must_use]
     pub fn lifter(self) -> Lifter {
         match self {
-            Self::Suspended | Self::NotEntitled | Self::InDebt => Lifter::Operator,
+            Self::Suspended | Self::Paused | Self::NotEntitled | Self::InDebt => Lifter::Operator,
             Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
             Self::Velocity
             | Self::SharedKey

@@ -1,4 +1,4 @@
-//! Entitlement, suspension, bounds and debt: checks before anything is counted.
+//! Entitlement, suspension, pauses, bounds and debt: checks before anything is counted.
 
 use super::run::{Mode, Run, Scene, Until};
 use crate::account::HOLDS_MAX;
@@ -17,7 +17,7 @@ impl Run<'_, '_> {
         true
     }
 
-    /// Suspension, bounds and debt.
+    /// Suspension, pauses, bounds and debt.
     #[inline]
     pub(super) fn account(&mut self) {
         let Scene { account, mode, .. } = self.scene;
@@ -33,6 +33,10 @@ impl Run<'_, '_> {
                 let wall = Wall::Path(segment.level);
                 self.refuse_at(segment.level, Reason::Suspended, wall, Until::Never);
             }
+        }
+        if let Some(pause) = account.pause() {
+            let until = Until::from(pause.until);
+            self.refuse_at(Level::Account, Reason::Paused, Wall::Operator, until);
         }
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
             self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator, Until::HoldsEnd);

@@ -249,14 +249,14 @@ pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted
 /// The most of one meter that fits every guard and allowance when nothing is used.
 fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request) -> Result<u64, Refusal> {
     let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
-    let anchor = ctx.account.settings.billing_anchor;
+    let billing = ctx.account.billing();
     let Request { path, quantities: asked, .. } = request;
     let own = |limit: &Name, terms: Terms| ctx.account.own_terms((limit, terms), path.segments(), ctx.now).0;
     let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
         let others = others.map(|(_, n)| *n).fold(0, u64::saturating_add);
-        let capacity = own(&guard.name, guard.window.terms(None, ctx.now, anchor)).capacity();
+        let capacity = own(&guard.name, guard.window.terms(None, ctx.now, billing)).capacity();
         meters.contains(meter).then(|| u64::try_from(capacity).unwrap_or(0).saturating_sub(others))
     });
     let counts = matches!(&feature.unit, Unit::Meter(m) if m == meter);
@@ -269,7 +269,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
     let price = found.and_then(|found| feature.price_of(&found, meter)).unwrap_or_default();
     let of_allowances = windows.map(|(name, window)| {
-        let capacity = own(name, window.terms(None, ctx.now, anchor)).capacity();
+        let capacity = own(name, window.terms(None, ctx.now, billing)).capacity();
         price.most(u64::try_from(capacity).unwrap_or(0))
     });
     // Windows that leave no room for an estimate are ignored: the request is then refused on its own terms.

@@ -104,6 +104,12 @@ pub enum Refusal {
     NothingToReset,
     /// A change of plan that cannot be: why.
     BadPlanChange(&'static str),
+    /// The account is paused, since this record.
+    Paused(Seq),
+    /// The account is not paused.
+    NotPaused,
+    /// A pause that cannot be: why.
+    BadPause(&'static str),
     /// The plan has no limit of this name.
     UnknownLimit(Name),
     /// An override that cannot be: why.
@@ -243,7 +249,9 @@ impl fmt::Display for Refusal {
                 f,
                 "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`"
             ),
-            Self::BadOverride(why) | Self::BadPlanChange(why) => f.write_str(why),
+            Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) => f.write_str(why),
+            Self::Paused(id) => write!(f, "the account is paused, since record {id}; resume it first"),
+            Self::NotPaused => f.write_str("the account is not paused"),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),
             Self::OverrideEnded(id, by) => write!(f, "override {id} has ended, by record {by}"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),

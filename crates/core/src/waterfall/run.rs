@@ -244,10 +244,10 @@ impl<'a, 'p> Run<'a, 'p> {
     pub(super) fn look(&self, name: &Name, level: Level, window: &WindowTerms) -> Looked<'a> {
         let Scene { account, now, .. } = self.scene;
         let used = account.window(name, level, self.usage.path.at(level));
-        let anchor = account.settings.billing_anchor;
+        let billing = account.billing();
         let terms = match self.scene.mode {
-            Mode::Happened(at) if at < now => window.terms_then(used, (at, now), anchor),
-            Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, anchor),
+            Mode::Happened(at) if at < now => window.terms_then(used, (at, now), billing),
+            Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, billing),
         };
         let (terms, overridden_by) = account.own_terms((name, terms), self.usage.path.segments(), now);
         Looked { used, terms, room: terms.room(used, now), overridden_by }

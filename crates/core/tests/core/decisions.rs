@@ -85,7 +85,12 @@ fn reasons_in_order() {
     // Suspension comes before everything, even before a feature that the plan lacks would be looked at.
     w.settings(|s| s.suspended = true);
     refused(&mut w, &ask("chat", &[("tokens", 500)]), Reason::Suspended, Wall::Operator);
+    // So does a pause, after it.
+    w.apply(Command::Pause { until: None, reason: None }).expect("pauses");
+    refused(&mut w, &ask("chat", &[("tokens", 500)]), Reason::Suspended, Wall::Operator);
     w.settings(|s| s.suspended = false);
+    refused(&mut w, &ask("chat", &[("tokens", 500)]), Reason::Paused, Wall::Operator);
+    w.apply(Command::Resume { reason: None }).expect("resumes");
     refused(&mut w, &ask("other", &[("tokens", 1)]), Reason::NotEntitled, Wall::Plan);
     // 101 tokens never fit a burst of 100; no time is told for it.
     let decision = w.ask(&ask("chat", &[("tokens", 101)]));

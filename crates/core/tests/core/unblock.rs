@@ -4,7 +4,7 @@
 use headworks_core::command::{Command, NewGrant, Step};
 use headworks_core::record::{
     Category, Certainty, Credits, Every, Instant, Label, Level, Outcome, Overage, Reason, Recurrence,
-    Rollover, WHOLE, Wall, Way,
+    Rollover, Span, WHOLE, Wall, Way,
 };
 use headworks_core::waterfall::Authorize;
 use proptest::prelude::*;
@@ -32,6 +32,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             "count = [\"hundreds\"], window.sliding = {{ limit = {limit}, length = \"{length}s\" }}"
         )),
         (1_u64..6).prop_map(|limit| format!("window.fixed = {{ limit = {limit}, every = \"hour\" }}")),
+        (1_u64..6).prop_map(|limit| format!("window.fixed = {{ limit = {limit}, every = \"hour\", anchor = \"billing\" }}")),
         (3_u64..60, 60_u64..40_000)
             .prop_map(|(limit, length)| format!("count = [\"tokens\"], window.first_use = {{ limit = {limit}, length = \"{length}s\" }}")),
         (1_u64..4).prop_map(|limit| format!("window.concurrency = {{ limit = {limit} }}")),
@@ -40,6 +41,9 @@ fn policy() -> impl Strategy<Value = Policy> {
     let window = prop_oneof![
         (1_u64..30).prop_map(|n| format!("window.fixed = {{ limit = \"{n}\", every = \"day\" }}")),
         (1_u64..30).prop_map(|n| format!("window.fixed = {{ limit = \"{n}\", every = \"hour\" }}")),
+        (1_u64..30).prop_map(|n| format!(
+            "window.fixed = {{ limit = \"{n}\", every = \"day\", anchor = \"billing\" }}"
+        )),
         (1_u64..30, 60_u64..90_000)
             .prop_map(|(n, s)| format!("window.first_use = {{ limit = \"{n}\", length = \"{s}s\" }}")),
     ];
@@ -109,6 +113,8 @@ enum Do {
     Charge { tokens: u64, consent: bool },
     Settle { which: usize, percent: u64 },
     Pass(u64),
+    Pause(Option<u64>),
+    Resume,
 }
 
 fn step() -> impl Strategy<Value = Do> {
@@ -119,6 +125,8 @@ fn step() -> impl Strategy<Value = Do> {
         6 => (0_u64..30, any::<bool>()).prop_map(|(tokens, consent)| Do::Charge { tokens, consent }),
         2 => (0_usize..4, 0_u64..200).prop_map(|(which, percent)| Do::Settle { which, percent }),
         2 => (1_u64..20_000).prop_map(Do::Pass),
+        1 => prop::option::weighted(0.8, 1_u64..60_000).prop_map(Do::Pause),
+        1 => Just(Do::Resume),
     ]
 }
 
@@ -173,6 +181,13 @@ impl Do {
                 }
             }
             Self::Pass(seconds) => w.pass(&format!("{seconds}s")),
+            Self::Pause(seconds) => {
+                let until = seconds.map(|s| w.now.after(Span::from_secs(s)));
+                let _ = w.apply(Command::Pause { until, reason: None });
+            }
+            Self::Resume => {
+                let _ = w.apply(Command::Resume { reason: None });
+            }
         }
         w.due();
     }

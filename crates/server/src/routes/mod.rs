@@ -33,6 +33,7 @@ mod events;
 mod inbound;
 mod ledger;
 mod overrides;
+mod pauses;
 mod plans;
 mod resets;
 mod supplies;
@@ -94,6 +95,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(credits::void))
         .routes(routes!(credits::adjust))
         .routes(routes!(credits::refund))
+        .routes(routes!(pauses::pause))
+        .routes(routes!(pauses::resume))
         .routes(routes!(plans::change_plan))
         .routes(routes!(plans::withdraw))
         .routes(routes!(plans::stop_renewal))

@@ -1,5 +1,6 @@
 //! Recurring grants, resets, plan changes, corrections, late use and top-ups over HTTP, and the ledger after them.
 
+use headworks_core::record::{Instant, Span};
 use serde_json::{Value, json};
 
 use crate::common::Server;
@@ -150,6 +151,55 @@ async fn a_change_of_plan_to_come_is_shown_and_withdrawn() {
     assert_eq!((&shown().await["plan"], shown().await.get("plan_to_come")), (&json!("team"), None));
     let past = s.call("POST", plan, "p5", r#"{"plan":"team","at":"2020-01-01T00:00:00Z"}"#).await;
     assert_eq!((past.status, past.problem()), (409, "plan_change_refused"));
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_denies_and_ends_at_its_instant_or_when_it_is_resumed() {
+    let s = start().await;
+    let (pause, resume) = ("/v1/accounts/acme/pause", "/v1/accounts/acme/resume");
+    let shown = async || s.call("GET", "/v1/accounts/acme", "", "").await.body;
+    let task = json!({"account": "acme", "feature": "task", "settle": "now"});
+    let nothing = s.call("POST", resume, "r0", "{}").await;
+    assert_eq!((nothing.status, nothing.problem()), (409, "not_paused"));
+    let hour: Span = "1h".parse().expect("span");
+    let end = s.engine.clock().now().after(hour).after(hour);
+    let grant = json!({"amount": "5", "category": "purchased", "expires_at": end});
+    let grant = post(&s, "/v1/accounts/acme/grants", "g1", grant).await["id"].clone();
+    let expiry = async || {
+        let balances = s.call("GET", "/v1/accounts/acme/balances", "", "").await.body;
+        let grants = balances["grants"].as_array().expect("grants").clone();
+        let expires = grants.iter().find(|g| g["id"] == grant).map(|g| g["expires_at"].clone());
+        expires.and_then(|at| at.as_str()?.parse::<Instant>().ok()).expect("an instant")
+    };
+    let until = s.engine.clock().now().after(hour);
+    let ask = json!({"until": until, "reason": "summer"});
+    let begun = post(&s, pause, "p1", ask.clone()).await;
+    assert_eq!(post(&s, pause, "p1", ask).await["id"], begun["id"], "the same key, the same pause");
+    let paused = shown().await["paused"].clone();
+    assert_eq!((&paused["id"], &paused["reason"]), (&begun["id"], &json!("summer")));
+    assert_eq!(paused["until"], json!(until));
+    let since: Instant = paused["since"].as_str().expect("since").parse().expect("an instant");
+    assert_eq!(expiry().await, end.after(until.since(since)));
+    let again = s.call("POST", pause, "p2", "{}").await;
+    assert_eq!((again.status, again.problem()), (409, "account_paused"));
+    let denied = post(&s, "/v1/authorize", "t1", task.clone()).await;
+    assert_eq!((&denied["reason"], &denied["unblock"]["ways"][0]["at"]), (&json!("paused"), &json!(until)));
+    assert_eq!((&denied["transient"], &denied["unblock"]["by"]), (&json!(true), &json!("operator")));
+    s.engine.clock().advance(hour);
+    assert_eq!(shown().await.get("paused"), None);
+    assert_eq!(post(&s, "/v1/authorize", "t2", task.clone()).await["outcome"], "allow");
+    // Without a planned end: what is to come is shown as if it ended now.
+    let past = s.call("POST", pause, "p3", r#"{"until":"2020-01-01T00:00:00Z"}"#).await;
+    assert_eq!((past.status, past.problem()), (422, "invalid_request"));
+    let before = expiry().await;
+    post(&s, pause, "p4", json!({})).await;
+    s.engine.clock().advance(hour);
+    let left = expiry().await.since(before);
+    assert!(left >= hour && left < Span::from_secs(3_660), "{left:?}");
+    post(&s, resume, "r1", json!({"reason": "back"})).await;
+    assert_eq!(shown().await.get("paused"), None);
+    assert_eq!(post(&s, "/v1/authorize", "t3", task).await["outcome"], "allow");
     reconciles(&s).await;
 }
 

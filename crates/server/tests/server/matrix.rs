@@ -89,6 +89,8 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/accounts/{id}/adjustments", Has(Operator), Named, &[], r#"{"grant":"ACCOUNT~2","amount":"1"}"#),
     ("POST", "/v1/accounts/{id}/refunds", Has(Operator), Named, &[], r#"{"charge":"ACCOUNT~2"}"#),
     ("POST", "/v1/accounts/{id}/corrections", Has(Operator), Named, &[], r#"{"charge":"ACCOUNT~2","delete":true}"#),
+    ("POST", "/v1/accounts/{id}/pause", Has(Operator), Named, &[], "{}"),
+    ("POST", "/v1/accounts/{id}/resume", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/plan", Has(Operator), Named, &[], r#"{"plan":"paid"}"#),
     ("POST", "/v1/accounts/{id}/plan/withdraw", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/grants/{grant}/stop", Has(Operator), Named, &[], "{}"),

@@ -53,6 +53,8 @@ struct Walk<'a> {
     settings: Option<&'a Settings>,
     windows: BTreeMap<Key, Used>,
     open: BTreeMap<Seq, Open>,
+    /// It has been paused: its billing windows have moved.
+    has_paused: bool,
 }
 
 /// Counts a whole log.
@@ -131,6 +133,9 @@ impl<'a> Walk<'a> {
         let limit = self.limit(spec, &usage.path);
         if terms.capacity() != limit {
             return Err(format!("{} has a limit of {} and not {limit}", spec.name, terms.capacity()));
+        }
+        if self.has_paused && spec.is_anchored() {
+            return Ok(());
         }
         let nothing = Used::default();
         let used = self.windows.get(&key).unwrap_or(&nothing);
@@ -251,6 +256,7 @@ impl<'a> Walk<'a> {
                 if let CycleEvent::PlanChanged(change) = &**event {
                     self.settings = Some(&change.settings);
                 }
+                self.has_paused |= matches!(**event, CycleEvent::Paused(_));
             }
             Event::Authorized { usage, decision, .. } => {
                 let (draws, visits) = (&decision.draws[..], &decision.visits[..]);
@@ -367,9 +373,8 @@ impl<'a> Walk<'a> {
     fn refunded(&mut self, charge: Seq, amount: i64, now: i64) {
         let Some(mut open) = self.open.remove(&charge) else { return };
         // An allowance of requests comes back whole.
-        let of_requests = |d: &&Draw| d.source == Source::Allowance && d.amount != d.worth;
-        let is_whole = open.draws.iter().any(|d| of_requests(&d));
-        let credits = |d: &&Draw| !of_requests(d);
+        let credits = |d: &&Draw| d.source != Source::Allowance || d.amount == d.worth;
+        let is_whole = !open.draws.iter().all(|d| credits(&d));
         let (mut gone, mut left) = (open.returned, amount);
         let mut given = Vec::new();
         for draw in open.draws.iter().rev().filter(credits) {

@@ -35,6 +35,8 @@ struct Walk<'a> {
     holds: BTreeMap<HoldId, Vec<Draw>>,
     /// The end of the first period of carried credits: they burn before everything that this period brings.
     burns: BTreeMap<GrantId, Instant>,
+    /// It has been paused: boundaries and expiries have moved since, also those of grants given in a pause.
+    has_paused: bool,
     /// The rest of a recurring grant at its end, and the credits returned since.
     left: BTreeMap<GrantId, i64>,
 }
@@ -76,6 +78,9 @@ impl<'a> Walk<'a> {
         }
         if let Some(terms) = &record.opens {
             self.terms.insert(GrantId(record.seq), terms);
+            if self.has_paused {
+                self.moved.insert(GrantId(record.seq));
+            }
         }
     }
 
@@ -122,6 +127,10 @@ impl<'a> Walk<'a> {
                             self.moved.insert(schedule.current);
                         }
                     }
+                }
+                CycleEvent::Paused(_) => {
+                    self.has_paused = true;
+                    self.moved.extend(self.terms.keys());
                 }
                 _ => {}
             },
@@ -203,7 +212,7 @@ impl<'a> Walk<'a> {
             return Err(format!("{} are carried of {left}", opens.amount));
         }
         self.left.insert(current, left);
-        if schedule.moved {
+        if schedule.moved || self.has_paused {
             return Ok(());
         }
         let period_end = self.end_of(terms, boundary);
@@ -224,12 +233,12 @@ impl<'a> Walk<'a> {
         let Some(schedule) = self.schedules.get(&id) else { return Err("nothing recurs".into()) };
         let opens = record.opens.as_ref().ok_or("nothing is opened")?;
         let left = self.balance(schedule.current);
-        if left > 0 && !schedule.moved {
+        if left > 0 && !schedule.moved && !self.has_paused {
             return Err(format!("{left} are still in the period before"));
         }
         let end = self.end_of(opens, schedule.next_at);
         let is_next = opens.effective_from == schedule.next_at && opens.expires_at == next_at;
-        if !schedule.moved && (!is_next || end.is_some_and(|end| end != next_at)) {
+        if !schedule.moved && !self.has_paused && (!is_next || end.is_some_and(|end| end != next_at)) {
             return Err(format!("its period is from {} to {next_at}", opens.effective_from));
         }
         self.schedules.insert(id, Schedule { current: GrantId(record.seq), next_at, moved: false });

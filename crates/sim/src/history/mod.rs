@@ -14,6 +14,7 @@ mod counters;
 mod debts;
 mod grants;
 mod notable;
+mod pauses;
 mod prices;
 mod windows;
 
@@ -37,6 +38,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     money(log)?;
     debts::check(log)?;
     grants::check(log)?;
+    pauses::check(log)?;
     counters::check(log)
 }
 

@@ -93,6 +93,11 @@ impl World {
                 Command::Lift { rule, key: None, reason: None }
             }
             35 if r.chance(300) => Command::Dispute { reason: None },
+            42 if r.chance(300) => {
+                let until = r.chance(500).then(|| now.after(hours(1 + r.next() % 60)));
+                Command::Pause { until, reason: None }
+            }
+            42 => Command::Resume { reason: None },
             40 | 41 => return self.usage(),
             39 => {
                 op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Charge, Decision, Draw, HeldCapacity, Movement, Usage};
+use crate::pauses::Pause;
 use crate::plans::PlanToCome;
 use crate::recurrence::Schedule;
 use crate::reference::Reference;
@@ -45,6 +46,9 @@ pub struct Account {
     /// A change of plan to come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_to_come: Option<PlanToCome>,
+    /// The pause that it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     /// When it was opened.
     pub opened_at: Instant,
     /// Number of its last record.

@@ -196,6 +196,8 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::NothingToReset
             | Refusal::UnknownOverride(_)
             | Refusal::OverrideEnded(..)
+            | Refusal::Paused(_)
+            | Refusal::NotPaused
             | Refusal::NotInQuarantine(_)
             | Refusal::NoTopUp(_)
             | Refusal::NoEffect(_)

@@ -278,7 +278,10 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::PlanWithdrawn { .. }
         | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
-        | CycleEvent::OverrideRemoved { .. } => None,
+        | CycleEvent::OverrideRemoved { .. }
+        | CycleEvent::Paused(_)
+        | CycleEvent::PauseEnded(_)
+        | CycleEvent::Resumed { .. } => None,
     }
 }
 
