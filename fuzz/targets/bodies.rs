@@ -31,6 +31,8 @@ fuzz_target!(|data: &[u8]| {
         round::<wire::BankResetRequest>,
         round::<wire::RedeemResetRequest>,
         round::<wire::ChangePlanRequest>,
+        round::<wire::PauseAccountRequest>,
+        round::<wire::ResumeAccountRequest>,
         round::<wire::CorrectRequest>,
         round::<wire::RepriceRequest>,
         round::<wire::LateRequest>,

@@ -50,6 +50,8 @@ BEYOND_A_SCHEMA = [
     # ... nor with the time, with a webhook that exists, or with what a server's settings allow.
     r"^`expires_at` is not in the future$",
     r"^the reported time of the use, .* is in the future$",
+    r"^the end of a pause is to come; ",
+    r"^a pause lasts at most 100 years$",
     r"^a webhook keeps its `format` and `stripe`; make another one$",
     r"to allow it, name its address in --webhooks-allow",
     # It knows neither the catalog's units, features and classes, ...
