@@ -14,13 +14,13 @@ pub(super) struct Derived {
     /// The dimension.
     pub(super) dimension: Name,
     /// What its value follows from.
-    pub(super) from: From,
+    pub(super) from: Origin,
     /// The value if nothing else applies.
     pub(super) otherwise: Option<Label>,
 }
 
 #[derive(Debug)]
-pub(super) enum From {
+pub(super) enum Origin {
     /// The sum of these meters: for more than so much, the value; rising.
     Size(Vec<Name>, Vec<(u64, Label)>),
     /// The hours of a week that it is in, each with its value.
@@ -31,12 +31,12 @@ impl Derived {
     /// Its value for a request of these quantities at an instant.
     fn value(&self, at: Instant, quantity: &impl Fn(&Name) -> u64) -> Option<&Label> {
         let value = match &self.from {
-            From::Size(meters, steps) => {
+            Origin::Size(meters, steps) => {
                 let size = meters.iter().map(quantity).fold(0, u64::saturating_add);
                 let exceeded = steps.partition_point(|(above, _)| *above < size);
                 exceeded.checked_sub(1).and_then(|at| steps.get(at)).map(|(_, value)| value)
             }
-            From::Time(week, values) => week.at(at).and_then(|nth| values.get(nth)),
+            Origin::Time(week, values) => week.at(at).and_then(|nth| values.get(nth)),
         };
         value.or(self.otherwise.as_ref())
     }
@@ -44,11 +44,11 @@ impl Derived {
     /// What it follows from, in words.
     pub(super) fn told(&self) -> String {
         let mut each: Vec<String> = match &self.from {
-            From::Size(meters, steps) => {
+            Origin::Size(meters, steps) => {
                 let meters = meters.iter().map(Name::as_str).collect::<Vec<_>>().join(" + ");
                 steps.iter().map(|(above, value)| format!("{value} above {above} {meters}")).collect()
             }
-            From::Time(week, values) => {
+            Origin::Time(week, values) => {
                 week.told().zip(values).map(|(hours, value)| format!("{value} {hours}")).collect()
             }
         };
@@ -58,12 +58,12 @@ impl Derived {
 
     /// Whether it follows from the time.
     pub(super) fn is_of_time(&self) -> bool {
-        matches!(self.from, From::Time(..))
+        matches!(self.from, Origin::Time(..))
     }
 
     /// When its value may next be another one although the request stays the same.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
-        if let From::Time(week, _) = &self.from { week.next(now) } else { None }
+        if let Origin::Time(week, _) = &self.from { week.next(now) } else { None }
     }
 }
 

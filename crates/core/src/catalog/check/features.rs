@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::cards::{OwnPrices, card_versions};
 use super::walk::Check;
-use crate::catalog::derived::{Derived, From};
+use crate::catalog::derived::{Derived, Origin};
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::names::{is_requests, one_of};
 use crate::catalog::source::{CatalogSource, DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
@@ -106,7 +106,7 @@ fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
             let steps = size.steps.iter().map(|step| (step.above, step.value.clone())).collect();
             Derived {
                 dimension: name.clone(),
-                from: From::Size(size.count.clone(), steps),
+                from: Origin::Size(size.count.clone(), steps),
                 otherwise: size.otherwise.clone(),
             }
         };
@@ -135,7 +135,7 @@ fn times<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
             let values = times.hours.iter().map(|hours| hours.value.clone()).collect();
             Some(Derived {
                 dimension: name.clone(),
-                from: From::Time(week?, values),
+                from: Origin::Time(week?, values),
                 otherwise: times.otherwise.clone(),
             })
         };
