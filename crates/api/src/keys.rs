@@ -163,7 +163,7 @@ pub(crate) async fn rotate_key(
     Ok((!answer.replayed).then_some(text))
 }
 
-/// A repetition has its answer whatever time has passed.
+/// A repetition has its answer, also after the time that it speaks of.
 async fn is_repeated(engine: &Engine, once: Option<&Idempotency>) -> Result<bool, CreateKeyError> {
     match once {
         Some(key) => Ok(engine.is_repeated(key).await?),

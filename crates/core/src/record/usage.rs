@@ -104,7 +104,7 @@ impl PriceFactor {
 /// Dimensions, in order of their names.
 pub type Dimensions = SmallVec<[Dimension; 1]>;
 
-/// A dimension of a request, such as `model = large`. Two are equal whoever said them.
+/// A dimension of a request, such as `model = large`. Two are equal by name and value alone.
 #[derive(Clone, Debug, Encode, Decode)]
 pub struct Dimension {
     /// Its name.
