@@ -265,7 +265,7 @@ async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value,
 async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'static str, Value), Failed> {
     let at = |account: &Id, rest: &str| format!("/v1/accounts/{}{rest}", encoded(account.as_str()));
     Ok(match command {
-        AccountCommand::Open { account, plan, consent, billing_anchor, tier } => {
+        AccountCommand::Open { account, plan, consent, billing_anchor, zone, tier } => {
             let ask = wire::OpenAccountRequest {
                 capacity: None,
                 tier,
@@ -273,6 +273,7 @@ async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'stat
                 plan,
                 consent,
                 billing_anchor,
+                zone,
                 segments: std::collections::BTreeMap::new(),
                 idempotency_key: None,
             };

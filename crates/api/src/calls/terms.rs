@@ -21,10 +21,11 @@ fn act(terms: bool, own: bool, otherwise: Act) -> Act {
 
 /// The act of changing these settings.
 pub(super) fn changing(ask: &wire::ChangeAccountRequest) -> Act {
-    let wire::ChangeAccountRequest { plan, suspended, billing_anchor, tier, capacity, .. } = ask;
+    let wire::ChangeAccountRequest { plan, suspended, billing_anchor, zone, tier, capacity, .. } = ask;
     let terms = plan.is_some()
         || suspended.is_some()
         || billing_anchor.is_some()
+        || zone.is_some()
         || tier.is_some()
         || capacity.is_some();
     // A segment is replaced as a whole.
@@ -71,6 +72,7 @@ impl Api {
                 ("plan", Act::SetTerms, ask.plan.is_some()),
                 ("suspended", Act::SetTerms, ask.suspended.is_some()),
                 ("billing_anchor", Act::SetTerms, ask.billing_anchor.is_some()),
+                ("zone", Act::SetTerms, ask.zone.is_some()),
                 ("tier", Act::SetTerms, ask.tier.is_some()),
                 ("capacity", Act::SetTerms, ask.capacity.is_some()),
             ],

@@ -42,6 +42,7 @@ pub(crate) fn account(
         suspended: settings.suspended,
         consent: settings.consent,
         billing_anchor: settings.billing_anchor,
+        zone: settings.zone.clone(),
         segments: settings.segments.iter().map(segment).collect::<BTreeMap<_, _>>(),
         alerts: wire::ByUnit::of(settings.alerts.iter().map(marks).collect()),
         top_up: wire::ByUnit::of(settings.top_ups.iter().map(top_up).collect()),

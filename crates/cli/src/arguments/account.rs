@@ -23,6 +23,9 @@ pub(crate) enum AccountCommand {
         /// The instant that billing windows are counted from, RFC 3339; default: now
         #[arg(long, value_parser = instant)]
         billing_anchor: Option<Instant>,
+        /// The IANA zone of its windows whose zone is `account`; default: UTC
+        #[arg(long, value_parser = label)]
+        zone: Option<Label>,
         /// How far it is trusted; default: as its ledger shows
         #[arg(long, value_parser = tier, value_name = TIERS)]
         tier: Option<Tier>,

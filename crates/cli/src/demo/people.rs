@@ -65,6 +65,7 @@ impl People {
 
 async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::Account, Failed> {
     let ask = wire::OpenAccountRequest {
+        zone: None,
         tier: None,
         capacity: None,
         id: account.into(),

@@ -268,7 +268,7 @@ fn a_statement_is_signed_and_verified_offline() {
     let lines = export(&["lines"]);
     assert!(
         lines.starts_with("account,record,effective_at,recorded_at,replaces,feature,")
-            && lines.contains(",tokens,1000000,0.000001875,1.875,credits"),
+            && lines.contains(",tokens,1000000,1000000,0.000001875,1.875,credits"),
         "{lines}"
     );
     let draws = export(&["draws"]);

@@ -12,20 +12,24 @@ use alloc::string::String;
 use super::open::Grant;
 use super::rare::{PAUSE_MAX, PAUSES_MAX, Paused, Schedule};
 use super::state::Account;
-use crate::record::{Calendar, Every, GrantTerms, Instant, Name, Pause, PauseEnd, Record, Span};
+use crate::record::{Calendar, Every, GrantTerms, Instant, Label, Name, Pause, PauseEnd, Record, Span};
 use crate::window::Used;
 
 /// From where the periods of an account are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Billing {
+pub(crate) struct Billing<'a> {
     anchor: Instant,
+    /// The account's zone.
+    zone: Option<&'a str>,
     /// Beginning and end of the pause that it is in.
     paused: Option<(Instant, Instant)>,
 }
 
-impl Billing {
+impl Billing<'_> {
     /// The period of a calendar that contains an instant. The one that a pause began in lasts through it.
     pub(crate) fn period(self, calendar: &Calendar, at: Instant) -> (Instant, Instant) {
+        let own = calendar.in_zone(self.zone);
+        let calendar = own.as_ref().unwrap_or(calendar);
         let Some((since, until)) = self.paused.filter(|_| calendar.is_anchored()) else {
             return calendar.period(at, self.anchor);
         };
@@ -82,9 +86,10 @@ impl Account {
     }
 
     /// From where its periods are counted.
-    pub(crate) fn billing(&self) -> Billing {
+    pub(crate) fn billing(&self) -> Billing<'_> {
         let paused = self.pause().map(|pause| (pause.since, pause.ends_at()));
-        Billing { anchor: self.settings.billing_anchor, paused }
+        let zone = self.settings.zone.as_ref().map(Label::as_str);
+        Billing { anchor: self.settings.billing_anchor, zone, paused }
     }
 
     /// Now, as periods count it: they have moved past the end of the pause that they stand still in.

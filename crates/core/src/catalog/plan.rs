@@ -262,7 +262,7 @@ impl Program {
 impl WindowTerms {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that a reload
     /// does not move a reset that was announced.
-    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, billing: Billing) -> Terms {
+    pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, billing: Billing<'_>) -> Terms {
         let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
         let open = open.map(|p| (p.start, p.end));
         match self {
@@ -284,7 +284,7 @@ impl WindowTerms {
         &self,
         used: Option<&Used>,
         (at, now): (Instant, Instant),
-        billing: Billing,
+        billing: Billing<'_>,
     ) -> Terms {
         let period = used.and_then(Used::period);
         let (limit, fresh) = match self {

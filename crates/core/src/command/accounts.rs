@@ -7,7 +7,7 @@ use super::draft::Draft;
 use crate::account::SEGMENTS_MAX;
 use crate::catalog::Catalog;
 use crate::record::{
-    AlertMarks, CREDITS, Consent, Credits, Event, Instant, Label, Name, Rank, Segment, SegmentSettings,
+    AlertMarks, CREDITS, Consent, Credits, Days, Event, Instant, Label, Name, Rank, Segment, SegmentSettings,
     Settings, Tier, TopUpTerms, own_unit,
 };
 use crate::waterfall::{Context, Refusal};
@@ -68,13 +68,25 @@ pub struct Patch {
     pub rank: Setting<Box<Rank>>,
     /// How far it is trusted.
     pub tier: Setting<Tier>,
+    /// The IANA zone of its windows that go by it.
+    pub zone: Setting<Label>,
 }
 
 impl From<Settings> for Patch {
     /// Replaces everything: nothing stays as it was.
     fn from(settings: Settings) -> Self {
-        let Settings { plan, suspended, consent, billing_anchor, segments, alerts, top_ups, rank, tier } =
-            settings;
+        let Settings {
+            plan,
+            suspended,
+            consent,
+            billing_anchor,
+            segments,
+            alerts,
+            top_ups,
+            rank,
+            tier,
+            zone,
+        } = settings;
         let named = |unit: Option<Name>| Some(unit.unwrap_or_else(credits));
         let alerts = alerts.into_iter().map(|a| AlertMarks { unit: named(a.unit), ..a });
         let top_ups = top_ups.into_iter().map(|t| TopUpTerms { unit: named(t.unit), ..t });
@@ -89,6 +101,7 @@ impl From<Settings> for Patch {
             top_ups: Setting::Set(top_ups.collect()),
             rank: rank.into(),
             tier: tier.into(),
+            zone: zone.into(),
         }
     }
 }
@@ -125,6 +138,7 @@ impl Patch {
         }
         patch.rank.apply(&mut settings.rank);
         patch.tier.apply(&mut settings.tier);
+        patch.zone.apply(&mut settings.zone);
         Ok(settings)
     }
 }
@@ -172,6 +186,9 @@ fn check(ctx: Context<'_>, settings: &Settings) -> Result<(), Refusal> {
     }
     if settings.segments.len() > SEGMENTS_MAX {
         return Err(Refusal::AccountFull);
+    }
+    if settings.zone.as_ref().is_some_and(|zone| Days::of(zone.as_str()).is_err()) {
+        return Err(Refusal::UnknownZone);
     }
     let is_new = |s: &&SegmentSettings| !ctx.account.settings.segments.contains(s);
     settings.segments.iter().filter(is_new).try_for_each(|segment| check_caps(ctx, segment))?;

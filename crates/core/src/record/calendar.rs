@@ -106,6 +106,8 @@ pub(crate) struct Calendar {
     periods: Periods,
     zone: TimeZone,
     anchored: bool,
+    /// Each account has it in its own zone; in this one if it has none.
+    of_account: bool,
 }
 
 impl Calendar {
@@ -125,13 +127,25 @@ impl Calendar {
     /// Refuses a zone that the bundled database does not know.
     pub(crate) fn of(periods: Periods, zone: &str, anchored: bool) -> Result<Self, TimeError> {
         let zone = TimeZone::get(zone).map_err(|_| TimeError::no_zone(zone))?;
-        Ok(Self { periods, zone, anchored })
+        Ok(Self { periods, zone, anchored, of_account: false })
+    }
+
+    /// The same for each account in its own zone.
+    pub(crate) fn of_account(self) -> Self {
+        Self { of_account: true, ..self }
+    }
+
+    /// The calendar of an account that is in this zone; `None`: it is this one.
+    pub(crate) fn in_zone(&self, zone: Option<&str>) -> Option<Self> {
+        let zone = zone.filter(|_| self.of_account).and_then(|zone| TimeZone::get(zone).ok())?;
+        Some(Self { zone, ..self.clone() })
     }
 
     /// Its periods in words: `a month in Europe/Berlin`.
     pub(crate) fn told(&self) -> String {
         let whence = match (self.anchored, self.zone.iana_name()) {
             (true, _) => " from the billing anchor",
+            (false, _) if self.of_account => " in the account's zone",
             (false, Some("UTC") | None) => "",
             (false, Some(_)) => " in ",
         };

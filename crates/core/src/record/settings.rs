@@ -8,7 +8,7 @@ use alloc::{string::String, vec};
 
 use minicbor::{Decode, Encode};
 
-use crate::record::{Credits, CreditsByUnit, Instant, Level, Name, Segment, Span, Tier};
+use crate::record::{Credits, CreditsByUnit, Instant, Label, Level, Name, Segment, Span, Tier};
 
 /// Whether paid sources may be drawn.
 #[derive(
@@ -71,6 +71,9 @@ pub struct Settings {
     /// How far it is trusted; `None`: as its ledger shows.
     #[n(8)]
     pub tier: Option<Tier>,
+    /// The IANA zone of its windows that go by it; `None`: UTC.
+    #[n(9)]
+    pub zone: Option<Label>,
 }
 
 /// The place of an account in supplies.
@@ -158,6 +161,7 @@ impl Settings {
             top_ups: Vec::new(),
             rank: None,
             tier: None,
+            zone: None,
         }
     }
 

@@ -35,3 +35,4 @@ mod unblock;
 mod units;
 mod warnings;
 mod what_if;
+mod zones;

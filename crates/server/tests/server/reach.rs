@@ -25,6 +25,7 @@ fn operators(account: &str, charge: &str) -> Vec<Ask> {
     vec![
         ("a plan", "PATCH", of(""), json!({"plan": "max"})),
         ("a billing anchor", "PATCH", of(""), json!({"billing_anchor": "2026-01-01T00:00:00Z"})),
+        ("a zone", "PATCH", of(""), json!({"zone": "Europe/Berlin"})),
         ("its suspension", "PATCH", of(""), json!({"suspended": false})),
         ("a tier", "PATCH", of(""), json!({"tier": "contract"})),
         ("a weight", "PATCH", of(""), json!({"capacity": {"weight": 9}})),

@@ -29,6 +29,9 @@ pub struct Account {
     pub consent: Option<Consent>,
     /// The instant that billing windows are counted from.
     pub billing_anchor: Instant,
+    /// The zone of its windows that go by it; absent: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Label>,
     /// Settings of segments.
     pub segments: BTreeMap<Segment, SegmentSettings>,
     /// The balances at which the owner is alerted.

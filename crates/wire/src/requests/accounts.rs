@@ -26,6 +26,9 @@ pub struct OpenAccountRequest {
     /// The instant that billing windows are counted from. Default: now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billing_anchor: Option<Instant>,
+    /// The IANA zone of its windows whose zone is `account`, such as `Europe/Berlin`; open windows keep their bounds. Default: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Label>,
     /// Settings of teams, users, keys and sessions.
     #[serde(default)]
     pub segments: BTreeMap<Segment, SegmentSettings>,
@@ -74,6 +77,9 @@ pub struct ChangeAccountRequest {
     /// The instant that billing windows are counted from; open windows keep their bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billing_anchor: Option<Instant>,
+    /// The IANA zone of its windows whose zone is `account`, such as `Europe/Berlin`; open windows keep their bounds. Default: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<Label>,
     /// Settings of segments, each replaced as a whole; `null` removes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = BTreeMap<Segment, SegmentSettings>)]

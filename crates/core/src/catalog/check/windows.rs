@@ -73,7 +73,10 @@ pub(super) fn calendar<'a>(
     check: &mut Check<'a>,
 ) -> Option<Calendar> {
     let zone = zone.map_or("UTC", String::as_str);
+    let is_of_account = zone == "account";
+    let zone = if is_of_account { "UTC" } else { zone };
     match Calendar::of(every, zone, anchor == Some(Anchor::Billing)) {
+        Ok(calendar) if is_of_account => Some(calendar.of_account()),
         Ok(calendar) => Some(calendar),
         Err(e) => {
             check.wrong_at("zone", e, "");

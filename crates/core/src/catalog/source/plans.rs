@@ -135,7 +135,7 @@ pub(crate) enum WindowSource {
         limit: Decimal,
         /// The period.
         every: Periods,
-        /// IANA zone. Default `UTC`.
+        /// IANA zone, or `account`: that of each account's settings. Default `UTC`.
         zone: Option<String>,
         /// `billing`: count periods from the account's billing anchor.
         anchor: Option<Anchor>,
@@ -168,7 +168,7 @@ pub(crate) enum WindowSource {
         limit: Decimal,
         /// The period.
         every: Periods,
-        /// IANA zone. Default `UTC`.
+        /// IANA zone, or `account`: that of each account's settings. Default `UTC`.
         zone: Option<String>,
         /// `billing`: count periods from the account's billing anchor.
         anchor: Option<Anchor>,
@@ -279,7 +279,7 @@ pub(crate) struct PoolCapSource {
     pub(crate) default: Option<Decimal>,
     /// The period of the window.
     pub(crate) every: Periods,
-    /// IANA zone. Default `UTC`.
+    /// IANA zone, or `account`: that of each account's settings. Default `UTC`.
     pub(crate) zone: Option<String>,
     /// `billing`: count periods from the account's billing anchor.
     pub(crate) anchor: Option<Anchor>,
