@@ -51,6 +51,22 @@ fn the_same_policy_changes_nothing() {
     assert!(shadow.refused().is_empty());
 }
 
+/// Ten are included and five bought: what came back of both comes back of both again.
+#[test]
+fn refunds_reach_allowances_again() {
+    for amount in [None, Some("7")] {
+        let mut w = World::new(CATALOG, "p");
+        w.grant("20", Category::Purchased);
+        w.ask(&ask("chat", &[("input", 15)]).now());
+        w.apply(refund(w.account.seq, amount)).expect("refunds");
+        w.ask(&ask("chat", &[("input", 2)]).now());
+        let shadow = shadow(&w.log, &w.catalog);
+        let (_, row) = shadow.rows().next().expect("a row");
+        assert_eq!((&row.was, row.changed), (&row.would_be, 0), "{amount:?}");
+        assert_eq!(shadow.account().books, w.account.books, "{amount:?}");
+    }
+}
+
 /// A hold that was denied for what other holds set aside is asked for again as a hold: charged at once it would be granted.
 #[test]
 fn a_denied_hold_is_asked_for_as_a_hold() {

@@ -6,7 +6,7 @@ use crate::command::{
     run_with,
 };
 use crate::record::{
-    Basis, Credits, Denial, Event, HoldId, Instant, Name, Record, Use, Verdict, Visit, VisitKind,
+    Basis, Charge, Credits, Denial, Event, HoldId, Instant, Name, Record, Use, Verdict, Visit, VisitKind,
 };
 use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
 
@@ -101,7 +101,7 @@ impl Shadow<'_> {
         }
         if let Command::Refund { charge, amount, .. } = &mut command {
             let charged = self.kept.records.get(charge).and_then(Record::charge);
-            let most = charged.map_or(0, |c| c.draws.iter().map(|d| d.credits().nano()).sum());
+            let most = charged.map_or(0, Charge::divisible);
             let least = |amount: Credits| Credits::from_nano(amount.nano().min(most));
             *amount = amount.map(least).filter(|a| a.is_positive());
         }
