@@ -174,7 +174,15 @@ impl<'b, C> Decode<'b, C> for Price {
             return Ok(Self { nano: d.u64()?, ..Self::default() });
         }
         match d.array()? {
-            Some(3) => Ok(Self { nano: d.u64()?, step: d.u32()?, least: d.i32()? }),
+            Some(3) => {
+                let price = Self { nano: d.u64()?, step: d.u32()?, least: d.i32()? };
+                let is_written = !price.bills_what_is_used() && price.step != 1 && price.step <= STEP_MAX;
+                if is_written {
+                    Ok(price)
+                } else {
+                    Err(minicbor::decode::Error::message("no such step of a price"))
+                }
+            }
             _ => Err(minicbor::decode::Error::message("a price is a number, or three")),
         }
     }
