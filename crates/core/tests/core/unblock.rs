@@ -231,6 +231,10 @@ fn gone(w: &mut World, asked: &Authorize, buys: Buys, way: Way, (micros, nano): 
     if !before {
         buy(w);
     }
+    // Records that fall due take a microsecond each; where they reach beyond the instant, it cannot be asked at.
+    if micros < 0 && w.account.tick(w.now) > target {
+        return Outcome::Deny;
+    }
     let mut asked = asked.clone();
     asked.request.consented |= way.consent;
     match w.bare(&Command::Authorize(asked)).expect("decides") {
