@@ -66,31 +66,13 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
         add("usage", None, usage);
         add("charge", None, json!(render::charge_of_record(account, record, false)));
     }
-    for (n, warning) in warnings(record).into_iter().enumerate() {
+    for (n, warning) in render::warnings(record).into_iter().enumerate() {
         add("limit.warning", Some(n), json!(warning));
     }
     for (n, movement) in render::movements(record).into_iter().enumerate() {
         add("movement", Some(n), json!(movement));
     }
     out
-}
-
-/// The marks that the use of a record has reached, in its decision or with what its hold did not cover.
-fn warnings(record: &Record) -> Vec<wire::LimitWarning> {
-    let mut all = Vec::new();
-    if let Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } = &record.event
-    {
-        all.extend(render::warnings(usage, &decision.visits));
-    }
-    if let Event::Charged { charge, decision, .. } = &record.event {
-        all.extend(render::warnings(&charge.usage, &decision.visits));
-    }
-    if let Some(charge) = record.charge()
-        && let Some(excess) = &charge.excess
-    {
-        all.extend(render::warnings(&charge.usage, &excess.visits));
-    }
-    all
 }
 
 /// What a record's name in a header must not have: bytes beyond ASCII, which receivers read differently, the blank, and the sign of

@@ -25,8 +25,8 @@ pub(crate) use hex::hex;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 pub(crate) use limits::{overriding, window};
-use visits::visit;
 pub(crate) use visits::warnings;
+use visits::{reached, visit};
 
 /// The parts that a decision is rendered from.
 pub(crate) struct Decided<'a> {
@@ -65,7 +65,7 @@ pub(crate) fn decision(d: Decided<'_>, replayed: bool) -> wire::Decision {
         paid_price: decision.paid_price,
         draws: decision.draws.iter().map(|d| draw(account, d, used)).collect(),
         visits,
-        warnings: warnings(used, &decision.visits),
+        warnings: reached(used, &decision.visits),
         wall,
         refused_by: decision.refused_by().cloned(),
         unblock: decision.unblock.as_ref().map(unblock),
@@ -167,6 +167,7 @@ pub(crate) fn charge_of_record(account: &Name, record: &Record, replayed: bool) 
         returned: Credits::from_nano(returned),
         refunded: excess.refunded,
         owed: excess.owed,
+        warnings: warnings(record),
         late,
         replayed,
     })

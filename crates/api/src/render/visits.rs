@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use headworks_core::record as core;
-use headworks_core::record::{Instant, Measure, Name, REQUESTS, Span, Terms, Use};
+use headworks_core::record::{Event, Instant, Measure, Name, REQUESTS, Record, Span, Terms, Use};
 use headworks_wire as wire;
 
 use super::amounts::{allowance_of, amount, credits_of, reference};
@@ -34,7 +34,7 @@ fn closes(terms: Option<Terms>) -> Option<Instant> {
 }
 
 /// The marks of warnings that a use has reached.
-pub(crate) fn warnings(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWarning> {
+pub(super) fn reached(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWarning> {
     let reached = visits.iter().filter_map(|v| Some((v, v.mark?, v.terms?)));
     let warning = |(v, percent, terms): (&core::Visit, u8, Terms)| {
         let unit = measure(usage, v);
@@ -51,6 +51,24 @@ pub(crate) fn warnings(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWa
         }
     };
     reached.map(warning).collect()
+}
+
+/// The marks that the use of a record has reached, in its decision or with what its hold did not cover.
+pub(crate) fn warnings(record: &Record) -> Vec<wire::LimitWarning> {
+    let mut all = Vec::new();
+    if let Event::Authorized { usage, decision, .. } | Event::Extended { usage, decision, .. } = &record.event
+    {
+        all.extend(reached(usage, &decision.visits));
+    }
+    if let Event::Charged { charge, decision, .. } = &record.event {
+        all.extend(reached(&charge.usage, &decision.visits));
+    }
+    if let Some(charge) = record.charge()
+        && let Some(excess) = &charge.excess
+    {
+        all.extend(reached(&charge.usage, &excess.visits));
+    }
+    all
 }
 
 /// A visit of a decision at an instant that granted the request or did not.

@@ -263,12 +263,16 @@ impl WindowTerms {
     /// The limit with its bounds at `now`. An open window keeps the bounds it was opened with, so that a reload
     /// does not move a reset that was announced.
     pub(crate) fn terms(&self, used: Option<&Used>, now: Instant, billing: Billing<'_>) -> Terms {
-        let open = used.and_then(Used::period).filter(|p| p.start <= now && now < p.end);
-        let open = open.map(|p| (p.start, p.end));
+        let known = used.and_then(Used::period);
+        let open = known.filter(|p| p.start <= now && now < p.end).map(|p| (p.start, p.end));
         match self {
             Self::Free(terms) => *terms,
             Self::Fixed { limit, calendar } => {
-                let (start, end) = open.unwrap_or_else(|| billing.period(calendar, now));
+                // Where the zone or the anchor has changed, a period begins when the one before has ended.
+                let (start, end) = open.unwrap_or_else(|| {
+                    let fresh = billing.period(calendar, now);
+                    known.map_or(fresh, |known| known.beside(now, now, fresh))
+                });
                 Terms::Period { limit: *limit, start, end }
             }
             Self::FirstUse { limit, length } => {

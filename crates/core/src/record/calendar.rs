@@ -152,7 +152,8 @@ impl Calendar {
         let zone = self.zone.iana_name().filter(|_| whence == " in ").unwrap_or_default();
         match self.periods {
             Periods::Life => "in all".into(),
-            Periods::Every(Every::Hour, 1) => alloc::format!("an hour{whence}{zone}"),
+            Periods::Every(Every::Hour, 1) if self.anchored => alloc::format!("an hour{whence}"),
+            Periods::Every(Every::Hour, 1) => "an hour (UTC)".into(),
             Periods::Every(Every::Month, 3) | Periods::Every(_, 1) => {
                 alloc::format!("a {}{whence}{zone}", self.periods)
             }

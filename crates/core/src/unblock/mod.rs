@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use crate::command::{Command, Step};
-use crate::record::{Certainty, Decision, Outcome, Unblock, Way};
+use crate::record::{Certainty, Decision, Outcome, Reason, Unblock, Way};
 use crate::waterfall::{Authorize, Context, Until};
 
 mod ahead;
@@ -82,6 +82,8 @@ fn ways(ctx: Context<'_>, question: &Question<'_>) -> Vec<Way> {
         if ahead.live_to(next).is_none() {
             break;
         }
+        // While the account is paused, no end of a hold would have let it pass before.
+        ahead.rests_on_holds &= decision.reason != Reason::Paused;
     }
     ways
 }

@@ -228,7 +228,9 @@ impl fmt::Display for Refusal {
                 f.write_str("name at least one window that the reset clears: a guard or `allowance.window`")
             }
             Self::AccountFull => {
-                f.write_str("the account has as many open grants or segments with settings as it may")
+                f.write_str(
+                    "the account has as many open grants, segments with settings, overrides or pauses as it may",
+                )
             }
             Self::NotPositive => f.write_str("the amount must be above zero"),
             Self::BadExpiry => f.write_str("the expiry must lie in the future and after the beginning"),

@@ -5,7 +5,7 @@ use headworks_core::record::{Category, Label, Outcome};
 use headworks_core::waterfall::Refusal;
 
 use crate::audit::trusted;
-use crate::common::{AskExt as _, World, ask, at, catalog};
+use crate::common::{AskExt as _, World, ask, at, catalog, refund};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -71,4 +71,32 @@ fn an_open_window_keeps_its_bounds_when_the_account_moves() {
     assert_eq!(w.ask(&ask("f", &[("units", 10)]).now()).outcome, Outcome::Allow);
     assert_eq!(move_to(&mut w, "Mars/Olympus"), Err(Refusal::UnknownZone));
     trusted(&w, &catalog(CATALOG));
+}
+
+/// By hand: ten in New York's day of 7 February, ten in Tokyo's of the eighth, which begins when New York's has ended. What comes back of
+/// the first gives no room in the second.
+#[test]
+fn what_comes_back_of_the_old_day_gives_no_room_in_the_new_one() {
+    let text = CATALOG.replace(
+        "waterfall = [",
+        "waterfall = [{ allowance = { name = \"included\", windows = [{ name = \"day\", window.fixed = { limit = \"10\", every = \"day\", zone = \"account\" } }] } }, ",
+    );
+    let text = text.replace("limit = 10,", "limit = 1000,");
+    let mut w = World::new(&text, "p");
+    w.now = at("2026-07-08T01:00:00Z");
+    move_to(&mut w, "America/New_York").expect("moves");
+    w.ask(&ask("f", &[("units", 10)]).now());
+    let first = w.account.seq;
+    move_to(&mut w, "Asia/Tokyo").expect("moves");
+    w.now = at("2026-07-08T04:00:00Z");
+    let second = w.ask(&ask("f", &[("units", 10)]).now());
+    assert_eq!(second.outcome, Outcome::Allow, "a new day");
+    w.apply(refund(first, None)).expect("refunds");
+    assert_eq!(w.ask(&ask("f", &[("units", 1)]).now()).outcome, Outcome::Deny);
+    // Tokyo's day ends at its midnight.
+    w.now = at("2026-07-08T14:59:59Z");
+    assert_eq!(w.ask(&ask("f", &[("units", 1)]).now()).outcome, Outcome::Deny);
+    w.now = at("2026-07-08T15:00:00Z");
+    assert_eq!(w.ask(&ask("f", &[("units", 10)]).now()).outcome, Outcome::Allow);
+    trusted(&w, &catalog(&text));
 }

@@ -383,8 +383,17 @@ async fn a_use_that_reaches_a_mark_warns() {
         let answer = s.call("POST", "/v1/authorize", key, &ask.to_string()).await.body;
         assert_eq!(answer["warnings"], warns, "{key}");
     }
-    let told = receiver.accepted(2).await;
+    // Use that has happened says so as well.
+    let mut happened = ask.clone();
+    happened.as_object_mut().expect("an object").remove("settle");
+    happened["account"] = json!("other");
+    s.open("other", "100").await;
+    let answer = s.call("POST", "/v1/record", "4", &happened.to_string()).await.body;
+    assert_eq!(answer["warnings"], Value::Null, "{answer}");
+    let answer = s.call("POST", "/v1/record", "5", &happened.to_string()).await.body;
+    assert_eq!(answer["warnings"], warning(50, "6"), "{answer}");
+    let told = receiver.accepted(3).await;
     let data = |r: &Request| serde_json::from_str::<Value>(&r.body).expect("json")["data"].clone();
-    assert_eq!(kinds(&told), ["limit.warning", "limit.warning"]);
+    assert_eq!(kinds(&told), ["limit.warning"; 3]);
     assert_eq!([data(&told[0]), data(&told[1])], [warning(50, "6")[0].clone(), warning(80, "9")[0].clone()]);
 }

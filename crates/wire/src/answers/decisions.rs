@@ -296,6 +296,9 @@ pub struct Charge {
     pub refunded: Credits,
     /// Credits beyond the hold that the account owes.
     pub owed: Credits,
+    /// The marks of the plan's warnings (`warn_at`) that this use has reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<LimitWarning>,
     /// Whether the hold had expired.
     pub late: bool,
     /// Whether this repeats the first answer.
