@@ -195,12 +195,22 @@ fn an_early_end_moves_back() {
     }
 }
 
+/// If a hold ended sooner, nothing would pass sooner: the end of the pause is exact.
+#[test]
+fn a_planned_end_rests_on_no_hold() {
+    let mut w = world();
+    w.grant("1", Category::Purchased);
+    w.ask(&ask("chat", &[("tokens", 0)]));
+    w.apply(pause(Some("2027-03-22T00:00:00Z"))).expect("pauses");
+    let ways = w.ask(&ask("chat", &[("tokens", 1)]).now()).unblock.expect("ways").ways;
+    let ways: Vec<_> = ways.iter().map(|way| (way.at, way.certainty)).collect();
+    assert_eq!(ways, [(Some(at("2027-03-22T00:00:00Z")), Certainty::Exact)]);
+}
+
 #[test]
 fn the_end_that_is_planned_is_a_way_out_and_another_has_none() {
     let mut w = world();
     w.grant("1", Category::Purchased);
-    // A hold that ends in the pause: if it ended sooner, nothing would pass sooner.
-    w.ask(&ask("chat", &[("tokens", 0)]));
     w.apply(pause(Some("2027-03-22T00:00:00Z"))).expect("pauses");
     let denied = w.ask(&ask("chat", &[("tokens", 1)]).now());
     assert_eq!(
