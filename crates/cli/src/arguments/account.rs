@@ -51,6 +51,9 @@ pub(crate) enum AccountCommand {
         /// The credits a key may spend in an hour, like key:k7=50, or by unit key:k7=usd=50; repeat for several
         #[arg(long = "hourly-cap", value_parser = cap, value_name = "key:NAME=CREDITS")]
         hourly_caps: Vec<(Segment, CreditsByUnit)>,
+        /// The IANA zone of its windows whose zone is `account`
+        #[arg(long, value_parser = label)]
+        zone: Option<Label>,
         /// How far it is trusted
         #[arg(long, value_parser = tier, value_name = TIERS)]
         tier: Option<Tier>,

@@ -78,9 +78,14 @@ impl Week {
 
     /// When an instant is first in other hours than `now`; `None` if that is never.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
+        // Almost always by tomorrow; a week and a day are enough.
+        [1, 8].into_iter().find_map(|days| self.next_within(now, days))
+    }
+
+    fn next_within(&self, now: Instant, days: i32) -> Option<Instant> {
         let today = now.timestamp().to_zoned(self.zone.clone()).date();
         let mut changes: Vec<Instant> = Vec::new();
-        for date in (-1..=8).filter_map(|n| today.checked_add(i64::from(n).days()).ok()) {
+        for date in (-1..=days).filter_map(|n| today.checked_add(i64::from(n).days()).ok()) {
             let minutes = self.hours.iter().flat_map(|hours| [hours.from, hours.to]);
             changes.extend(minutes.flat_map(|minute| self.instants(date, minute)));
         }
