@@ -14,12 +14,15 @@ impl Account {
     /// The override of a limit for a path with these segments, the outermost first.
     pub(crate) fn overriding(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<&Overriding> {
         let all = &self.rare.as_deref()?.overrides;
+        // They are in order of limit, segment and age. Most limits have none.
+        let all = all.get(all.partition_point(|o| o.terms.limit < *limit)..)?;
+        all.first().filter(|first| first.terms.limit == *limit)?;
+        let all = all.get(..all.partition_point(|o| o.terms.limit == *limit))?;
         let of = |segment: Option<&Segment>| {
-            let key = (limit, segment);
-            let (from, to) =
-                (all.partition_point(|o| o.key() < key), all.partition_point(|o| o.key() <= key));
-            let newest_first = all.get(from..to)?.iter().rev();
-            newest_first.into_iter().find(|o| o.is_in_force(now))
+            let all = all.get(all.partition_point(|o| o.terms.segment.as_ref() < segment)..)?;
+            all.first().filter(|first| first.terms.segment.as_ref() == segment)?;
+            let same = all.get(..all.partition_point(|o| o.terms.segment.as_ref() == segment))?;
+            same.iter().rev().find(|o| o.is_in_force(now))
         };
         path.iter().rev().find_map(|segment| of(Some(segment))).or_else(|| of(None))
     }
