@@ -167,7 +167,7 @@ fn plan_comes(ctx: Context<'_>, planned: Seq) -> Draft {
     let at = ctx.account.rare().plan_to_come.as_ref().map(|(_, planned)| planned.at);
     let draft = planned_change(ctx).unwrap_or_else(|refusal| {
         let reason = Label::new(&refusal.to_string()).ok();
-        Draft::new(Event::Cycle(Box::new(CycleEvent::PlanWithdrawn { planned, reason, has_failed: true })))
+        Draft::of_cycle(CycleEvent::PlanWithdrawn { planned, reason, has_failed: true })
     });
     Draft { effective_at: at, ..draft.following(planned) }
 }
@@ -176,14 +176,14 @@ fn plan_comes(ctx: Context<'_>, planned: Seq) -> Draft {
 fn pause_ends(ctx: Context<'_>, id: Seq) -> Option<Draft> {
     let until = ctx.account.pause()?.until?;
     let end = end_of_pause(ctx.account, until, Vec::new())?;
-    let draft = Draft::new(Event::Cycle(Box::new(CycleEvent::PauseEnded(end)))).following(id);
+    let draft = Draft::of_cycle(CycleEvent::PauseEnded(end)).following(id);
     Some(Draft { effective_at: Some(until), ..draft })
 }
 
 /// Ends an override of a limit.
 fn override_ends(ctx: Context<'_>, id: Seq) -> Option<Draft> {
     let until = ctx.account.override_by_id(id)?.terms.until?;
-    let draft = Draft::new(Event::Cycle(Box::new(CycleEvent::OverrideEnded(id)))).following(id);
+    let draft = Draft::of_cycle(CycleEvent::OverrideEnded(id)).following(id);
     Some(Draft { effective_at: Some(until), ..draft })
 }
 

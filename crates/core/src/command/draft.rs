@@ -1,12 +1,14 @@
 //! A record without its place in the log, and its movements.
 
+use alloc::boxed::Box;
+
 use smallvec::SmallVec;
 
 use crate::account::{Account, Grant};
 use crate::catalog::source::ExpiredDraws;
 use crate::record::{
-    Book, Category, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant, Key, Movement, Name,
-    Record, Recurrence, Seq, Source, Span,
+    Book, Category, Correction, Credits, CycleEvent, Draw, Event, GrantId, GrantTerms, Instant, Key,
+    Movement, Name, Record, Recurrence, Seq, Source, Span,
 };
 use crate::waterfall::Context;
 
@@ -33,6 +35,11 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// An event of the billing cycle without any effect on balances.
+    pub(crate) fn of_cycle(event: CycleEvent) -> Self {
+        Self::new(Event::Cycle(Box::new(event)))
+    }
+
     /// An event without any effect on balances.
     #[must_use]
     pub fn new(event: Event) -> Self {

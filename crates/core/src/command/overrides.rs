@@ -1,15 +1,12 @@
 //! Setting and removing overrides of limits.
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::OVERRIDES_MAX;
 use crate::catalog::{FACTOR_MAX, PRICE_FACTOR};
-use crate::record::{
-    Credits, CycleEvent, Event, Figure, Instant, Label, Name, Once, Override, Segment, Seq, Terms,
-};
+use crate::record::{Credits, CycleEvent, Figure, Instant, Label, Name, Once, Override, Segment, Seq, Terms};
 use crate::waterfall::{Context, Refusal};
 
 const BAD_FACTOR: Refusal =
@@ -81,11 +78,7 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
         ));
     }
     let NewOverride { limit, segment, until, reason, .. } = new.clone();
-    Ok(draft(CycleEvent::Overridden(Override { limit, segment, figure, until, reason })))
-}
-
-fn draft(event: CycleEvent) -> Draft {
-    Draft::new(Event::Cycle(Box::new(event)))
+    Ok(Draft::of_cycle(CycleEvent::Overridden(Override { limit, segment, figure, until, reason })))
 }
 
 /// A figure as it is written, in nano-credits or whole units.
@@ -111,5 +104,5 @@ pub(super) fn remove(
         }
         .into());
     }
-    Ok(draft(CycleEvent::OverrideRemoved { id, reason }).following(id))
+    Ok(Draft::of_cycle(CycleEvent::OverrideRemoved { id, reason }).following(id))
 }

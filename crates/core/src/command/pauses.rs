@@ -1,11 +1,10 @@
 //! Pausing an account, and resuming it.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::draft::Draft;
 use crate::account::{Account, PAUSE_MAX, PAUSES_MAX};
-use crate::record::{CycleEvent, Event, Instant, Label, Name, Pause, PauseEnd};
+use crate::record::{CycleEvent, Instant, Label, Name, Pause, PauseEnd};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -31,14 +30,14 @@ pub(super) fn pause(
         return Err(Refusal::AccountFull);
     }
     let pause = Pause { until, windows: billed_windows(ctx), reason };
-    Ok(draft(CycleEvent::Paused(pause)))
+    Ok(Draft::of_cycle(CycleEvent::Paused(pause)))
 }
 
 /// Ends the pause that the account is in.
 pub(super) fn resume(ctx: Context<'_>, reason: Option<Label>) -> Result<Draft, Refusal> {
     let end = end_of_pause(ctx.account, ctx.now, billed_windows(ctx)).ok_or(Refusal::NotPaused)?;
     let pause = end.pause;
-    Ok(draft(CycleEvent::Resumed { end, reason }).following(pause))
+    Ok(Draft::of_cycle(CycleEvent::Resumed { end, reason }).following(pause))
 }
 
 /// The end of the pause that an account is in, at an instant; the windows move back by the rest.
@@ -65,8 +64,4 @@ pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
     // Windows lie in the order of their names.
     names.dedup();
     names
-}
-
-fn draft(event: CycleEvent) -> Draft {
-    Draft::new(Event::Cycle(Box::new(event)))
 }

@@ -53,7 +53,7 @@ pub(super) fn change_plan(ctx: Context<'_>, ask: &ChangePlan) -> Result<Draft, R
     change(ctx, ask, None)?;
     let ChangePlan { plan, move_anchor, amounts, prorate, reason, .. } = ask.clone();
     let planned = PlanToCome { at, plan, move_anchor, amounts, prorate, reason };
-    Ok(Draft::new(Event::Cycle(Box::new(CycleEvent::PlanPlanned(planned)))))
+    Ok(Draft::of_cycle(CycleEvent::PlanPlanned(planned)))
 }
 
 fn period_end(ctx: Context<'_>) -> Instant {
@@ -82,7 +82,7 @@ fn planned(ctx: Context<'_>) -> Result<&(Seq, PlanToCome), Refusal> {
 pub(super) fn withdraw(ctx: Context<'_>, reason: Option<Label>) -> Result<Draft, Refusal> {
     let (planned, _) = *planned(ctx)?;
     let event = CycleEvent::PlanWithdrawn { planned, reason, has_failed: false };
-    Ok(Draft::new(Event::Cycle(Box::new(event))).following(planned))
+    Ok(Draft::of_cycle(event).following(planned))
 }
 
 /// Ends a recurring grant with its current period.
@@ -96,7 +96,7 @@ pub(super) fn stop_renewal(
         return Err(Refusal::BadPlanChange("the grant does not renew"));
     }
     let event = CycleEvent::RenewalStopped { schedule: schedule.id, reason };
-    Ok(Draft::new(Event::Cycle(Box::new(event))).following(schedule.current.0))
+    Ok(Draft::of_cycle(event).following(schedule.current.0))
 }
 
 /// Changes the plan; recurring grants get new amounts, and their current period gets its remaining share. A share that is to

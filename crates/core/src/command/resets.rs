@@ -1,12 +1,11 @@
 //! Banked resets: tokens that clear windows when they are redeemed.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::RESETS_MAX;
-use crate::record::{Cleared, CycleEvent, Event, Instant, Label, Name, Once, Path, ResetTerms, Seq, Span};
+use crate::record::{Cleared, CycleEvent, Instant, Label, Name, Once, Path, ResetTerms, Seq, Span};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -35,7 +34,7 @@ pub(super) fn bank(
         return Err(Refusal::UnknownWindow(unknown.clone()));
     }
     let terms = ResetTerms { windows: windows.to_vec(), expires_at, reference };
-    Ok(Draft::new(Event::Cycle(Box::new(CycleEvent::Banked(terms)))))
+    Ok(Draft::of_cycle(CycleEvent::Banked(terms)))
 }
 
 /// Redeems a banked reset: `reset`, or, of those that would clear something, the first to expire. If there is nothing to
@@ -70,7 +69,7 @@ pub(super) fn redeem(
         let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
         if !cleared.is_empty() {
             let event = CycleEvent::Redeemed { reset: reset.id, path: path.clone(), cleared };
-            return Ok(Draft::new(Event::Cycle(Box::new(event))).following(reset.id));
+            return Ok(Draft::of_cycle(event).following(reset.id));
         }
     }
     Err(Refusal::NothingToReset.into())

@@ -187,9 +187,7 @@ fn check_any_named(
 
 /// The dimensions of a request at an instant with those that follow from it; `None`: as they are.
 pub(crate) fn derived(feature: &Feature, request: &Request, at: Instant) -> Option<Dimensions> {
-    let Request { dimensions, quantities, .. } = request;
-    feature
-        .derived(dimensions, at, |meter| quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n))
+    feature.derived(&request.dimensions, at, |meter| request.quantity(meter))
 }
 
 /// Use that happened at `at`, at the prices of that instant.

@@ -40,6 +40,11 @@ impl Request {
             recorded: false,
         }
     }
+
+    /// How many units of a meter it names.
+    pub(crate) fn quantity(&self, meter: &Name) -> u64 {
+        self.quantities.iter().find(|(named, _)| named == meter).map_or(0, |(_, n)| *n)
+    }
 }
 
 /// The smallest quantity of one meter that is still useful to the caller.

@@ -120,8 +120,7 @@ impl Shadow<'_> {
     /// What follows from a request follows from it as the other catalog says.
     fn derive_anew(&self, request: &mut Request, at: Instant) {
         let Some(feature) = self.catalog.feature(request.feature.as_str()) else { return };
-        let quantity =
-            |meter: &Name| request.quantities.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n);
+        let quantity = |meter: &Name| request.quantity(meter);
         if let Some(derived) = feature.derived_anew(&request.dimensions, at, quantity) {
             request.dimensions = derived;
         }
@@ -130,8 +129,7 @@ impl Shadow<'_> {
     /// Runs a denied request again; if granted now, the use happens as requested.
     pub(super) fn denied(&mut self, denial: &Denial) -> Result<(), Refusal> {
         let held = denial.decision.visits.iter().any(is_of_hold);
-        let request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
-        let mut request = request;
+        let mut request = Request { consented: false, ..request_of(&denial.usage, &denial.decision) };
         self.derive_anew(&mut request, denial.at);
         let ask = Command::Authorize(Authorize { settle_now: !held, ..Authorize::new(request) });
         let (offers, penalty) = circumstances_of(&denial.decision, None);
