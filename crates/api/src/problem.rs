@@ -274,6 +274,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::InTheFuture(_)
         | Refusal::BadAlerts(_)
         | Refusal::BadSupply(_)
+        | Refusal::BadParts(_)
         | Refusal::BadPause(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan

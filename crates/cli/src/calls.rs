@@ -90,6 +90,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Id>) -> wire::AuthorizeRequest {
         path,
         dimensions: dimensions.into_iter().collect(),
         quantities: quantities.into_iter().collect(),
+        parts: None,
         min: a.min.map(|m| [m].into_iter().collect()),
         settle: if a.settle_now { wire::Settle::Now } else { wire::Settle::Later },
         consent,
@@ -117,6 +118,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             let ask = wire::ExtendRequest {
                 hold,
                 quantities: quantities.into_iter().collect(),
+                parts: None,
                 min: min.map(|m| [m].into_iter().collect()),
                 life,
                 progress: (!progress.is_empty()).then(|| progress.into_iter().collect()),
@@ -128,7 +130,8 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         Call::Settle { hold, quantities, dimensions } => {
             let quantities = quantities.into_iter().collect();
             let dimensions = (!dimensions.is_empty()).then(|| dimensions.into_iter().collect());
-            let ask = wire::SettleRequest { hold, quantities, dimensions, idempotency_key: None };
+            let ask =
+                wire::SettleRequest { hold, quantities, dimensions, parts: None, idempotency_key: None };
             ("charge", client.post("/v1/settle", None, &ask).await?)
         }
         Call::Release { hold } => {
@@ -142,6 +145,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
                 path: what.path,
                 dimensions: what.dimensions.into_iter().collect(),
                 quantities: what.quantities.into_iter().collect(),
+                parts: None,
                 consent: what.consent,
                 effective_at,
                 idempotency_key: Some(key_of(key)?),

@@ -15,7 +15,7 @@ use crate::command::{
 };
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
-    Instant, Label, Level, Name, Overage, PlanChange, REQUESTS, Rule, Seq, Settings, Span, Standing,
+    Instant, Label, Level, Line, Name, Overage, PlanChange, REQUESTS, Rule, Seq, Settings, Span, Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -141,13 +141,14 @@ fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
     let Some(charges) = &hold.terms.expiry_charges else {
         return end_free(ctx, hold, Event::Expired { hold: hold_id, charge: None });
     };
-    let progressed = |meter: &Name| {
-        let line = hold.progress.as_ref().and_then(|p| p.lines.iter().find(|l| l.meter == *meter));
-        line.map_or(0, |l| l.quantity)
+    let progressed = |held: &Line| {
+        let is_it = |l: &&Line| (l.part, &l.meter) == (held.part, &held.meter);
+        hold.progress.as_ref().and_then(|p| p.lines.iter().find(is_it)).map_or(0, |l| l.quantity)
     };
-    let used = hold.usage.with_quantities(|meter, held| {
+    let used = hold.usage.clone().with_quantities(|held| {
         // An expired hold is never charged beyond what it set aside.
-        if charges.contains(meter) || meter.as_str() == REQUESTS { held } else { progressed(meter).min(held) }
+        let is_charged = charges.contains(&held.meter) || held.meter.as_str() == REQUESTS;
+        if is_charged { held.quantity } else { progressed(held).min(held.quantity) }
     });
     let used = used.charged();
     end_within(ctx, hold, used, |charge| Event::Expired { hold: hold_id, charge: charge.map(Box::new) })

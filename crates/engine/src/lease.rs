@@ -70,6 +70,9 @@ impl Engine {
         caller: Caller<'_>,
         ask: Authorize,
     ) -> Result<Leased, EngineError> {
+        if !ask.request.more.is_empty() {
+            return Err(Refusal::BadParts("a lease is for a use of one part").into());
+        }
         let answer = self.run(account, key, caller, &Command::Authorize(ask)).await?;
         let Effect::Recorded(record) = &answer.effect else { return Ok(Leased::Answered(answer)) };
         let Event::Authorized { usage, terms, .. } = &record.event else {
@@ -195,7 +198,15 @@ impl Lease {
     async fn grow(&mut self, more: Quantities, life: Option<Span>) -> Result<bool, EngineError> {
         let progress = (!self.used.is_empty()).then(|| self.used.clone());
         let hold = self.hold;
-        let ask = Extend { hold, quantities: more.clone(), minimum: None, life, progress, consented: false };
+        let ask = Extend {
+            hold,
+            quantities: more.clone(),
+            more: Vec::new(),
+            minimum: None,
+            life,
+            progress,
+            consented: false,
+        };
         let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
         let answer = self.engine.run(&self.account, None, caller, &Command::Extend(ask)).await?;
         let Effect::Recorded(record) = &answer.effect else { return Ok(false) };

@@ -140,6 +140,7 @@ pub(crate) fn extend((hold, feature): Of, more: u64, life: Option<u64>) -> Comma
     Command::Extend(Extend {
         hold: HoldId(hold),
         quantities: quantities(feature, more),
+        more: Vec::new(),
         minimum: None,
         life: life.map(Span::from_secs),
         progress: Some(quantities(feature, more)),
@@ -235,7 +236,9 @@ pub(crate) fn correct((charge, feature): Of, to: Option<u64>) -> Command {
     let to = match to {
         None => Correct::reprice(),
         Some(0) => Correct::Delete,
-        Some(n) => Correct::To { quantities: quantities(feature, n), dimensions: None, reprice: false },
+        Some(n) => {
+            Correct::To { quantities: quantities(feature, n), dimensions: None, more: None, reprice: false }
+        }
     };
     Command::Correct { charge, to, reason: None }
 }

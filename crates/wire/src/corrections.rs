@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Id, Instant, Label, Name, Path};
+use headworks_core::record::{Id, Instant, Label, Name, PARTS_MAX, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::few::some_dimensions;
+use crate::few::{Few, some_dimensions};
 use crate::quantities::Quantities;
 use crate::reference::Reference;
+use crate::requests::PartRequest;
 use crate::shapes::Dimensions;
 
 /// Correct a charge. The correction takes its place and can be corrected again.
@@ -25,6 +26,11 @@ pub struct CorrectRequest {
     #[serde(default, deserialize_with = "some_dimensions", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Dimensions>)]
     pub dimensions: Option<BTreeMap<Name, Label>>,
+    /// Instead of `dimensions` and `quantities`: all parts of the use as they should have been. What one leaves out is that of the
+    /// same part of the charge; parts of the charge beyond these are taken away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PartRequest>>, min_items = 1, max_items = 16)]
+    pub parts: Option<Few<PartRequest, PARTS_MAX>>,
     /// Use the prices that the catalog in force has for the instant of the use.
     #[serde(default)]
     pub reprice: bool,
@@ -144,6 +150,9 @@ pub struct QuarantinedUse {
     /// Units of each meter.
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// All its parts, if there are several; `dimensions` and `quantities` are then those of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartRequest>,
 }
 
 /// Decide about use in quarantine.

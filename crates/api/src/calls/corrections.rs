@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use headworks_core::record::{Dimensions, LateUse, Quantity};
 use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
@@ -86,6 +87,7 @@ impl Api {
         let kept = self.engine.quarantined(&account).await?;
         let uses = kept.into_iter().map(|(seq, recorded_at, late)| wire::QuarantinedUse {
             id: Reference::Record(account.clone(), seq),
+            parts: parts(&late),
             recorded_at,
             effective_at: late.at,
             feature: late.feature,
@@ -113,4 +115,18 @@ impl Api {
         let key = key.of(None, Some(reference.to_string()), &(&reference, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &reference)?).await?)
     }
+}
+
+/// The parts of use in quarantine, if there are several.
+fn parts(late: &LateUse) -> Vec<wire::PartRequest> {
+    if late.more.is_empty() {
+        return Vec::new();
+    }
+    let part = |dimensions: &Dimensions, quantities: &[Quantity]| wire::PartRequest {
+        dimensions: Some(dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect()),
+        quantities: quantities.iter().map(|q| (q.meter.clone(), q.quantity)).collect(),
+    };
+    let first = part(&late.dimensions, &late.quantities);
+    let more = late.more.iter().map(|p| part(&p.dimensions, &p.quantities));
+    core::iter::once(first).chain(more).collect()
 }

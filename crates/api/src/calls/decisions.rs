@@ -209,7 +209,7 @@ impl Api {
     ) -> Result<Recorded, Problem> {
         access.on(Scope::Record, &ask.account)?;
         let key = key.of_record(&mut ask)?;
-        let answer = self.run(access, &ask.account, key.as_ref(), &ask.command()).await?;
+        let answer = self.run(access, &ask.account, key.as_ref(), &ask.command()?).await?;
         if is_late(&answer) {
             return Ok(Recorded::Quarantined(Box::new(change(&answer)?)));
         }

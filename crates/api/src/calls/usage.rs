@@ -106,7 +106,8 @@ pub type Reported = (Name, Idempotency, Command);
 pub fn usage(event: &Value, catalog: &Catalog) -> Result<Reported, Problem> {
     let mut ask = request(event, catalog)?;
     let key = Key::Missing.of_record(&mut ask)?.ok_or_else(Problem::internal)?;
-    Ok((ask.account.0.clone(), key, ask.command()))
+    let command = ask.command()?;
+    Ok((ask.account.0, key, command))
 }
 
 /// A text without percent encoding. Some senders omit it in headers where the binding requires it, and a URI may have its
@@ -161,6 +162,7 @@ fn request(event: &Value, catalog: &Catalog) -> Result<wire::RecordRequest, Prob
         path: Path::default(),
         dimensions: std::collections::BTreeMap::new(),
         quantities: wire::Quantities::new(),
+        parts: None,
         consent: false,
         effective_at: text("time")?
             .map(str::parse::<Instant>)

@@ -33,15 +33,29 @@ pub(super) fn allowance_of(usage: &Use) -> Counts<'_> {
 
 pub(crate) fn usage(u: &Use) -> wire::Usage {
     let price = |nano: u64| Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
+    let has_parts = u.parts() > 1;
+    let dimensions = |all: &core::Dimensions| all.iter().map(|d| (d.name.clone(), d.value.clone())).collect();
+    let card = |card: &core::CardRef| wire::RateCard {
+        name: card.name.clone(),
+        effective_from: card.effective_from,
+    };
+    let part = |(named, of, unpriced): (&core::Dimensions, &Option<core::CardRef>, bool)| wire::UsagePart {
+        dimensions: dimensions(named),
+        rate_card: of.as_ref().map(card),
+        unpriced,
+    };
+    let first = has_parts.then_some((&u.dimensions, &u.card, u.unpriced));
+    let more = u.more.iter().map(|p| (&p.dimensions, &p.card, p.unpriced));
     wire::Usage {
         feature: u.feature.clone(),
         path: u.path.clone(),
-        dimensions: u.dimensions.iter().map(|d| (d.name.clone(), d.value.clone())).collect(),
+        dimensions: dimensions(&u.dimensions),
         lines: u
             .lines
             .iter()
             .map(|l| wire::Line {
                 meter: l.meter.clone(),
+                part: has_parts.then(|| l.part.saturating_add(1)),
                 quantity: l.quantity,
                 billed: Some(l.price.billed(l.quantity)).filter(|_| !l.price.bills_what_is_used()),
                 unit_price: price(l.price.nano()),
@@ -50,13 +64,11 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
             .collect(),
         unit: allowance_of(u).0.into(),
         credit_unit: credits_of(u).0.into(),
-        rate_card: u
-            .card
-            .as_ref()
-            .map(|c| wire::RateCard { name: c.name.clone(), effective_from: c.effective_from }),
+        rate_card: u.card.as_ref().map(card),
         catalog: u.catalog.clone(),
         unpriced: u.unpriced,
         price_factor: u.factor.map(|f| price(f.billionths)),
+        parts: first.into_iter().chain(more).map(part).collect(),
     }
 }
 

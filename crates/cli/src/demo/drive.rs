@@ -117,6 +117,7 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         feature: meter("chat.completion")?,
         path: person.path,
         dimensions: [(meter("model")?, person.model)].into_iter().collect(),
+        parts: None,
         quantities: quantities.into_iter().collect(),
         min: None,
         settle: wire::Settle::Later,
@@ -163,6 +164,7 @@ impl Run {
                     hold: hold?,
                     quantities: quantities.collect(),
                     dimensions: None,
+                    parts: None,
                     idempotency_key: None,
                 };
                 Some((now + request.output_tokens * 1_000_000 / TOKENS_PER_SECOND, settle))

@@ -3,11 +3,13 @@
 //! Never computes: every value comes from a record. The column `record` links the datasets: a usage event, its charge, lines,
 //! draws and movements have the same one.
 
+use std::collections::BTreeMap;
+
 use headworks_core::record::{
-    Book, CREDITS, Charge, Credits, Dimension, Draw, Event, GivenBack, Instant, Line, Movement, NANO, Name,
-    REQUESTS, Record, Seq, Source, Unit, Use,
+    Book, CREDITS, Charge, Credits, Dimension, Dimensions, Draw, Event, GivenBack, Instant, Line, Movement,
+    NANO, Name, REQUESTS, Record, Seq, Source, Unit, Use,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::arguments::Dataset;
 use crate::table::Kind::{Amount, Flag, Moment, Number, Text};
@@ -28,6 +30,7 @@ const USAGE: &[Column] = &[
     ("idempotency_key", Text),
     ("actor", Text),
     ("catalog", Text),
+    ("parts", Text),
 ];
 
 const LINES: &[Column] = &[
@@ -41,6 +44,7 @@ const LINES: &[Column] = &[
     ("unit_price", Amount),
     ("amount", Amount),
     ("unit", Text),
+    ("part", Number),
 ];
 
 const CHARGES: &[Column] = &[
@@ -183,27 +187,39 @@ fn hold(record: &Record) -> Cell {
 fn usage(record: &Record, charge: &Charge) -> Vec<Cell> {
     let used = &charge.usage;
     let dimension = |d: &Dimension| (d.name.to_string(), json!(d.value));
-    let dimensions: Map<String, Value> = used.dimensions.iter().map(dimension).collect();
-    let quantities: Map<String, Value> =
-        used.lines.iter().map(|l| (l.meter.to_string(), json!(l.quantity))).collect();
+    let dimensions = |all: &[Dimension]| Value::Object(all.iter().map(dimension).collect());
+    let quantities = |part: Option<usize>| {
+        let mut sums: BTreeMap<&Name, u64> = BTreeMap::new();
+        for line in used.lines.iter().filter(|l| part.is_none_or(|part| part == usize::from(l.part))) {
+            let sum = sums.entry(&line.meter).or_default();
+            *sum = sum.saturating_add(line.quantity);
+        }
+        Value::Object(sums.into_iter().map(|(meter, n)| (meter.to_string(), json!(n))).collect())
+    };
+    let all = core::iter::once(&used.dimensions).chain(used.more.iter().map(|part| &part.dimensions));
+    let part = |(place, of): (usize, &Dimensions)| json!({ "dimensions": dimensions(of), "quantities": quantities(Some(place)) });
+    let parts = (used.parts() > 1).then(|| Value::Array(all.enumerate().map(part).collect()));
     vec![
         replaces(record),
         Cell::text(&used.feature),
         Cell::text(&used.path),
-        Cell::Json(Value::Object(dimensions)),
-        Cell::Json(Value::Object(quantities)),
+        Cell::Json(dimensions(&used.dimensions)),
+        Cell::Json(quantities(None)),
         hold(record),
         Cell::Flag(matches!(record.event, Event::Settled { is_late: true, .. })),
         Cell::maybe(record.key.as_ref().map(|k| &k.text)),
         Cell::maybe(record.actor.as_ref()),
         Cell::text(&used.catalog),
+        parts.map_or(Cell::Null, Cell::Json),
     ]
 }
 
-/// One row for each meter of a charge.
+/// One row for each meter of each part of a charge.
 fn lines(record: &Record, charge: &Charge) -> Vec<Vec<Cell>> {
-    let card = charge.usage.card.as_ref();
+    let used = &charge.usage;
     let line = |l: &Line| {
+        let more = usize::from(l.part).checked_sub(1).and_then(|at| used.more.get(at));
+        let card = more.map_or(used.card.as_ref(), |part| part.card.as_ref());
         vec![
             replaces(record),
             Cell::text(&charge.usage.feature),
@@ -214,10 +230,11 @@ fn lines(record: &Record, charge: &Charge) -> Vec<Vec<Cell>> {
             number(l.price.billed(l.quantity)),
             Cell::Amount(l.price.nano().into()),
             Cell::Amount(i128::from(l.price.nano()) * i128::from(l.price.billed(l.quantity))),
-            unit_of(charge.usage.credit_unit.as_ref()),
+            unit_of(used.credit_unit.as_ref()),
+            if used.parts() > 1 { number(u64::from(l.part) + 1) } else { Cell::Null },
         ]
     };
-    charge.usage.lines.iter().map(line).collect()
+    used.lines.iter().map(line).collect()
 }
 
 /// By how much a record moves the book `spent`.

@@ -9,8 +9,8 @@ use smallvec::SmallVec;
 use super::open::{Grant, Hold};
 use super::state::Account;
 use crate::record::{
-    Basis, Counted, Credits, Draw, Event, HoldId, HoldTerms, Instant, Line, REQUESTS, Record, Seq, Source,
-    Use, Verdict, Visit, VisitKind,
+    Basis, Counted, Credits, Draw, Event, HoldId, HoldTerms, Instant, Record, Seq, Source, Use, Verdict,
+    Visit, VisitKind,
 };
 
 impl Account {
@@ -45,18 +45,7 @@ impl Account {
             hold.terms.deadline = deadline;
             hold.extensions += 1;
         }
-        for line in &more.lines {
-            let held = hold.usage.lines.iter_mut().find(|l| l.meter == line.meter);
-            match held {
-                Some(held) => held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?,
-                // It counted one request without naming it.
-                None if line.meter.as_str() == REQUESTS => {
-                    let all = line.quantity.checked_add(1).ok_or("overflow")?;
-                    hold.usage.lines.push(Line { quantity: all, ..line.clone() });
-                }
-                None => return Err("the hold has no such meter".into()),
-            }
-        }
+        hold.usage.grow(more)?;
         if let Some(progress) = progress {
             hold.progress = Some(progress.clone());
         }

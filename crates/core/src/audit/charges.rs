@@ -7,8 +7,8 @@ use super::finding::{Dataset, Findings};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
-    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Record, Rounding, Source,
-    Unit, Use, Verdict, Visit,
+    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Priced, Record, Rounding,
+    Source, Unit, Use, Verdict, Visit,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -80,7 +80,6 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
         let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
         // Erased dimensions cannot be looked up any more; the sums are checked all the same.
         if record.erased.is_none()
-            && !usage.unpriced
             && checked.peek().is_some()
             && !checked.any(|(_, feature)| has_prices(feature, usage, grows))
         {
@@ -110,18 +109,17 @@ fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
 
 /// Whether a use has the prices of its card. What a hold `grows` by is billed after what it holds.
 fn has_prices(feature: &crate::catalog::Feature, usage: &Use, grows: bool) -> bool {
-    // The version that was pinned, not the one in force when the record was written.
-    let pinned = usage.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
-    let Ok(prices) = feature.prices(&usage.dimensions, pinned) else {
-        return false;
-    };
-    if feature.credit_unit != usage.credit_unit {
-        return false;
-    }
-    usage.lines.iter().all(|line| {
-        let price = feature.price_of(&prices, &line.meter).unwrap_or_default();
-        price == line.price || (grows && line.price.is_after(price))
-    })
+    (0..usage.parts()).all(|place| {
+        let part = usage.only(place);
+        // The version that was pinned, not the one in force when the record was written.
+        let pinned = part.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
+        let Ok(prices) = feature.prices(&part.dimensions, pinned) else { return part.unpriced };
+        let is_price = |line: &Line| {
+            let price = feature.price_of(&prices, &line.meter).unwrap_or_default();
+            price == line.price || (grows && line.price.is_after(price))
+        };
+        part.unpriced || part.lines.iter().all(is_price)
+    }) && feature.credit_unit == usage.credit_unit
 }
 
 /// The units that a line is billed.
@@ -185,11 +183,16 @@ pub(super) fn check_money(record: &Record, before: &Account, found: &mut Finding
     }
 }
 
+/// Whether two lines are about the same meter of the same part.
+fn is_same_line(a: &Line, b: &Line) -> bool {
+    (a.part, &a.meter) == (b.part, &b.meter)
+}
+
 /// What a hold grows by costs what it costs after what it holds.
 fn check_growth(hold: Option<&Hold>, usage: &Use, found: &mut Findings) {
     let Some(hold) = hold else { return };
     for line in &usage.lines {
-        let held = hold.usage.lines.iter().find(|held| held.meter == line.meter);
+        let held = hold.usage.lines.iter().find(|held| is_same_line(held, line));
         if held.is_some_and(|held| held.price.after(held.quantity) != line.price) {
             found.push((Dataset::Usage, "it grows at other prices than its hold".into()));
         }
@@ -230,8 +233,8 @@ fn is_worth(usage: &Use, draw: &Draw) -> bool {
     match (draw.source, &usage.unit) {
         (Source::Allowance, Unit::Requests) => true,
         (Source::Allowance, Unit::Meter(meter)) => {
-            let line = usage.lines.iter().find(|l| l.meter == *meter);
-            let price = line.map_or(0, |l| i128::from(l.price.nano()));
+            let lines = usage.lines.iter().filter(|l| l.meter == *meter);
+            let price = lines.map(|l| i128::from(l.price.nano())).max().unwrap_or(0);
             worth <= amount * price
         }
         (Source::Allowance, Unit::Credits)
@@ -311,10 +314,16 @@ fn check_of_hold(hold: Option<&Hold>, charge: &Charge, found: &mut Findings) {
             .push((Dataset::Usage, "it is charged for another feature or place than it was held for".into()));
     }
     // Use as it was held has the prices of its hold, and so has use that nothing has a price for.
-    let as_held = charge.usage.unpriced || charge.usage.dimensions == hold.usage.dimensions;
-    let price_held =
-        |line: &Line| hold.usage.lines.iter().find(|held| held.meter == line.meter).map(|l| l.price);
-    if as_held && charge.usage.lines.iter().any(|l| price_held(l).is_some_and(|price| price != l.price)) {
+    let (held, charged) = (Priced::from(&hold.usage), Priced::from(&charge.usage));
+    let as_held = |place: usize| {
+        let part = charge.usage.only(place);
+        part.unpriced || held.parts().nth(place) == charged.parts().nth(place)
+    };
+    let differs = |line: &Line| {
+        let of_hold = hold.usage.lines.iter().find(|held| is_same_line(held, line));
+        of_hold.is_some_and(|held| held.price != line.price) && as_held(line.part.into())
+    };
+    if charge.usage.lines.iter().any(differs) {
         found.push((Dataset::Usage, "it has other prices than its hold".into()));
     }
     if charge.excess.is_some() {

@@ -157,6 +157,11 @@ impl Feature {
         self.prices.get(at)
     }
 
+    /// Whether dimensions follow from a request.
+    pub(crate) fn derives(&self) -> bool {
+        !self.derived.is_empty()
+    }
+
     /// The dimensions of a request at an instant with those that follow from it, where they are not named; `None`: as they are.
     pub(crate) fn derived(
         &self,

@@ -11,8 +11,8 @@ use super::feature::Feature;
 use super::source::ExpiredDraws;
 use crate::account::Billing;
 use crate::record::{
-    Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Span, Terms, Tier, Unit,
-    WHOLE_PRICE,
+    Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Parts, Priced, Span, Terms, Tier,
+    Unit, WHOLE_PRICE,
 };
 use crate::window::{Period, Used};
 
@@ -94,6 +94,18 @@ impl Guard {
             let value = dimensions.iter().find(|d| d.name == *name).map(|d| d.value.as_str());
             value.is_some_and(|value| values.binary_search_by(|known| known.as_str().cmp(value)).is_ok())
         })
+    }
+
+    /// The parts of a use that it counts; `None`: it is not about this use. Requests, holds and credits count with the first part.
+    #[inline]
+    pub(crate) fn parts_of(&self, usage: &Priced<'_>) -> Option<Parts> {
+        if self.when.is_empty() {
+            return Some(Parts::ALL);
+        }
+        let parts = Parts::of(usage.parts().map(|dimensions| self.is_about(dimensions)));
+        let counts_first = matches!(self.count, Count::Slot | Count::Requests | Count::Spend);
+        let is_it = if counts_first { parts.contains(0) } else { parts != Parts::NONE };
+        is_it.then_some(parts)
     }
 
     /// Whether it refuses nothing of this account.

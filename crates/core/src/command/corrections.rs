@@ -1,5 +1,6 @@
 //! Correcting charges: other quantities, or the right prices. The correction takes the charge's place.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -7,13 +8,13 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge};
-use super::turned_out::{Unnamed, note_card, turned_out};
+use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
     Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Name, Overshoot,
     Priced, REQUESTS, Record, Seq, Source, Use,
 };
-use crate::waterfall::{Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
+use crate::waterfall::{AskedPart, Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
 /// The right content of a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Correct {
         quantities: Quantities,
         /// All dimensions of the use; `None`: they stay.
         dimensions: Option<Dimensions>,
+        /// All parts after the first; `None`: they stay.
+        more: Option<Vec<AskedPart>>,
         /// Whether prices are looked up again.
         reprice: bool,
     },
@@ -38,46 +41,59 @@ impl Correct {
     /// The same quantities at the right prices.
     #[must_use]
     pub fn reprice() -> Self {
-        Self::To { quantities: Quantities::new(), dimensions: None, reprice: true }
+        Self::To { quantities: Quantities::new(), dimensions: None, more: None, reprice: true }
     }
 
     /// The use as it should have been; `priced_at` is the instant that its prices are those of.
     fn of(&self, catalog: &Catalog, charge: &Charge, priced_at: Instant) -> Result<Use, Refusal> {
         match self {
-            Self::To { quantities, dimensions, reprice } => {
-                let mut usage = turned_out(
-                    catalog,
-                    &charge.usage,
-                    dimensions.as_deref(),
-                    quantities,
-                    (priced_at, Unnamed::Stay),
-                );
-                if usage.unpriced && !charge.usage.unpriced && !reprice && dimensions.is_some() {
-                    let feature = catalog.feature(usage.feature.as_str());
-                    let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;
-                    return Err(Refusal::no_price(feature, NoPrice::NoMatch, &usage.dimensions, priced_at));
-                }
-                for (meter, quantity) in quantities {
-                    if *quantity > QUANTITY_MAX {
-                        return Err(Refusal::TooLarge);
-                    }
-                    if meter.as_str() == REQUESTS {
-                        let requests = Some(*quantity).filter(|n| *n > 0).ok_or(Refusal::NoRequests)?;
-                        usage = usage.with_requests(requests);
-                        continue;
-                    }
-                    let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
-                    line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
-                }
-                if *reprice {
-                    repriced(&mut usage, catalog, priced_at)?;
-                }
-                Ok(usage)
+            Self::To { quantities, dimensions, more, reprice } => {
+                let first = Asked { dimensions: dimensions.as_deref(), quantities };
+                let had = charge.usage.parts();
+                let stay = || Cow::Owned(alloc::vec![AskedPart::default(); had - 1]);
+                let more = more.as_ref().map_or_else(stay, |more| Cow::Borrowed(more.as_slice()));
+                by_part(&charge.usage, first, &more, |part, asked, place| {
+                    // A part that was not charged has no other dimensions than those it names.
+                    let asked = if place < had { asked } else { asked.or_none() };
+                    corrected_part(catalog, part, asked, (priced_at, *reprice))
+                })
             }
-            Self::Delete => Ok(charge.usage.with_quantities(|_, _| 0).with_requests(0)),
+            Self::Delete => Ok(charge.usage.clone().with_quantities(|_| 0).with_requests(0)),
             Self::Exactly(usage) => Ok((**usage).clone()),
         }
     }
+}
+
+/// One part as it should have been.
+fn corrected_part(
+    catalog: &Catalog,
+    part: Use,
+    asked: Asked<'_>,
+    (priced_at, reprice): (Instant, bool),
+) -> Result<Use, Refusal> {
+    let was_unpriced = part.unpriced;
+    let mut usage = turned_out(catalog, part, asked, (priced_at, Unnamed::Stay));
+    if usage.unpriced && !was_unpriced && !reprice && asked.dimensions.is_some() {
+        let feature = catalog.feature(usage.feature.as_str());
+        let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;
+        return Err(Refusal::no_price(feature, NoPrice::NoMatch, &usage.dimensions, priced_at));
+    }
+    for (meter, quantity) in asked.quantities {
+        if *quantity > QUANTITY_MAX {
+            return Err(Refusal::TooLarge);
+        }
+        if meter.as_str() == REQUESTS {
+            let requests = Some(*quantity).filter(|n| *n > 0).ok_or(Refusal::NoRequests)?;
+            usage = usage.with_requests(requests);
+            continue;
+        }
+        let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
+        line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
+    }
+    if reprice {
+        repriced(&mut usage, catalog, priced_at)?;
+    }
+    Ok(usage)
 }
 
 /// Takes the prices that a catalog has for an instant.
@@ -152,7 +168,7 @@ pub(super) fn correct(
         Correct::To { .. } | Correct::Delete | Correct::Exactly(_) => record.effective_at,
     };
     let usage = to.of(ctx.catalog, charge, priced_at)?;
-    if usage.lines == charge.usage.lines && usage.dimensions == charge.usage.dimensions {
+    if usage.is_same_use(&charge.usage) {
         return Err(Refusal::NothingToCorrect.into());
     }
     let priced = Priced::from(&usage);
@@ -162,7 +178,7 @@ pub(super) fn correct(
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: record.effective_at.min(ctx.now), overshoot: rule, consented };
-    let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need, charge.price)?;
+    let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need, &Priced::from(&charge.usage))?;
     drop(priced);
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {

@@ -3,19 +3,20 @@
 //! O2 a hold ends once (`hold_ends_once`). O3 settle keeps the front of the receipt (`settle_keeps_the_front`).
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::draft::{Draft, Moves};
 use super::history::{History, Stop};
 use super::receipts::{Happened, charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
-use super::turned_out::{Unnamed, turned_out};
+use super::turned_out::{Asked, Unnamed, by_part, turned_out};
 use crate::account::{EXTENSIONS_MAX, Hold};
-use crate::record::{
-    Book, Decision, Dimension, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use,
-};
+use crate::catalog::NoPrice;
+use crate::record::{Book, Decision, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
 use crate::waterfall::{
-    Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, check_named, decide_use, wanted_more,
+    AskedPart, Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, check_named, decide_use,
+    names, wanted_more,
 };
 
 /// Most counts in windows that one hold keeps for its end.
@@ -28,18 +29,20 @@ pub struct Extend {
     pub hold: HoldId,
     /// The additional quantity of each meter; may be empty.
     pub quantities: Quantities,
+    /// The additional quantities of the parts after the first; a part beyond those of the hold is a new one.
+    pub more: Vec<AskedPart>,
     /// Accept less.
     pub minimum: Option<Minimum>,
     /// The new life from now; `None` leaves the deadline.
     pub life: Option<Span>,
-    /// Use so far, charged if the hold expires and its feature says so.
+    /// Use of the first part so far, charged if the hold expires and its feature says so.
     pub progress: Option<Quantities>,
     /// The caller agrees to paid sources.
     pub consented: bool,
 }
 
 /// The hold's use with other quantities: meters that are not named count zero, requests as held.
-fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Result<Use, Refusal> {
+fn requantify(held: Use, quantities: &[(Name, u64)], named_only: bool) -> Result<Use, Refusal> {
     let unknown =
         quantities.iter().find(|(m, _)| m.as_str() != REQUESTS && held.lines.iter().all(|l| l.meter != *m));
     if quantities.iter().any(|(_, n)| *n > QUANTITY_MAX) {
@@ -49,9 +52,9 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
         return Err(Refusal::UnknownMeter(meter.clone()));
     }
     let named = |meter: &Name| quantities.iter().find(|(m, _)| m == meter).map(|&(_, n)| n);
-    let other = held.with_quantities(|meter, old| {
-        let keeps = meter.as_str() == REQUESTS && !named_only;
-        named(meter).unwrap_or(if keeps { old } else { 0 })
+    let other = held.with_quantities(|line| {
+        let keeps = line.meter.as_str() == REQUESTS && !named_only;
+        named(&line.meter).unwrap_or(if keeps { line.quantity } else { 0 })
     });
     Ok(match quantities.iter().find(|(m, _)| m.as_str() == REQUESTS) {
         Some((_, 0)) => return Err(Refusal::NoRequests),
@@ -61,15 +64,25 @@ fn requantify(held: &Use, quantities: &[(Name, u64)], named_only: bool) -> Resul
 }
 
 /// A settlement names the meters that the feature's prices and guards count.
-fn names_all(ctx: Context<'_>, held: &Use, quantities: &[(Name, u64)]) -> Result<(), Refusal> {
-    let Some(feature) = ctx.catalog.feature(held.feature.as_str()) else { return Ok(()) };
+fn names_all(ctx: Context<'_>, actual: &Use, first: Asked<'_>, more: &[AskedPart]) -> Result<(), Refusal> {
+    let Some(feature) = ctx.catalog.feature(actual.feature.as_str()) else { return Ok(()) };
     let program = ctx.plan()?.program(feature);
-    check_named(feature, program, &Priced::from(held), quantities)
+    check_named(feature, program, &Priced::from(actual), |meter| names(first.quantities, more, meter))
 }
 
-/// Whether quantities, as a settlement names them, are those of a use.
-pub(super) fn is_use(usage: &Use, quantities: &[(Name, u64)]) -> bool {
-    requantify(usage, quantities, false).is_ok_and(|same| same.lines == usage.lines)
+/// Whether a settlement names exactly a use.
+pub(super) fn is_use(usage: &Use, first: Asked<'_>, more: &[AskedPart]) -> bool {
+    if usage.parts() != more.len() + 1 {
+        return false;
+    }
+    let same = by_part(usage, first, more, |part, asked, place| {
+        let mut same = requantify(part, asked.quantities, place > 0)?;
+        if let Some(dimensions) = asked.dimensions {
+            same.dimensions = dimensions.into();
+        }
+        Ok(same)
+    });
+    same.is_ok_and(|same| same == *usage)
 }
 
 /// An open hold; for one that has ended, the refusal names the record that ended it.
@@ -85,12 +98,24 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
 }
 
 /// The growth of a hold: what the units that it holds are billed beyond themselves covers it first, and so does what their price is
-/// rounded up by.
-pub(crate) fn growth(hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
-    let mut more = requantify(&hold.usage, &ask.quantities, true)?;
-    for line in &mut more.lines {
-        line.price = line.price.after(hold.usage.quantity(line.meter.as_str()));
-    }
+/// rounded up by. A part that the hold does not have is priced as one that turned out.
+pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
+    let first = Asked { dimensions: None, quantities: &ask.quantities };
+    let mut more = by_part(&hold.usage, first, &ask.more, |mut part, asked, place| {
+        if place >= hold.usage.parts() {
+            part = turned_out(ctx.catalog, part, asked.or_none(), (ctx.now, Unnamed::Vanish));
+            if part.unpriced && !hold.usage.unpriced {
+                let feature = ctx.feature(&part.feature)?;
+                return Err(Refusal::no_price(feature, NoPrice::NoMatch, &part.dimensions, ctx.now));
+            }
+        } else if asked.dimensions.is_some_and(|other| *other != *part.dimensions) {
+            return Err(Refusal::BadParts(
+                "the hold has other dimensions in that part; leave them out, or extend by a further part",
+            ));
+        }
+        part.lines.iter_mut().for_each(|line| line.price = line.price.after(line.quantity));
+        requantify(part, asked.quantities, true)
+    })?;
     if let Some(factor) = &mut more.factor {
         *factor = factor.after(Priced::from(&hold.usage).sum().ok_or(Refusal::TooLarge)?);
     }
@@ -106,7 +131,7 @@ pub(crate) fn growing<'a>(ctx: Context<'a>, hold: &'a Hold, ask: &Extend) -> Res
 /// Grows a hold, moves its deadline, or notes progress.
 pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Result<Step, Stop> {
     let hold = open_hold(ctx, history, ask.hold)?;
-    if let Some(wanted) = wanted_more(hold, &ask.quantities).filter(|_| ctx.live.is_none()) {
+    if let Some(wanted) = wanted_more(hold, &ask.quantities, &ask.more).filter(|_| ctx.live.is_none()) {
         return Ok(Step::Needs(Need::Live(Box::new(wanted))));
     }
     if hold.counted.len() >= COUNTED_MAX {
@@ -119,10 +144,10 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
     if until != hold.terms.deadline && hold.extensions >= EXTENSIONS_MAX {
         return Err(Refusal::TooManyExtensions(hold.id).into());
     }
-    let progress = ask.progress.as_ref().map(|p| requantify(&hold.usage, p, false)).transpose()?;
-    let asked = growth(hold, ask)?;
+    let progress = ask.progress.as_ref().map(|p| requantify(hold.usage.only(0), p, false)).transpose()?;
+    let asked = growth(ctx, hold, ask)?;
     let mut more = Priced::from(&asked);
-    let decision = if ask.quantities.iter().all(|(_, n)| *n == 0) {
+    let decision = if asked.lines.iter().all(|line| line.quantity == 0) {
         Decision::allowed()
     } else {
         let scene = growing(ctx, hold, ask)?;
@@ -144,14 +169,19 @@ pub(super) fn extend(ctx: Context<'_>, ask: &Extend, history: &History) -> Resul
 pub(super) fn settle(
     ctx: Context<'_>,
     id: HoldId,
-    quantities: &[(Name, u64)],
-    dimensions: Option<&[Dimension]>,
+    first: Asked<'_>,
+    more: &[AskedPart],
     history: &History,
 ) -> Result<Draft, Stop> {
     let used = |held: &Use| {
-        let held = turned_out(ctx.catalog, held, dimensions, quantities, (ctx.now, Unnamed::Vanish));
-        names_all(ctx, &held, quantities)?;
-        requantify(&held, quantities, false).map(Use::charged)
+        let actual = by_part(held, first, more, |part, asked, place| {
+            // A part that was not held has no other dimensions than those it names.
+            let asked = if place < held.parts() { asked } else { asked.or_none() };
+            let part = turned_out(ctx.catalog, part, asked, (ctx.now, Unnamed::Vanish));
+            requantify(part, asked.quantities, place > 0)
+        })?;
+        names_all(ctx, &actual, first, more)?;
+        Ok::<_, Refusal>(actual.charged())
     };
     if let Some(hold) = ctx.account.hold(id) {
         let actual = used(&hold.usage)?;

@@ -13,11 +13,12 @@ use super::holds::{Extend, is_use};
 use super::overrides::NewOverride;
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
+use super::turned_out::Asked;
 use crate::record::{
     Category, Credits, Dimensions, Event, GrantId, HoldId, Instant, Label, Name, Operation, Path, Record,
     Rule, Seq,
 };
-use crate::waterfall::{Authorize, Context, Quantities, Refusal, Request};
+use crate::waterfall::{AskedPart, Authorize, Context, Quantities, Refusal, Request};
 
 /// Everything that can be asked of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub enum Command {
         quantities: Quantities,
         /// All of its dimensions, as they turned out; `None`: those of the hold.
         dimensions: Option<Dimensions>,
+        /// Its parts after the first. Parts of the hold beyond them did not happen.
+        more: Vec<AskedPart>,
     },
     /// End a hold at zero.
     Release {
@@ -195,7 +198,7 @@ impl Command {
     /// Settle a hold as it was held, at these quantities.
     #[must_use]
     pub fn settle(hold: HoldId, quantities: Quantities) -> Self {
-        Self::Settle { hold, quantities, dimensions: None }
+        Self::Settle { hold, quantities, dimensions: None, more: Vec::new() }
     }
 
     /// Whether a record ended a hold just as the command would: the same hold, in the same way, at the same use.
@@ -203,9 +206,12 @@ impl Command {
     pub fn ends_as(&self, record: &Record) -> bool {
         match (self, &record.event) {
             (Self::Release { hold }, Event::Released(ended)) => hold == ended,
-            (Self::Settle { hold, quantities, dimensions }, Event::Settled { hold: ended, charge, .. }) => {
-                let as_charged = dimensions.as_ref().is_none_or(|d| *d == charge.usage.dimensions);
-                hold == ended && as_charged && is_use(&charge.usage, quantities)
+            (
+                Self::Settle { hold, quantities, dimensions, more },
+                Event::Settled { hold: ended, charge, .. },
+            ) => {
+                let first = Asked { dimensions: dimensions.as_deref(), quantities };
+                hold == ended && is_use(&charge.usage, first, more)
             }
             _ => false,
         }

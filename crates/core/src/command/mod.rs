@@ -42,7 +42,7 @@ pub use history::{History, Log};
 pub use holds::Extend;
 pub(crate) use holds::{growing, growth};
 pub use kinds::Command;
-pub(crate) use of::{circumstances, circumstances_of, quantities_of, request_of};
+pub(crate) use of::{circumstances, circumstances_of, more_of, quantities_of, request_of};
 pub use overrides::{NewFigure, NewOverride};
 pub(crate) use pauses::{billed_windows, end_of_pause};
 pub(crate) use plans::planned_change;
@@ -50,6 +50,7 @@ pub use plans::{ChangePlan, When};
 pub(crate) use receipts::{end_free, end_within};
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
+use turned_out::Asked;
 
 /// Answers a command on the state; `history` has the earlier records that it refers back to.
 ///
@@ -88,8 +89,9 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::Authorize(ask) => return Ok(requests::authorize(ctx, ask)?),
         Command::Extend(ask) => return holds::extend(ctx, ask, history),
         Command::Record { request, at } => return Ok(requests::record(ctx, request, at.unwrap_or(ctx.now))?),
-        Command::Settle { hold, quantities, dimensions } => {
-            holds::settle(ctx, *hold, quantities, dimensions.as_deref(), history)?
+        Command::Settle { hold, quantities, dimensions, more } => {
+            let first = Asked { dimensions: dimensions.as_deref(), quantities };
+            holds::settle(ctx, *hold, first, more, history)?
         }
         Command::Release { hold } => holds::release(ctx, *hold, history)?,
         Command::Open(patch) => accounts::open(ctx, patch)?,

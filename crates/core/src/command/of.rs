@@ -18,15 +18,29 @@ use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
     AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
-    Late, Operation, Override, Pause, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use, Verdict,
-    Visit,
+    Late, Operation, Override, Part, Pause, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use,
+    Verdict, Visit,
 };
-use crate::waterfall::{Authorize, Quantities, Request};
+use crate::waterfall::{AskedPart, Authorize, Quantities, Request};
 
-/// The quantity of each meter of a use. Naming no requests means no further request.
+/// The quantity of each meter of the first part of a use. Naming no requests means no further request.
 pub(crate) fn quantities_of(usage: &Use) -> Quantities {
-    let named = usage.lines.iter().filter(|l| l.quantity > 0 || l.meter.as_str() != REQUESTS);
+    quantities_in(usage, 0)
+}
+
+fn quantities_in(usage: &Use, part: usize) -> Quantities {
+    let of_part = usage.lines.iter().filter(|l| usize::from(l.part) == part);
+    let named = of_part.filter(|l| l.quantity > 0 || l.meter.as_str() != REQUESTS);
     named.map(|l| (l.meter.clone(), l.quantity)).collect()
+}
+
+/// The parts of a use after the first.
+pub(crate) fn more_of(usage: &Use) -> Vec<AskedPart> {
+    let part = |(place, part): (usize, &Part)| AskedPart {
+        dimensions: Some(part.dimensions.clone()),
+        quantities: quantities_in(usage, place),
+    };
+    (1..).zip(&usage.more).map(part).collect()
 }
 
 /// The request behind a use that was decided.
@@ -37,6 +51,7 @@ pub(crate) fn request_of(usage: &Use, decision: &Decision) -> Request {
         path: usage.path.clone(),
         dimensions: usage.dimensions.clone(),
         quantities: quantities_of(usage),
+        more: more_of(usage),
         consented: decision.draws.iter().any(|d| d.source.is_paid()),
         recorded: true,
     }
@@ -101,6 +116,7 @@ impl Command {
                 hold: *hold,
                 quantities: quantities_of(&charge.usage),
                 dimensions: Some(charge.usage.dimensions.clone()),
+                more: more_of(&charge.usage),
             },
             Event::Released(hold) => Self::Release { hold: *hold },
             Event::Granted => Self::Grant(new_grant(record)?),
@@ -167,6 +183,7 @@ fn extended(record: &Record) -> Option<Extend> {
     Some(Extend {
         hold: *hold,
         quantities: quantities_of(usage),
+        more: more_of(usage),
         minimum: None,
         life: Some(deadline.since(record.recorded_at)),
         progress: progress.as_deref().map(quantities_of),

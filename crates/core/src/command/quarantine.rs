@@ -2,17 +2,20 @@
 
 use alloc::boxed::Box;
 
+use smallvec::SmallVec;
+
 use super::draft::Draft;
 use crate::account::QUARANTINE_MAX;
 use crate::catalog::NoPrice;
-use crate::record::{Event, Instant, Late, LateUse, Name, Quantity, REQUESTS};
-use crate::waterfall::{Context, Refusal, Request, price_then};
+use crate::record::{Event, Instant, Late, LatePart, LateUse, Name, Quantity, REQUESTS};
+use crate::waterfall::{AskedPart, Context, Quantities, Refusal, Request, price_then};
 
 /// Keeps use aside that was reported past the horizon.
 pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Draft, Refusal> {
     let feature = ctx.feature(&request.feature)?;
     let known = |m: &Name| feature.meters.contains(m) || m.as_str() == REQUESTS;
-    if let Some((unknown, _)) = request.quantities.iter().find(|(m, _)| !known(m)) {
+    let of_parts = request.more.iter().flat_map(|part| &part.quantities);
+    if let Some((unknown, _)) = request.quantities.iter().chain(of_parts).find(|(m, _)| !known(m)) {
         return Err(Refusal::UnknownMeter(unknown.clone()));
     }
     match price_then(ctx, feature, request, at) {
@@ -23,26 +26,46 @@ pub(super) fn keep(ctx: Context<'_>, request: &Request, at: Instant) -> Result<D
     if ctx.account.rare().quarantine.len() >= QUARANTINE_MAX {
         return Err(Refusal::AccountFull);
     }
-    let quantity = |(meter, quantity): &(Name, u64)| Quantity { meter: meter.clone(), quantity: *quantity };
+    let part = |part: &AskedPart| LatePart {
+        dimensions: part.dimensions.clone().unwrap_or_default(),
+        quantities: kept(&part.quantities),
+    };
     let late = LateUse {
         feature: request.feature.clone(),
         path: request.path.clone(),
         dimensions: request.dimensions.clone(),
-        quantities: request.quantities.iter().map(quantity).collect(),
+        quantities: kept(&request.quantities),
         consented: request.consented,
         at,
+        more: request.more.iter().map(part).collect(),
     };
     let event = Event::Late(Late::Quarantined(Box::new(late)));
     Ok(Draft { effective_at: Some(at), ..Draft::new(event) })
 }
 
+fn kept(quantities: &Quantities) -> SmallVec<[Quantity; 3]> {
+    quantities
+        .iter()
+        .map(|(meter, quantity)| Quantity { meter: meter.clone(), quantity: *quantity })
+        .collect()
+}
+
+fn asked(kept: &[Quantity]) -> Quantities {
+    kept.iter().map(|q| (q.meter.clone(), q.quantity)).collect()
+}
+
 /// The request behind use in quarantine.
 pub(super) fn request(late: &LateUse) -> Request {
+    let part = |part: &LatePart| AskedPart {
+        dimensions: Some(part.dimensions.clone()),
+        quantities: asked(&part.quantities),
+    };
     Request {
         feature: late.feature.clone(),
         path: late.path.clone(),
         dimensions: late.dimensions.clone(),
-        quantities: late.quantities.iter().map(|q| (q.meter.clone(), q.quantity)).collect(),
+        quantities: asked(&late.quantities),
+        more: late.more.iter().map(part).collect(),
         consented: late.consented,
         recorded: true,
     }

@@ -18,7 +18,7 @@ const OVERSHOOT: &str = "overshoot";
 /// The counts that stay: allowances and caps give back the amount drawn, but not the request itself.
 fn refundable(counted: impl Iterator<Item = Counted>) -> Vec<Counted> {
     counted
-        .filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend | Basis::Price) && c.cost != 0)
+        .filter(|c| matches!(c.basis, Basis::Layer(_) | Basis::Spend | Basis::Price(_)) && c.cost != 0)
         .collect()
 }
 
@@ -72,15 +72,15 @@ pub(super) fn charge_happened(
 }
 
 /// Walks the waterfall for use that a receipt does not cover, and counts use beyond the hold.
-pub(super) fn pay_excess(
+pub(super) fn pay_excess<'u>(
     ctx: Context<'_>,
     happened: Happened,
-    held: &Priced<'_>,
+    held: &Priced<'u>,
     actual: &Priced<'_>,
     need: Need<'_>,
-    priced_before: Credits,
+    priced_before: &Priced<'u>,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
-    let grown = |l: &PricedLine<'_>| l.quantity > held.quantity(l.meter.as_str());
+    let grown = |l: &PricedLine<'_>| l.quantity > held.quantity_in(l.part, l.meter.as_str());
     if need.is_paid() && !actual.lines.iter().any(grown) {
         return Ok((Draws::new(), None));
     }
@@ -138,11 +138,11 @@ pub(super) fn end_charged(
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
-    let before = hold.usage.price().ok_or(Refusal::TooLarge)?;
+    let held = Priced::from(&hold.usage);
     // Consent to paid sources for a hold covers the actual use.
     let consented = hold.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: ctx.now, overshoot: hold.terms.overshoot, consented };
-    let paid = pay_excess(ctx, happened, &Priced::from(&hold.usage), &priced, need, before);
+    let paid = pay_excess(ctx, happened, &held, &priced, need, &held);
     let (more, excess) = paid.map_err(Refusal::of_hold)?;
     drop(priced);
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
@@ -223,16 +223,16 @@ pub(super) fn recount(
     kept: &[Draw],
 ) -> (SmallVec<[Correction; 2]>, Vec<Counted>) {
     let mut corrections = SmallVec::new();
-    let mut counted = Vec::new();
-    for (i, c) in all.iter().enumerate() {
+    let mut counted: Vec<Counted> = Vec::new();
+    for c in all {
         let same = |o: &&Counted| o.name == c.name && o.level == c.level;
-        let before: i64 = all.iter().take(i).filter(same).map(|o| o.cost).sum();
+        let before: i64 = counted.iter().filter(same).map(|o| o.cost).sum();
         let left = actual_cost(&c.basis, c.cost, actual, kept).saturating_sub(before);
         let stays = match c.basis {
             Basis::Slot | Basis::InFlight(_) => 0,
             Basis::None => c.cost,
             // Several counts of one window fill up in order.
-            Basis::Requests | Basis::Meters(_) | Basis::Layer(_) | Basis::Spend | Basis::Price => {
+            Basis::Requests | Basis::Meters(..) | Basis::Layer(_) | Basis::Spend | Basis::Price(_) => {
                 left.clamp(0, c.cost)
             }
         };
@@ -249,12 +249,11 @@ fn actual_cost(basis: &Basis, held: i64, actual: &Use, kept: &[Draw]) -> i64 {
         Basis::None => held,
         Basis::Requests => i64::try_from(actual.quantity(REQUESTS)).unwrap_or(i64::MAX),
         Basis::Slot | Basis::InFlight(_) => 0,
-        Basis::Meters(meters) => {
-            let counted = actual.lines.iter().filter(|l| meters.contains(&l.meter));
-            i64::try_from(counted.map(|l| l.quantity).fold(0, u64::saturating_add)).unwrap_or(i64::MAX)
+        Basis::Meters(meters, parts) => {
+            i64::try_from(Priced::from(actual).sum_of(meters, *parts)).unwrap_or(i64::MAX)
         }
         Basis::Layer(layer) => kept.iter().filter(|d| d.layer == *layer).map(|d| d.amount).sum(),
-        Basis::Price => actual.price().map_or(i64::MAX, |price| price.nano()),
+        Basis::Price(parts) => Priced::from(actual).price_of(*parts).map_or(i64::MAX, Credits::nano),
         Basis::Spend => kept.iter().filter(|d| d.source.is_capped()).map(|d| d.amount).sum(),
     }
 }

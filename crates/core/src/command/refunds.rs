@@ -10,7 +10,7 @@ use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    Label, Name, Once, Record, Seq, Source, Unit,
+    Label, Name, Once, Priced, Record, Seq, Source, Unit,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -105,14 +105,16 @@ fn uncounted(
     given: &[(&Draw, i64)],
     is_last: bool,
 ) -> SmallVec<[Correction; 2]> {
-    let of_basis = |basis: &Basis, parts: &[(&Draw, i64)]| -> i64 {
+    let of_basis = |basis: &Basis, given: &[&[(&Draw, i64)]]| -> i64 {
         let counts = |draw: &Draw| match basis {
             Basis::Spend => draw.source.is_capped(),
-            Basis::Price => true,
+            Basis::Price(_) => true,
             Basis::Layer(layer) => draw.layer == *layer,
-            Basis::None | Basis::Slot | Basis::Requests | Basis::Meters(_) | Basis::InFlight(_) => false,
+            Basis::None | Basis::Slot | Basis::Requests | Basis::Meters(..) | Basis::InFlight(_) => false,
         };
-        parts.iter().filter(|(draw, _)| counts(draw)).map(|(_, part)| part).sum()
+        let given = given.iter().flat_map(|parts| parts.iter());
+        let sum = given.filter(|(draw, _)| counts(draw)).map(|(_, part)| part).sum();
+        if let Basis::Price(parts) = basis { Priced::from(&charge.usage).last_of(sum, *parts) } else { sum }
     };
     let is_whole = |layer: &Name| {
         let is_of = |d: &Draw| d.source == Source::Allowance && d.layer == *layer;
@@ -132,10 +134,10 @@ fn uncounted(
         let later: i64 = later.map(|o| o.cost).sum();
         // The part of this count given back, before and now.
         let reached = |sum: i64| (sum - later).clamp(0, c.cost);
-        let sum = of_basis(&c.basis, before);
+        let sum = of_basis(&c.basis, &[before]);
         // What allowances paid comes back with the last of the charge, and with it all that a cap on the price counts.
-        let with_last = is_last && c.basis == Basis::Price;
-        let to = if with_last { c.cost } else { reached(sum + of_basis(&c.basis, given)) };
+        let with_last = is_last && matches!(c.basis, Basis::Price(_));
+        let to = if with_last { c.cost } else { reached(of_basis(&c.basis, &[before, given])) };
         let part = to - reached(sum);
         if part > 0 {
             corrections.push(correction(c, -part));

@@ -6,7 +6,8 @@
 use smallvec::SmallVec;
 
 use crate::catalog::{Catalog, Feature, Prices};
-use crate::record::{CardRef, Dimension, Instant, Line, Name, Use};
+use crate::record::{CardRef, Dimension, Dimensions, Instant, Line, Name, Use};
+use crate::waterfall::{AskedPart, Refusal, check_parts};
 
 /// Whether the version that priced a use has other prices for it now: then nothing of it can be relied on.
 fn is_altered(feature: &Feature, usage: &Use) -> bool {
@@ -33,51 +34,98 @@ pub(super) enum Unnamed {
     Stay,
 }
 
-/// A use with the dimensions and meters that turned out, at their prices; its quantities are those it had.
+/// A part of a use, as a settlement, an extension or a correction names it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// All of its dimensions; `None`: they stay.
+    pub(super) dimensions: Option<&'a [Dimension]>,
+    pub(super) quantities: &'a [(Name, u64)],
+}
+
+impl Asked<'_> {
+    /// The same with no dimensions where it names none.
+    pub(super) fn or_none(self) -> Self {
+        Self { dimensions: Some(self.dimensions.unwrap_or_default()), ..self }
+    }
+}
+
+impl<'a> From<&'a AskedPart> for Asked<'a> {
+    fn from(part: &'a AskedPart) -> Self {
+        Self { dimensions: part.dimensions.as_deref(), quantities: &part.quantities }
+    }
+}
+
+/// A use that is asked for part by part: `each` makes the part at a place of the same part of `usage`.
+pub(super) fn by_part(
+    usage: &Use,
+    first: Asked<'_>,
+    more: &[AskedPart],
+    each: impl Fn(Use, Asked<'_>, usize) -> Result<Use, Refusal>,
+) -> Result<Use, Refusal> {
+    check_parts(more)?;
+    let mut all = each(usage.only(0), first, 0)?;
+    for (place, part) in (1..).zip(more) {
+        all.push_part(each(usage.only(place), part.into(), place)?);
+    }
+    Ok(all)
+}
+
+/// A use of one part with the dimensions and meters that turned out, at their prices; its quantities are those it had.
 pub(super) fn turned_out(
     catalog: &Catalog,
-    usage: &Use,
-    dimensions: Option<&[Dimension]>,
-    quantities: &[(Name, u64)],
+    usage: Use,
+    Asked { dimensions, quantities }: Asked<'_>,
     (now, unnamed): (Instant, Unnamed),
 ) -> Use {
-    let feature = catalog.feature(usage.feature.as_str());
-    let quantity = |meter: &Name| {
+    let mut actual = usage;
+    let feature = catalog.feature(actual.feature.as_str());
+    let of = |usage: &Use, meter: &Name| {
         let stays = usage.lines.iter().find(|line| line.meter == *meter && unnamed == Unnamed::Stay);
         let named = quantities.iter().find(|(m, _)| m == meter).map(|(_, n)| *n);
         named.or(stays.map(|line| line.quantity)).unwrap_or(0)
     };
-    let derived = feature.and_then(|feature| feature.derived_again(dimensions, &usage.dimensions, quantity));
+    let derived =
+        feature.and_then(|f| f.derived_again(dimensions, &actual.dimensions, |meter| of(&actual, meter)));
     let dimensions = derived.as_deref().or(dimensions);
-    let other = dimensions.filter(|other| *other != usage.dimensions.as_slice());
-    let mut actual = usage.clone();
-    let has_line = |meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);
-    if other.is_none() && quantities.iter().all(|(meter, _)| has_line(meter)) {
+    let other: Option<Dimensions> =
+        dimensions.filter(|other| *other != actual.dimensions.as_slice()).map(SmallVec::from);
+    let has_line = |usage: &Use, meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);
+    let missing = |usage: &Use| -> SmallVec<[Name; 1]> {
+        quantities
+            .iter()
+            .filter(|(meter, _)| !has_line(usage, meter))
+            .map(|(meter, _)| meter.clone())
+            .collect()
+    };
+    let missing = missing(&actual);
+    if other.is_none() && missing.is_empty() {
         return actual;
     }
+    let feature = feature.filter(|feature| feature.credit_unit == actual.credit_unit);
+    let feature = feature.filter(|feature| !is_altered(feature, &actual));
+    let is_other = other.is_some();
     if let Some(other) = other {
-        actual.dimensions = SmallVec::from(other);
+        actual.dimensions = other;
     }
-    let feature = feature.filter(|feature| feature.credit_unit == usage.credit_unit);
-    let priced = feature.filter(|feature| !is_altered(feature, usage)).and_then(|feature| {
-        let prices = feature.prices_pinned(usage.card.as_ref(), &actual.dimensions, now).ok()?;
+    let priced = feature.and_then(|feature| {
+        let prices = feature.prices_pinned(actual.card.as_ref(), &actual.dimensions, now).ok()?;
         Some((feature, prices))
     });
     let Some((feature, found)) = priced else {
-        actual.unpriced |= other.is_some();
+        actual.unpriced |= is_other;
         return actual;
     };
     let price_of = |meter: &Name| feature.price_of(&found, meter);
-    if other.is_some() {
+    if is_other {
         // A meter that is gone keeps its price.
         for line in &mut actual.lines {
             line.price = price_of(&line.meter).unwrap_or(line.price);
         }
         note_card(&mut actual, catalog, &found);
     }
-    for (meter, _) in quantities.iter().filter(|(meter, _)| !has_line(meter)) {
-        if let Some(price) = price_of(meter) {
-            actual.lines.push(Line { meter: meter.clone(), quantity: 0, price });
+    for meter in missing {
+        if let Some(price) = price_of(&meter) {
+            actual.lines.push(Line { meter, quantity: 0, price, part: 0 });
         }
     }
     actual

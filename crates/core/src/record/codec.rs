@@ -58,3 +58,58 @@ pub(crate) mod flag {
         Some(false)
     }
 }
+
+/// A place that is seldom other than the first: then it is left out.
+pub(crate) mod place {
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    pub(crate) fn encode<C, W: minicbor::encode::Write>(
+        place: &u8,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        place.encode(e, ctx)
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<u8, minicbor::decode::Error> {
+        u8::decode(d, ctx)
+    }
+
+    pub(crate) fn is_nil(place: &u8) -> bool {
+        *place == 0
+    }
+
+    pub(crate) fn nil() -> Option<u8> {
+        Some(0)
+    }
+}
+
+/// A list that is seldom filled: while it is empty, it is left out.
+pub(crate) mod few {
+    use alloc::vec::Vec;
+
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    pub(crate) fn encode<T: Encode<C>, C, W: minicbor::encode::Write>(
+        list: &[T],
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        list.encode(e, ctx)
+    }
+
+    pub(crate) fn decode<'b, T: Decode<'b, C>, C>(
+        d: &mut Decoder<'b>,
+        ctx: &mut C,
+    ) -> Result<Vec<T>, minicbor::decode::Error> {
+        Vec::decode(d, ctx)
+    }
+
+    pub(crate) fn is_nil<T>(list: &[T]) -> bool {
+        list.is_empty()
+    }
+
+    pub(crate) fn nil<T>() -> Option<Vec<T>> {
+        Some(Vec::new())
+    }
+}

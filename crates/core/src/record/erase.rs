@@ -60,7 +60,8 @@ impl Erasure {
     }
 
     fn usage(&self, usage: &mut Use) -> bool {
-        self.path(&mut usage.path) | self.dimensions(&mut usage.dimensions)
+        let of_parts = usage.more.iter_mut().fold(false, |any, p| self.dimensions(&mut p.dimensions) | any);
+        self.path(&mut usage.path) | self.dimensions(&mut usage.dimensions) | of_parts
     }
 
     fn settings(&self, settings: &mut Settings) -> bool {
@@ -88,7 +89,9 @@ impl Erasure {
             Event::Refunded { path, .. } => self.path(path),
             Event::Denied(denials) => self.denials(denials),
             Event::Late(Late::Quarantined(late)) => {
-                self.path(&mut late.path) | self.dimensions(&mut late.dimensions)
+                let of_parts =
+                    late.more.iter_mut().fold(false, |any, p| self.dimensions(&mut p.dimensions) | any);
+                self.path(&mut late.path) | self.dimensions(&mut late.dimensions) | of_parts
             }
             Event::Cycle(cycle) => match &mut **cycle {
                 CycleEvent::Redeemed { path, .. } => self.path(path),

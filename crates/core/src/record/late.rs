@@ -1,16 +1,17 @@
 //! Use that is reported late.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use super::codec::list;
+use super::codec::{few, list};
 use super::ids::Seq;
 use super::name::{Label, Name};
 use super::path::Path;
 use super::time::Instant;
-use super::usage::Dimension;
+use super::usage::Dimensions;
 
 /// A quantity of one meter, not priced yet.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -34,7 +35,7 @@ pub struct LateUse {
     pub path: Path,
     /// Dimensions such as the model, by name.
     #[cbor(n(2), with = "list")]
-    pub dimensions: SmallVec<[Dimension; 1]>,
+    pub dimensions: Dimensions,
     /// The quantity of each meter.
     #[cbor(n(3), with = "list")]
     pub quantities: SmallVec<[Quantity; 3]>,
@@ -44,6 +45,20 @@ pub struct LateUse {
     /// When it happened.
     #[n(5)]
     pub at: Instant,
+    /// Its parts after the first.
+    #[cbor(n(6), with = "few", has_nil)]
+    pub more: Vec<LatePart>,
+}
+
+/// A part of use that was reported too late.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct LatePart {
+    /// Its dimensions, by name.
+    #[cbor(n(0), with = "list")]
+    pub dimensions: Dimensions,
+    /// The quantity of each meter.
+    #[cbor(n(1), with = "list")]
+    pub quantities: SmallVec<[Quantity; 3]>,
 }
 
 /// An event about use that was reported too late.

@@ -3,13 +3,15 @@
 //! Never converts between units: a price belongs to a meter, and a sum past the range is an error, not a clamp.
 //! Units: quantities in their meter's units, prices in nano-credits for one unit.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroU32;
 
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
-use crate::record::codec::{flag, list};
+use crate::record::codec::{few, flag, list, place};
+use crate::record::parts::{Part, Parts, PricedPart};
 use crate::record::{Credits, Instant, Label, Name, Path, Price};
 
 /// The use with its prices. Every line is priced; free use has a line at zero.
@@ -45,6 +47,9 @@ pub struct Use {
     /// The factor on the whole price; `None`: 1.
     #[n(9)]
     pub factor: Option<PriceFactor>,
+    /// The parts after the first, whose dimensions, card and flag are those of the use.
+    #[cbor(n(10), with = "few", has_nil)]
+    pub more: Vec<Part>,
 }
 
 /// A factor on the price of everything used, lines added up.
@@ -146,13 +151,16 @@ pub struct Line {
     /// Nano-credits for one unit.
     #[n(2)]
     pub price: Price,
+    /// The place of the part that it belongs to.
+    #[cbor(n(3), with = "place", has_nil)]
+    pub part: u8,
 }
 
 impl Line {
     /// This many requests, of a feature that does not price them.
     pub(crate) fn of_requests(quantity: u64) -> Self {
         let meter = Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"));
-        Self { meter, quantity, price: Price::default() }
+        Self { meter, quantity, price: Price::default(), part: 0 }
     }
 }
 
@@ -197,6 +205,7 @@ pub struct Priced<'a> {
     pub(crate) credit_unit: Option<&'a Name>,
     pub(crate) unpriced: bool,
     pub(crate) factor: Option<PriceFactor>,
+    pub(crate) more: Vec<PricedPart<'a>>,
 }
 
 /// A [`Line`] that borrows its meter.
@@ -205,11 +214,13 @@ pub(crate) struct PricedLine<'a> {
     pub(crate) meter: &'a Name,
     pub(crate) quantity: u64,
     pub(crate) price: Price,
+    pub(crate) part: u8,
 }
 
 impl<'a> From<&'a Use> for Priced<'a> {
     fn from(usage: &'a Use) -> Self {
-        let line = |l: &'a Line| PricedLine { meter: &l.meter, quantity: l.quantity, price: l.price };
+        let line =
+            |l: &'a Line| PricedLine { meter: &l.meter, quantity: l.quantity, price: l.price, part: l.part };
         Self {
             feature: &usage.feature,
             path: &usage.path,
@@ -221,6 +232,7 @@ impl<'a> From<&'a Use> for Priced<'a> {
             credit_unit: usage.credit_unit.as_ref(),
             unpriced: usage.unpriced,
             factor: usage.factor,
+            more: usage.more.iter().map(PricedPart::from).collect(),
         }
     }
 }
@@ -229,7 +241,12 @@ impl Priced<'_> {
     /// The use to store.
     #[must_use]
     pub fn to_use(&self) -> Use {
-        let line = |l: &PricedLine<'_>| Line { meter: l.meter.clone(), quantity: l.quantity, price: l.price };
+        let line = |l: &PricedLine<'_>| Line {
+            meter: l.meter.clone(),
+            quantity: l.quantity,
+            price: l.price,
+            part: l.part,
+        };
         Use {
             feature: self.feature.clone(),
             path: self.path.clone(),
@@ -241,6 +258,7 @@ impl Priced<'_> {
             credit_unit: self.credit_unit.cloned(),
             unpriced: self.unpriced,
             factor: self.factor,
+            more: self.more.iter().map(PricedPart::to_part).collect(),
         }
     }
 
@@ -249,13 +267,7 @@ impl Priced<'_> {
         self.named(meter).unwrap_or(u64::from(meter == REQUESTS))
     }
 
-    /// The quantities of these meters, added up.
-    pub(crate) fn sum_of(&self, meters: &[Name]) -> u64 {
-        let of = |line: &PricedLine<'_>| if meters.contains(line.meter) { line.quantity } else { 0 };
-        self.lines.iter().map(of).fold(0, u64::saturating_add)
-    }
-
-    /// The quantity of a meter that a line names.
+    /// The quantity of a meter that a line names, in the first part that has it.
     pub(crate) fn named(&self, meter: &str) -> Option<u64> {
         self.lines.iter().find(|l| l.meter.as_str() == meter).map(|l| l.quantity)
     }
@@ -268,7 +280,11 @@ impl Priced<'_> {
 
     /// The sum of the lines, without the factor.
     pub(crate) fn sum(&self) -> Option<Credits> {
-        let mut lines = self.lines.iter();
+        self.sum_in(Parts::ALL)
+    }
+
+    pub(super) fn sum_in(&self, parts: Parts) -> Option<Credits> {
+        let mut lines = self.lines.iter().filter(|line| parts.contains(line.part));
         lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
     }
 }
@@ -286,14 +302,13 @@ impl Use {
         Priced::from(self).price()
     }
 
-    /// The same use with other quantities: `quantity(meter, old)` says how many.
+    /// The same use with the quantities that this says of each line.
     #[must_use]
-    pub(crate) fn with_quantities(&self, mut quantity: impl FnMut(&Name, u64) -> u64) -> Self {
-        let mut other = self.clone();
-        for line in &mut other.lines {
-            line.quantity = quantity(&line.meter, line.quantity);
+    pub(crate) fn with_quantities(mut self, quantity: impl Fn(&Line) -> u64) -> Self {
+        for line in &mut self.lines {
+            line.quantity = quantity(line);
         }
-        other
+        self
     }
 
     /// The same use as a charge: its price is rounded as one.

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::codec::list;
-use super::{GrantId, Level, Name, Reason, Rule, Seq, Terms};
+use super::{GrantId, Level, Name, Parts, Reason, Rule, Seq, Terms};
 
 /// The kind of a guard or source that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -72,9 +72,9 @@ pub enum Basis {
     /// Requests.
     #[n(2)]
     Requests,
-    /// The sum of these meters.
+    /// The sum of these meters in these parts of the use.
     #[n(3)]
-    Meters(#[cbor(n(0), with = "list")] SmallVec<[Name; 1]>),
+    Meters(#[cbor(n(0), with = "list")] SmallVec<[Name; 1]>, #[n(1)] Parts),
     /// The draws of the layer with this name.
     #[n(4)]
     Layer(#[n(0)] Name),
@@ -84,9 +84,9 @@ pub enum Basis {
     /// Capacity: this much cost in flight until the hold ends.
     #[n(6)]
     InFlight(#[n(0)] u64),
-    /// The whole price.
+    /// The price of these parts of the use, allowances included.
     #[n(7)]
-    Price,
+    Price(#[n(0)] Parts),
 }
 
 /// The unit of the figures of a visit.
@@ -164,7 +164,7 @@ impl Visit {
         match (self.kind, &self.basis) {
             (VisitKind::Guard | VisitKind::Abuse, Basis::Slot) => Measure::Holds,
             (VisitKind::Guard, Basis::Requests | Basis::None) => Measure::Requests,
-            (VisitKind::Guard, Basis::Meters(meters)) => Measure::Meters(meters),
+            (VisitKind::Guard, Basis::Meters(meters, _)) => Measure::Meters(meters),
             (VisitKind::Allowance, _) => Measure::Allowance,
             (VisitKind::Supply, _) => Measure::Cost,
             (VisitKind::Abuse, Basis::None) if self.name == Rule::Penalty.name() => Measure::Level,

@@ -35,7 +35,7 @@ impl Question<'_> {
             }
             Self::Extend(ask) => {
                 let hold = ctx.account.hold(ask.hold)?;
-                let asked = growth(hold, ask).ok()?;
+                let asked = growth(ctx, hold, ask).ok()?;
                 let scene = growing(ctx, hold, ask).ok()?;
                 then(Scene { bought, ..scene }, &mut Priced::from(&asked), ask.minimum.as_ref())
             }

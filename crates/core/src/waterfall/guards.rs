@@ -3,38 +3,47 @@
 use super::run::{Looked, Mode, Run, Scene, Until};
 use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, WindowTerms};
-use crate::record::{Basis, Credits, Priced, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall};
+use crate::record::{
+    Basis, Credits, Parts, Priced, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall,
+};
 
 impl Run<'_, '_> {
     /// Rate limits, concurrency and counted windows at every level of the path; the credits that caps leave.
     #[inline]
     pub(super) fn guards(&mut self) {
-        let (program, dimensions) = (self.program, self.usage.dimensions);
-        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend) && g.is_about(dimensions)) {
-            let (cost, basis) = self.guard_cost(guard, self.usage);
+        let program = self.program;
+        for guard in program.guards().filter(|g| !matches!(g.count, Count::Spend)) {
+            let Some(parts) = guard.parts_of(self.usage) else { continue };
+            let (cost, basis) = self.guard_cost(guard, self.usage, parts);
             self.visit_guard(guard, cost, basis);
         }
         self.spend_caps();
     }
 
-    /// Guards count use beyond the hold, and refuse nothing.
-    pub(super) fn guards_beyond(&mut self, held: &Priced<'_>, priced_before: Credits) {
-        let (program, dimensions) = (self.program, self.usage.dimensions);
-        for guard in program.guards().filter(|g| {
-            !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)) && g.is_about(dimensions)
-        }) {
-            let (cost, basis) = self.guard_cost(guard, self.usage);
+    /// Guards count use beyond the hold, and refuse nothing. A part counts for the dimensions that it was held with, what is beyond
+    /// them for those that turned out.
+    pub(super) fn guards_beyond<'u>(&mut self, held: &Priced<'u>, priced_before: &Priced<'u>) {
+        let program = self.program;
+        for guard in
+            program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)))
+        {
+            let Some(parts) = guard.parts_of(self.usage) else { continue };
+            let (cost, basis) = self.guard_cost(guard, self.usage, parts);
             // A correction leaves the pace of requests alone, but a cap on the price counts what they cost.
-            let counts_price = matches!(guard.count, Count::Price);
-            let before = if counts_price { priced_before.nano() } else { self.guard_cost(guard, held).0 };
-            let beyond = cost.saturating_sub(before);
+            let before = if matches!(guard.count, Count::Price) { priced_before } else { held };
+            let stays = |parts: Parts| {
+                self.guard_cost(guard, self.usage, parts).0.min(self.guard_cost(guard, before, parts).0)
+            };
+            let own = guard.parts_of(before).unwrap_or(Parts::NONE);
+            let beyond = cost - stays(own) - stays(parts.beside(own, before.more.len() + 1));
             if beyond > 0 {
                 self.visit_guard(guard, beyond, basis);
             }
         }
     }
 
-    fn guard_cost(&self, guard: &Guard, usage: &Priced<'_>) -> (i64, Basis) {
+    /// The cost of some parts of a use.
+    fn guard_cost(&self, guard: &Guard, usage: &Priced<'_>, parts: Parts) -> (i64, Basis) {
         let Scene { mode, .. } = self.scene;
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         match &guard.count {
@@ -43,14 +52,23 @@ impl Run<'_, '_> {
             Count::Requests if matches!(mode, Mode::Grow(_)) => {
                 (signed(usage.named(REQUESTS).unwrap_or(0)), Basis::Requests)
             }
+            Count::Requests if !parts.contains(0) => (0, Basis::Requests),
             Count::Requests => (signed(usage.quantity(REQUESTS)), Basis::Requests),
-            Count::Meters(meters) => (signed(usage.sum_of(meters)), Basis::Meters(meters.clone())),
-            Count::Size(meters) => {
-                let held =
-                    if let Mode::Grow(hold) = mode { Priced::from(&hold.usage).sum_of(meters) } else { 0 };
-                (signed(usage.sum_of(meters).saturating_add(held)), Basis::Meters(meters.clone()))
+            Count::Meters(meters) => {
+                (signed(usage.sum_of(meters, parts)), Basis::Meters(meters.clone(), parts))
             }
-            Count::Price => (usage.price().map_or(i64::MAX, Credits::nano), Basis::Price),
+            Count::Size(meters) => {
+                let held = if let Mode::Grow(hold) = mode {
+                    Priced::from(&hold.usage).sum_of(meters, parts)
+                } else {
+                    0
+                };
+                (
+                    signed(usage.sum_of(meters, parts).saturating_add(held)),
+                    Basis::Meters(meters.clone(), parts),
+                )
+            }
+            Count::Price => (usage.price_of(parts).map_or(i64::MAX, Credits::nano), Basis::Price(parts)),
             Count::Spend => (0, Basis::Spend),
         }
     }
@@ -108,8 +126,9 @@ impl Run<'_, '_> {
     /// Spend caps bound the draws from sources of credits; their count is known only afterwards. Use that has happened passes
     /// them and is counted.
     pub(super) fn spend_caps(&mut self) {
-        let (program, dimensions) = (self.program, self.usage.dimensions);
-        for guard in program.guards().filter(|g| matches!(g.count, Count::Spend) && g.is_about(dimensions)) {
+        let (program, usage) = (self.program, self.usage);
+        let is_cap = |g: &&Guard| matches!(g.count, Count::Spend) && g.parts_of(usage).is_some();
+        for guard in program.guards().filter(is_cap) {
             let Looked { terms, room, overridden_by, .. } =
                 self.look(&guard.name, guard.level, &guard.window);
             let observed = guard.is_observed(&self.scene.account.id);

@@ -28,10 +28,11 @@ pub(crate) use abuse::{CLAMPED_FOR, holds_max};
 pub use context::{Context, Live};
 pub(crate) use need::{Need, keep_front, left_after};
 pub use prepare::{Prepared, Purpose, Wanted, prepare};
-pub(crate) use prepare::{check_named, derived, fold_path, price_then, wanted_more};
+pub(crate) use prepare::{check_named, derive, fold_path, price_then, wanted_more};
+pub(crate) use price::check_parts;
 pub use refusal::Refusal;
-pub(crate) use request::QUANTITY_MAX;
-pub use request::{Authorize, Minimum, Quantities, Request};
+pub use request::{AskedPart, Authorize, Minimum, Quantities, Request};
+pub(crate) use request::{QUANTITY_MAX, names, quantity_of};
 pub(crate) use run::{Mode, Run, Scene, Until};
 
 /// Decides one use; `None` when its price is out of range.
@@ -70,14 +71,14 @@ fn go(run: &mut Run<'_, '_>) -> Decision {
 }
 
 /// Counts and draws the part of a use beyond the amount `held` for it. It has happened, so nothing refuses it.
-pub(crate) fn draw_more<'a, 'p>(
+pub(crate) fn draw_more<'a, 'p, 'u>(
     scene: Scene<'a>,
     usage: &'a Priced<'p>,
-    held: &Priced<'_>,
+    held: &Priced<'u>,
     need: Need<'a>,
-    priced_before: Credits,
+    priced_before: &Priced<'u>,
 ) -> Run<'a, 'p> {
-    let mut run = Run { whole: need.whole(), ..Run::new(scene, usage, need) };
+    let mut run = Run::new(scene, usage, need);
     run.abuse_beyond(held);
     run.guards_beyond(held, priced_before);
     run.spend_caps();
@@ -176,6 +177,9 @@ fn shrink(usage: &mut Priced<'_>, minimum: Option<&Minimum>) {
 
 /// The line that a minimum lets shrink, and its least quantity.
 fn shrinkable(usage: &Priced<'_>, minimum: &Minimum) -> Result<(usize, u64), Refusal> {
+    if !usage.more.is_empty() {
+        return Err(Refusal::BadParts("`min` goes with a use of one part"));
+    }
     let line = usage.lines.iter().position(|l| *l.meter == minimum.meter && l.quantity >= minimum.quantity);
     let line =
         line.filter(|_| minimum.quantity > 0).ok_or_else(|| Refusal::BadMinimum(minimum.meter.clone()))?;

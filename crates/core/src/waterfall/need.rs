@@ -4,10 +4,12 @@
 //! N2 a request is paid whole by one allowance, or in credits (`requests_are_paid_whole`).
 //! Units: nano-credits; allowances in their feature's [`Unit`].
 
-use crate::record::{Credits, Draw, Draws, Name, Priced, REQUESTS, Source, Unit};
+use smallvec::SmallVec;
+
+use crate::record::{Credits, Draw, Draws, Name, Priced, PricedLine, REQUESTS, Source, Unit};
 
 /// The unpaid need.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Need<'a> {
     /// Unpaid nano-credits.
     left: i64,
@@ -15,15 +17,51 @@ pub(crate) struct Need<'a> {
     counts: Counts<'a>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Counts<'a> {
     Credits,
     /// This many requests, which an allowance pays whole; zero once something pays them.
     Requests(i64),
     /// Growth of a request that an allowance pays already: this many more requests.
     Covered(&'a Name, i64),
-    /// Units of the one priced meter, and the price of each.
-    Meter(i64, i64),
+    /// Units of the one priced meter, part by part.
+    Meter(Metered),
+}
+
+/// The unpaid units of the one priced meter, each part with the price of a unit. They are paid in order.
+type Metered = SmallVec<[Units; 1]>;
+
+#[derive(Clone, Copy, Debug)]
+struct Units {
+    units: i64,
+    price: i64,
+    /// Their unpaid nano-credits; the first unit may be paid in part already.
+    left: i64,
+}
+
+impl Units {
+    fn of(line: &PricedLine<'_>) -> Option<Self> {
+        let price = i64::try_from(line.price.nano()).ok()?;
+        let units = i64::try_from(line.price.billed(line.quantity)).ok()?;
+        Some(Self { units, price, left: units.checked_mul(price)? })
+    }
+
+    /// Pays units; returns their worth.
+    fn pay(&mut self, amount: i64) -> i64 {
+        self.units -= amount;
+        let worth =
+            if self.units == 0 { self.left } else { amount.saturating_mul(self.price).min(self.left) };
+        self.left -= worth;
+        worth
+    }
+
+    /// Pays nano-credits, which do not exceed those that are unpaid.
+    fn pay_credits(&mut self, amount: i64) {
+        self.left -= amount;
+        if self.price > 0 {
+            self.units = self.left / self.price + i64::from(self.left % self.price > 0);
+        }
+    }
 }
 
 impl<'a> Need<'a> {
@@ -34,10 +72,14 @@ impl<'a> Need<'a> {
             Unit::Credits => Counts::Credits,
             Unit::Requests => Counts::Requests(signed(usage.quantity(REQUESTS))?),
             Unit::Meter(meter) => {
-                let line = usage.lines.iter().find(|l| l.meter == meter);
-                let price = line.map_or(Some(0), |l| signed(l.price.nano()))?;
-                let units = line.map_or(usage.quantity(meter.as_str()), |l| l.price.billed(l.quantity));
-                Counts::Meter(signed(units)?, price)
+                let lines = usage.lines.iter().filter(|l| l.meter == meter);
+                let metered: Metered = lines.map(Units::of).collect::<Option<_>>()?;
+                let uncounted = signed(usage.quantity(meter.as_str()))?;
+                Counts::Meter(if metered.is_empty() {
+                    Metered::from([Units { units: uncounted, price: 0, left: 0 }])
+                } else {
+                    metered
+                })
             }
         };
         Some(Self { left: usage.price()?.nano(), counts })
@@ -62,28 +104,29 @@ impl<'a> Need<'a> {
 
     /// The need itself, if an allowance pays all of it or nothing.
     pub(super) fn whole(&self) -> Option<Self> {
-        matches!(self.counts, Counts::Requests(_)).then_some(*self)
+        matches!(self.counts, Counts::Requests(_)).then(|| self.clone())
     }
 
     /// The layer of the allowance that pays the request that grows, if one does.
     pub(super) fn covered_by(&self) -> Option<&'a Name> {
-        if let Counts::Covered(layer, _) = self.counts { Some(layer) } else { None }
+        if let Counts::Covered(layer, _) = &self.counts { Some(layer) } else { None }
     }
 
     /// The amount an allowance would have to pay.
     pub(super) fn in_allowance_unit(&self) -> i64 {
-        match self.counts {
+        match &self.counts {
             Counts::Credits => self.left,
-            Counts::Requests(n) | Counts::Covered(_, n) | Counts::Meter(n, _) => n,
+            Counts::Requests(n) | Counts::Covered(_, n) => *n,
+            Counts::Meter(parts) => parts.iter().map(|part| part.units).fold(0, i64::saturating_add),
         }
     }
 
     /// The amount an allowance with this much room pays.
     pub(super) fn allowance_share(&self, free: i64) -> i64 {
         let wanted = self.in_allowance_unit();
-        match self.counts {
+        match &self.counts {
             Counts::Requests(_) | Counts::Covered(..) if free < wanted => 0,
-            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(..) => {
+            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(_) => {
                 wanted.min(free).max(0)
             }
         }
@@ -97,10 +140,15 @@ impl<'a> Need<'a> {
                 *n = 0;
                 self.left
             }
-            // The last unit may be paid in part already.
-            Counts::Meter(units, price) => {
-                *units -= amount;
-                if *units == 0 { self.left } else { amount.saturating_mul(*price).min(self.left) }
+            Counts::Meter(parts) => {
+                let mut rest = amount;
+                let pay = |part: &mut Units| {
+                    let units = part.units.min(rest);
+                    rest -= units;
+                    part.pay(units)
+                };
+                let worth = parts.iter_mut().map(pay).fold(0, i64::saturating_add);
+                if parts.iter().all(|part| part.units == 0) { self.left } else { worth.min(self.left) }
             }
         };
         self.left -= worth;
@@ -112,19 +160,27 @@ impl<'a> Need<'a> {
         self.left -= amount;
         match &mut self.counts {
             Counts::Requests(n) if self.left == 0 => *n = 0,
-            Counts::Meter(units, price) if *price > 0 => {
-                *units = self.left / *price + i64::from(self.left % *price > 0);
+            Counts::Meter(parts) => {
+                let mut rest = amount;
+                for part in parts {
+                    let paid = part.left.min(rest);
+                    rest -= paid;
+                    part.pay_credits(paid);
+                }
             }
-            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(..) => {}
+            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) => {}
         }
     }
 
     /// A need without a price is paid as soon as credits are asked.
     pub(super) fn ask_credits(&mut self) {
-        if self.left == 0
-            && let Counts::Requests(n) | Counts::Meter(n, _) = &mut self.counts
-        {
-            *n = 0;
+        if self.left > 0 {
+            return;
+        }
+        match &mut self.counts {
+            Counts::Requests(n) => *n = 0,
+            Counts::Meter(parts) => parts.iter_mut().for_each(|part| part.units = 0),
+            Counts::Credits | Counts::Covered(..) => {}
         }
     }
 
@@ -135,7 +191,8 @@ impl<'a> Need<'a> {
 
     /// Whether a receipt pays nothing besides requests that are counted already.
     pub(crate) fn is_paid(&self) -> bool {
-        self.left == 0 && !matches!(self.counts, Counts::Meter(1.., _))
+        let is_metered = matches!(self.counts, Counts::Meter(_));
+        self.left == 0 && !(is_metered && self.in_allowance_unit() > 0)
     }
 
     /// Pays a draw of a receipt as far as it is still needed; returns the kept part.

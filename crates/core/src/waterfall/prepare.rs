@@ -9,14 +9,13 @@ use super::abuse::{cost_of, ramp};
 use super::context::Context;
 use super::decide_use;
 use super::refusal::Refusal;
-use super::request::{Authorize, Minimum, Quantities, Request};
+use super::request::{AskedPart, Authorize, Minimum, Quantities, Request, quantity_of};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Plan, Program};
 use crate::record::{
-    Decision, Dimensions, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment,
-    Terms, Unit,
+    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment, Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -71,7 +70,7 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     }
     if !ask.settle_now {
         for (meter, usual) in &feature.estimate {
-            if !prepared.ask().request.quantities.iter().any(|(named, _)| named == meter) {
+            if !prepared.ask().request.names(meter) {
                 let most = smallest(ctx, feature, meter, &prepared.ask().request)?;
                 prepared.filled_in().quantities.push((meter.clone(), most.min(*usual)));
             }
@@ -80,8 +79,8 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if let Some(path) = fold_path(ctx, &ask.request.path) {
         prepared.filled_in().path = path;
     }
-    if let Some(dimensions) = derived(feature, &prepared.ask().request, ctx.now) {
-        prepared.filled_in().dimensions = dimensions;
+    if feature.derives() {
+        derive(feature, prepared.filled_in(), ctx.now);
     }
     prepared.is_demoted = is_demoted(ctx, feature, prepared.ask())?;
     Ok(prepared)
@@ -108,7 +107,7 @@ impl Prepared<'_> {
         Some(Wanted {
             feature: request.feature.clone(),
             path: request.path.clone(),
-            quantities: request.quantities.clone(),
+            quantities: added_up(&request.quantities, &request.more),
             purpose: if self.ask().settle_now { Purpose::Charge } else { Purpose::Hold },
             is_demoted: self.is_demoted,
         })
@@ -141,7 +140,7 @@ impl Prepared<'_> {
         if request.recorded {
             return Ok(());
         }
-        check_named(self.feature, plan.program(self.feature), usage, &request.quantities)
+        check_named(self.feature, plan.program(self.feature), usage, |meter| request.names(meter))
     }
 
     /// The scene of a decision.
@@ -158,14 +157,14 @@ impl Prepared<'_> {
 }
 
 /// A meter that costs something or counts in a guard or an allowance must be named, also with zero, unless the feature has an
-/// estimate of it: a meter left out by mistake would be free.
+/// estimate of it: a meter left out by mistake would be free. One part that names it is enough.
 pub(crate) fn check_named(
     feature: &Feature,
     program: Option<&Program>,
     usage: &Priced<'_>,
-    quantities: &[(Name, u64)],
+    is_named: impl Fn(&Name) -> bool,
 ) -> Result<(), Refusal> {
-    match left_out(feature, program, usage, quantities) {
+    match left_out(feature, program, usage, is_named) {
         Some(meter) => Err(Refusal::MissingMeter(meter.clone())),
         None => Ok(()),
     }
@@ -176,18 +175,38 @@ fn check_any_named(
     feature: &Feature,
     program: Option<&Program>,
     usage: &Priced<'_>,
-    quantities: &[(Name, u64)],
+    asked: &Request,
 ) -> Result<(), Refusal> {
-    let is_named = |line: &PricedLine<'_>| quantities.iter().any(|(named, _)| named == line.meter);
-    if usage.lines.iter().any(|line| is_named(line) && matters(feature, program, line)) {
+    let is_named = |meter: &Name| asked.names(meter);
+    if usage.lines.iter().any(|line| is_named(line.meter) && matters(feature, program, line)) {
         return Ok(());
     }
-    check_named(feature, program, usage, quantities)
+    check_named(feature, program, usage, is_named)
 }
 
-/// The dimensions of a request at an instant with those that follow from it; `None`: as they are.
-pub(crate) fn derived(feature: &Feature, request: &Request, at: Instant) -> Option<Dimensions> {
-    feature.derived(&request.dimensions, at, |meter| request.quantity(meter))
+/// Adds the dimensions that follow from each part of a request at an instant.
+pub(crate) fn derive(feature: &Feature, request: &mut Request, at: Instant) {
+    if let Some(all) = feature.derived(&request.dimensions, at, |meter| request.quantity(meter)) {
+        request.dimensions = all;
+    }
+    for part in &mut request.more {
+        let named = part.dimensions.as_deref().unwrap_or_default();
+        if let Some(all) = feature.derived(named, at, |meter| quantity_of(&part.quantities, meter)) {
+            part.dimensions = Some(all);
+        }
+    }
+}
+
+/// The quantities of all parts of a request, meter by meter.
+fn added_up(quantities: &Quantities, more: &[AskedPart]) -> Quantities {
+    let mut all = quantities.clone();
+    for (meter, quantity) in more.iter().flat_map(|part| &part.quantities) {
+        match all.iter_mut().find(|(named, _)| named == meter) {
+            Some((_, sum)) => *sum = sum.saturating_add(*quantity),
+            None => all.push((meter.clone(), *quantity)),
+        }
+    }
+    all
 }
 
 /// Use that happened at `at`, at the prices of that instant.
@@ -201,7 +220,7 @@ pub(crate) fn price_then<'a>(
     let plan = ctx.plan()?;
     let usage = then.price(feature, request, ctx.factor(plan, &request.path, Rounding::HalfEven))?;
     if !request.recorded {
-        check_any_named(feature, plan.program(feature), &usage, &request.quantities)?;
+        check_any_named(feature, plan.program(feature), &usage, request)?;
     }
     Ok(usage)
 }
@@ -221,10 +240,10 @@ fn left_out<'a>(
     feature: &Feature,
     program: Option<&Program>,
     usage: &Priced<'a>,
-    quantities: &[(Name, u64)],
+    is_named: impl Fn(&Name) -> bool,
 ) -> Option<&'a Name> {
     let is_left_out = |line: &&PricedLine<'_>| {
-        !quantities.iter().any(|(named, _)| named == line.meter)
+        !is_named(line.meter)
             && !feature.estimate.iter().any(|(known, _)| known == line.meter)
             && matters(feature, program, line)
     };
@@ -232,13 +251,14 @@ fn left_out<'a>(
 }
 
 /// The question of a growing hold for a running engine: room in the supply that the hold has room in.
-pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities) -> Option<Wanted> {
+pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities, more: &[AskedPart]) -> Option<Wanted> {
+    let quantities = added_up(quantities, more);
     let grows = quantities.iter().any(|(_, n)| *n > 0);
     hold.terms.capacity.as_deref().filter(|_| grows)?;
     Some(Wanted {
         feature: hold.usage.feature.clone(),
         path: hold.usage.path.clone(),
-        quantities: quantities.clone(),
+        quantities,
         purpose: Purpose::Grow,
         is_demoted: false,
     })
@@ -263,7 +283,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
     });
     // Allowances count the units that are billed.
-    let derived = derived(feature, request, ctx.now);
+    let derived = feature.derived(&request.dimensions, ctx.now, |meter| request.quantity(meter));
     let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
     let price = found.and_then(|found| feature.price_of(&found, meter)).unwrap_or_default();
     let of_allowances = windows.map(|(name, window)| {

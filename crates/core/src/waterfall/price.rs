@@ -1,13 +1,16 @@
 //! Pinning prices to quantities.
 
+use alloc::vec::Vec;
+
 use smallvec::SmallVec;
 
 use super::context::Context;
 use super::refusal::Refusal;
-use super::request::{QUANTITY_MAX, Request};
+use super::request::{AskedPart, QUANTITY_MAX, Request};
 use crate::catalog::{Feature, PRICE_FACTOR, Plan};
 use crate::record::{
-    Figure, Name, Path, Price, PriceFactor, Priced, PricedLine, REQUESTS, Rounding, WHOLE_PRICE,
+    Dimension, Figure, Instant, Name, PARTS_MAX, Path, Price, PriceFactor, Priced, PricedLine, PricedPart,
+    REQUESTS, Rounding, WHOLE_PRICE,
 };
 
 impl<'a> Context<'a> {
@@ -28,8 +31,8 @@ impl<'a> Context<'a> {
         (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding, ahead: None })
     }
 
-    /// Pins the prices in force, and a factor on them, to the quantities of a request. Every meter of the feature has a line, at
-    /// zero when it is not named.
+    /// Pins the prices in force, and a factor on them, to the quantities of a request. Every meter of the feature has a line in each
+    /// part, at zero when it is not named; requests are counted with the first.
     pub(crate) fn price<'p>(
         &self,
         feature: &'p Feature,
@@ -39,33 +42,20 @@ impl<'a> Context<'a> {
     where
         'a: 'p,
     {
-        let Request { path, dimensions, quantities, .. } = request;
-        let found = feature
-            .prices(dimensions, self.now)
-            .map_err(|why| Refusal::no_price(feature, why, dimensions, self.now))?;
-        let mut named = 0;
-        let mut lines: SmallVec<[PricedLine<'_>; 3]> = SmallVec::new();
-        for (i, meter) in feature.meters.iter().enumerate() {
-            let asked = quantities.iter().find(|(m, _)| m == meter);
-            named += usize::from(asked.is_some());
-            lines.push(PricedLine {
-                meter,
-                quantity: asked.map_or_else(|| u64::from(meter.as_str() == REQUESTS), |(_, n)| *n),
-                price: found.of(i),
-            });
+        let Request { path, dimensions, quantities, more, .. } = request;
+        let mut lines = SmallVec::new();
+        let card = self.price_part(feature, (dimensions, quantities), 0, &mut lines)?;
+        check_parts(more)?;
+        if more.iter().any(|part| part.quantities.is_empty()) {
+            return Err(Refusal::BadParts("a part names no meter; leave it out, or say how much it is"));
         }
-        if named < quantities.len() {
-            for (meter, quantity) in quantities.iter().filter(|(m, _)| !feature.meters.contains(m)) {
-                if meter.as_str() != REQUESTS {
-                    return Err(Refusal::UnknownMeter(meter.clone()));
-                }
-                lines.push(PricedLine { meter, quantity: *quantity, price: Price::default() });
-            }
+        let mut parts = Vec::new();
+        for (place, part) in (1..).zip(more) {
+            let dimensions = part.dimensions.as_deref().unwrap_or_default();
+            let card = self.price_part(feature, (dimensions, &part.quantities), place, &mut lines)?;
+            parts.push(PricedPart { dimensions, card, unpriced: false });
         }
-        if quantities.iter().any(|(m, n)| m.as_str() == REQUESTS && *n == 0) {
-            return Err(Refusal::NoRequests);
-        }
-        if lines.iter().any(|l| l.quantity > QUANTITY_MAX) {
+        if lines.iter().any(|l: &PricedLine<'_>| l.quantity > QUANTITY_MAX) {
             return Err(Refusal::TooLarge);
         }
         Ok(Priced {
@@ -74,11 +64,61 @@ impl<'a> Context<'a> {
             dimensions,
             lines,
             unit: &feature.unit,
-            card: found.card,
+            card,
             catalog: &self.catalog.version,
             credit_unit: feature.credit_unit.as_ref(),
             unpriced: false,
             factor,
+            more: parts,
         })
     }
+
+    /// Pins the prices in force to the quantities of one part; returns the card that they come from.
+    #[inline]
+    fn price_part<'p>(
+        &self,
+        feature: &'p Feature,
+        (dimensions, quantities): (&'p [Dimension], &'p [(Name, u64)]),
+        part: u8,
+        lines: &mut SmallVec<[PricedLine<'p>; 3]>,
+    ) -> Result<Option<(&'p Name, Instant)>, Refusal> {
+        let found = feature
+            .prices(dimensions, self.now)
+            .map_err(|why| Refusal::no_price(feature, why, dimensions, self.now))?;
+        let mut named = 0;
+        for (i, meter) in feature.meters.iter().enumerate() {
+            let is_requests = meter.as_str() == REQUESTS;
+            let asked = quantities.iter().find(|(m, _)| m == meter);
+            named += usize::from(asked.is_some());
+            if is_requests && part > 0 {
+                continue;
+            }
+            let quantity = asked.map_or(u64::from(is_requests), |(_, n)| *n);
+            lines.push(PricedLine { meter, quantity, price: found.of(i), part });
+        }
+        if named < quantities.len() {
+            for (meter, quantity) in quantities.iter().filter(|(m, _)| !feature.meters.contains(m)) {
+                if meter.as_str() != REQUESTS {
+                    return Err(Refusal::UnknownMeter(meter.clone()));
+                }
+                lines.push(PricedLine { meter, quantity: *quantity, price: Price::default(), part });
+            }
+        }
+        if quantities.iter().any(|(m, n)| m.as_str() == REQUESTS && *n == 0) {
+            return Err(Refusal::NoRequests);
+        }
+        Ok(found.card)
+    }
+}
+
+/// Requests are counted with the first part.
+pub(crate) fn check_parts(more: &[AskedPart]) -> Result<(), Refusal> {
+    if more.len() >= PARTS_MAX {
+        return Err(Refusal::BadParts("a use has at most 16 parts; add up those with the same dimensions"));
+    }
+    let names_requests = |part: &AskedPart| part.quantities.iter().any(|(m, _)| m.as_str() == REQUESTS);
+    if more.iter().any(names_requests) {
+        return Err(Refusal::BadParts("`requests` is counted with the first part; name it there"));
+    }
+    Ok(())
 }

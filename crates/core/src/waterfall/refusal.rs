@@ -52,6 +52,8 @@ pub enum Refusal {
     MissingMeter(Name),
     /// A request counts itself as none.
     NoRequests,
+    /// Parts of a use that cannot be: why.
+    BadParts(&'static str),
     /// A quantity, a price or the account's books would leave their range.
     TooLarge,
     /// A minimum names a meter that is not requested, or more than is requested.
@@ -251,7 +253,9 @@ impl fmt::Display for Refusal {
                 f,
                 "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`"
             ),
-            Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) => f.write_str(why),
+            Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) | Self::BadParts(why) => {
+                f.write_str(why)
+            }
             Self::Paused(id) => write!(f, "the account is paused, since record {id}; resume it first"),
             Self::NotPaused => f.write_str("the account is not paused"),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),

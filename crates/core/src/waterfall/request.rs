@@ -1,8 +1,10 @@
 //! The requests of callers.
 
+use alloc::vec::Vec;
+
 use smallvec::SmallVec;
 
-use crate::record::{Dimension, Name, Path, Span};
+use crate::record::{Dimension, Dimensions, Name, Path, Span};
 
 /// Most units of one meter in one request, so that sums over a hold's life stay exact.
 pub(crate) const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
@@ -21,6 +23,8 @@ pub struct Request {
     pub dimensions: SmallVec<[Dimension; 1]>,
     /// The quantity of each meter.
     pub quantities: Quantities,
+    /// Its parts after the first, whose dimensions and quantities are those of the request.
+    pub more: Vec<AskedPart>,
     /// The caller agrees to paid sources.
     pub consented: bool,
     /// It comes from a record: missing quantities have been filled in, and its path is the one that counted.
@@ -36,15 +40,41 @@ impl Request {
             path: Path::default(),
             dimensions: SmallVec::new(),
             quantities: quantities.into_iter().collect(),
+            more: Vec::new(),
             consented: false,
             recorded: false,
         }
     }
 
-    /// How many units of a meter it names.
+    /// How many units of a meter its first part names.
     pub(crate) fn quantity(&self, meter: &Name) -> u64 {
-        self.quantities.iter().find(|(named, _)| named == meter).map_or(0, |(_, n)| *n)
+        quantity_of(&self.quantities, meter)
     }
+
+    /// Whether one of its parts names a meter.
+    pub(crate) fn names(&self, meter: &Name) -> bool {
+        names(&self.quantities, &self.more, meter)
+    }
+}
+
+/// How many units of a meter are named.
+pub(crate) fn quantity_of(quantities: &[(Name, u64)], meter: &Name) -> u64 {
+    quantities.iter().find(|(named, _)| named == meter).map_or(0, |(_, n)| *n)
+}
+
+/// Whether one of these parts names a meter.
+pub(crate) fn names(quantities: &[(Name, u64)], more: &[AskedPart], meter: &Name) -> bool {
+    let mut all = quantities.iter().chain(more.iter().flat_map(|part| &part.quantities));
+    all.any(|(named, _)| named == meter)
+}
+
+/// A part of a use as its caller names it, such as what one of several models did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AskedPart {
+    /// All of its dimensions; `None`: those of the same part of the hold or charge it belongs to, if there is one.
+    pub dimensions: Option<Dimensions>,
+    /// The quantity of each meter.
+    pub quantities: Quantities,
 }
 
 /// The smallest quantity of one meter that is still useful to the caller.

@@ -75,8 +75,8 @@ impl Run<'_, '_> {
 
     /// An allowance that pays a request whole leaves nothing to the credits before it, which could not.
     fn take_back_credits(&mut self) {
-        let Some(whole) = self.whole.filter(|_| !self.draws.is_empty()) else { return };
-        self.need = whole;
+        let Some(whole) = self.whole.as_ref().filter(|_| !self.draws.is_empty()) else { return };
+        self.need = whole.clone();
         self.draws.clear();
         (self.spent, self.asked) = (0, 0);
         for visit in self.visits.iter_mut().filter(|v| v.kind.is_credits()) {

@@ -52,6 +52,7 @@ fn extend(w: &mut World, hold: Seq, seconds: u64) -> String {
     let more = Extend {
         hold: HoldId(hold),
         quantities: quantities(&[("seconds", seconds)]),
+        more: Vec::new(),
         minimum: None,
         life: None,
         progress: None,

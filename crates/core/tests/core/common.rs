@@ -87,7 +87,7 @@ pub(crate) fn correct(charge: Seq, to: &Correct) -> Command {
 
 /// Other quantities, at the prices that were charged.
 pub(crate) fn to(list: &[(&str, u64)]) -> Correct {
-    Correct::To { quantities: quantities(list), dimensions: None, reprice: false }
+    Correct::To { quantities: quantities(list), dimensions: None, more: None, reprice: false }
 }
 
 /// An override of the whole account's limit without an end; `none` lifts it.

@@ -54,6 +54,7 @@ fn use_beyond_a_hold_is_always_counted() {
             let more = Extend {
                 hold: HoldId(hold),
                 quantities: quantities(&[("tokens", 3)]),
+                more: Vec::new(),
                 minimum: None,
                 life: None,
                 progress: None,

@@ -409,6 +409,7 @@ fn capacity_is_the_last_condition() {
     let more = Extend {
         hold: hold.id,
         quantities: crate::common::quantities(&[("tokens", 1)]),
+        more: Vec::new(),
         minimum: None,
         life: None,
         progress: None,

@@ -373,6 +373,7 @@ fn a_receipt_is_in_the_order_of_its_draws() {
         let more = Extend {
             hold: HoldId(hold),
             quantities: quantities(&[("tokens", 8)]),
+            more: Vec::new(),
             minimum: None,
             life: None,
             progress: None,

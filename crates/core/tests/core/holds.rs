@@ -125,6 +125,7 @@ fn extend_goes_through_the_same_waterfall() {
     let mut more = Extend {
         hold,
         quantities: quantities(&[("output", 3)]),
+        more: Vec::new(),
         minimum: None,
         life: Some("30m".parse().expect("span")),
         progress: None,
@@ -162,6 +163,7 @@ fn expiry_releases_or_charges_what_is_known() {
     let report = Extend {
         hold,
         quantities: quantities(&[]),
+        more: Vec::new(),
         minimum: None,
         life: None,
         progress: Some(quantities(&[("output", 4)])),

@@ -275,6 +275,7 @@ fn holds_run_on_and_what_has_happened_is_charged() {
     let extend = |list: &[(&str, u64)]| Extend {
         hold: HoldId(settled),
         quantities: quantities(list),
+        more: Vec::new(),
         minimum: None,
         life: Some(Span::from_secs(120)),
         progress: None,

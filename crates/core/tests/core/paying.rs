@@ -71,6 +71,7 @@ fn step(w: &mut World, unit: &str, holds: &mut Vec<u64>, what: &str) -> String {
         "extend" => Command::Extend(Extend {
             hold: HoldId(hold),
             quantities: quantities(&list),
+            more: Vec::new(),
             minimum: None,
             life: None,
             progress: None,

@@ -70,6 +70,7 @@ fn an_extension_adds_to_the_size_of_its_hold() {
         let extend = Extend {
             hold: HoldId(w.account.seq),
             quantities: quantities(&[("seconds", more)]),
+            more: Vec::new(),
             minimum: None,
             life: None,
             progress: None,

@@ -81,6 +81,7 @@ fn a_hold_keeps_the_hour_it_was_asked_for() {
     let more = Extend {
         hold: HoldId(hold),
         quantities: quantities(&[("units", 5)]),
+        more: Vec::new(),
         minimum: None,
         life: None,
         progress: None,
@@ -98,7 +99,8 @@ fn a_hold_keeps_the_hour_it_was_asked_for() {
     let hold = HoldId(w.account.seq);
     w.now = at("2026-10-31T00:01:00Z");
     let quantities = quantities(&[("units", 10)]);
-    w.apply(Command::Settle { hold, quantities, dimensions: Some(dimensions("model=x")) }).expect("settles");
+    w.apply(Command::Settle { hold, quantities, dimensions: Some(dimensions("model=x")), more: Vec::new() })
+        .expect("settles");
     assert_eq!(w.charge().price.to_string(), "20");
     assert_eq!(w.charge().usage.dimensions, dimensions("model=x rate=peak"));
     trusted(&w, &catalog(CATALOG));

@@ -54,12 +54,17 @@ pub(crate) fn dimensions(of: &str) -> Dimensions {
 }
 
 fn settle_as(hold: u64, used: Quantities, of: &str) -> Command {
-    Command::Settle { hold: HoldId(hold), quantities: used, dimensions: Some(dimensions(of)) }
+    Command::Settle {
+        hold: HoldId(hold),
+        quantities: used,
+        dimensions: Some(dimensions(of)),
+        more: Vec::new(),
+    }
 }
 
 fn correct_as(charge: u64, of: &str) -> Command {
     let quantities = Quantities::new();
-    correct(charge, &Correct::To { quantities, dimensions: Some(dimensions(of)), reprice: false })
+    correct(charge, &Correct::To { quantities, dimensions: Some(dimensions(of)), more: None, reprice: false })
 }
 
 #[test]
@@ -148,7 +153,12 @@ fn the_whole_request_has_the_price_of_its_size() {
     // A correction of the quantity is one of the size; what the caller says stays.
     let mut w = world();
     w.ask(&ask("chat", &[("input", 300), ("output", 10)]).now());
-    let to = Correct::To { quantities: quantities(&[("input", 100)]), dimensions: None, reprice: false };
+    let to = Correct::To {
+        quantities: quantities(&[("input", 100)]),
+        dimensions: None,
+        more: None,
+        reprice: false,
+    };
     w.apply(correct(w.account.seq, &to)).expect("corrects");
     assert_eq!((w.charge().price, size(&w).as_deref()), (credits("0.12"), Some("s")));
     let mut w = world();

@@ -302,6 +302,7 @@ async fn capacity_survives_a_restart() {
     let extend = Extend {
         hold: holds[0],
         quantities: [(name("tokens"), 7)].into_iter().collect(),
+        more: Vec::new(),
         minimum: None,
         life: None,
         progress: None,

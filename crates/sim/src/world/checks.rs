@@ -108,9 +108,9 @@ impl World {
         } else if other {
             let Body::Command(command, from) = op.body.clone() else { return Ok(()) };
             let command = match *command {
-                Command::Settle { hold, mut quantities, dimensions } => {
+                Command::Settle { hold, mut quantities, dimensions, more } => {
                     quantities.iter_mut().for_each(|(_, n)| *n += 1);
-                    Command::Settle { hold, quantities, dimensions }
+                    Command::Settle { hold, quantities, dimensions, more }
                 }
                 Command::Grant(new) => {
                     let amount = Credits::from_nano(new.amount.nano() + 1_000_000_000);

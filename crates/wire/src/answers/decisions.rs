@@ -114,6 +114,22 @@ pub struct Usage {
     /// The factor on the sum of the lines: the price is rounded once to a nano-credit, up for a hold and half to even for a charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_factor: Option<Credits>,
+    /// Its parts, if there are several; `dimensions`, `rate_card` and `unpriced` are then those of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<UsagePart>,
+}
+
+/// A part of a use, such as what one of several models did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct UsagePart {
+    /// Dimensions.
+    pub dimensions: BTreeMap<Name, Label>,
+    /// The rate card, and when the version used came into force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_card: Option<RateCard>,
+    /// Nothing has a price for the part as it turned out: its prices are those of its hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpriced: bool,
 }
 
 /// A quantity of one meter at its price.
@@ -121,6 +137,9 @@ pub struct Usage {
 pub struct Line {
     /// The meter.
     pub meter: Name,
+    /// The part that it belongs to, counted from 1, if there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<u8>,
     /// How many units.
     pub quantity: u64,
     /// The units billed for them, where the price has a step or a minimum.
@@ -335,8 +354,13 @@ pub struct Change {
     pub replayed: bool,
 }
 
-/// Quantities as granted, by meter.
+/// Quantities as granted, by meter, all parts added up.
 #[must_use]
 pub fn quantities(usage: &Usage) -> Quantities {
-    usage.lines.iter().map(|l| (l.meter.clone(), l.quantity)).collect()
+    let mut all = Quantities::new();
+    for line in &usage.lines {
+        let sum = all.entry(line.meter.clone()).or_default();
+        *sum = sum.saturating_add(line.quantity);
+    }
+    all
 }

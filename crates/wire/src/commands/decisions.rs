@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Dimension, HoldId, Label, Name};
-use headworks_core::waterfall::{Authorize, Minimum, Request};
+use headworks_core::record::{Dimension, Dimensions, HoldId, Label, Name, PARTS_MAX};
+use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Request};
 
 use super::{Malformed, invalid};
+use crate::few::Few;
 use crate::quantities::{Quantities, pairs};
 use crate::reference::Reference;
 use crate::requests::{
-    AuthorizeRequest, ExtendRequest, RecordRequest, ReleaseRequest, Settle, SettleRequest,
+    AuthorizeRequest, ExtendRequest, PartRequest, RecordRequest, ReleaseRequest, Settle, SettleRequest,
 };
 
 fn minimum(min: Option<&Quantities>) -> Result<Option<Minimum>, Malformed> {
@@ -22,8 +23,41 @@ fn minimum(min: Option<&Quantities>) -> Result<Option<Minimum>, Malformed> {
     }
 }
 
-pub(super) fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
+fn dimensions(named: &BTreeMap<Name, Label>) -> impl Iterator<Item = Dimension> {
     named.iter().map(|(name, value)| Dimension::new(name.clone(), value.clone()))
+}
+
+/// The first part of a use and those after it, as a request names them: in `parts`, or the one in its own fields.
+pub(super) struct Named {
+    pub(super) dimensions: Option<Dimensions>,
+    pub(super) quantities: headworks_core::waterfall::Quantities,
+    pub(super) more: Vec<AskedPart>,
+    /// They are in `parts`.
+    pub(super) has_parts: bool,
+}
+
+pub(super) fn named(
+    own: Option<&BTreeMap<Name, Label>>,
+    quantities: &Quantities,
+    parts: Option<&Few<PartRequest, PARTS_MAX>>,
+) -> Result<Named, Malformed> {
+    let dimensions = |named: &BTreeMap<Name, Label>| dimensions(named).collect::<Dimensions>();
+    let Some(Few(parts)) = parts else {
+        let (dimensions, quantities) = (own.map(dimensions), pairs(quantities));
+        return Ok(Named { dimensions, quantities, more: Vec::new(), has_parts: false });
+    };
+    if own.is_some_and(|own| !own.is_empty()) || !quantities.is_empty() {
+        return invalid("`parts` stands instead of `dimensions` and `quantities`; name these in each part");
+    }
+    let asked = |part: &PartRequest| AskedPart {
+        dimensions: part.dimensions.as_ref().map(dimensions),
+        quantities: pairs(&part.quantities),
+    };
+    let mut parts = parts.iter().map(asked);
+    let Some(AskedPart { dimensions, quantities }) = parts.next() else {
+        return invalid("`parts` is empty; name at least one, or leave it out");
+    };
+    Ok(Named { dimensions, quantities, more: parts.collect(), has_parts: true })
 }
 
 fn hold(reference: &Reference) -> Result<HoldId, Malformed> {
@@ -39,12 +73,15 @@ impl AuthorizeRequest {
     /// # Errors
     /// When `min` names several meters, or none.
     pub fn authorize(&self) -> Result<Authorize, Malformed> {
+        let Named { dimensions, quantities, more, .. } =
+            named(Some(&self.dimensions), &self.quantities, self.parts.as_ref())?;
         Ok(Authorize {
             request: Request {
                 path: self.path.clone(),
-                dimensions: dimensions(&self.dimensions).collect(),
+                dimensions: dimensions.unwrap_or_default(),
                 consented: self.consent,
-                ..Request::new(self.feature.clone(), pairs(&self.quantities))
+                more,
+                ..Request::new(self.feature.clone(), quantities)
             },
             minimum: minimum(self.min.as_ref())?,
             life: self.life,
@@ -59,9 +96,14 @@ impl ExtendRequest {
     /// # Errors
     /// When it names no hold, or `min` names several meters.
     pub fn command(&self) -> Result<Command, Malformed> {
+        let Named { dimensions, quantities, more, .. } = named(None, &self.quantities, self.parts.as_ref())?;
+        if dimensions.is_some() {
+            return invalid("the first part of an extension is that of its hold; name no dimensions in it");
+        }
         Ok(Command::Extend(Extend {
             hold: hold(&self.hold)?,
-            quantities: pairs(&self.quantities),
+            quantities,
+            more,
             minimum: minimum(self.min.as_ref())?,
             life: self.life,
             progress: self.progress.as_ref().map(pairs),
@@ -76,11 +118,9 @@ impl SettleRequest {
     /// # Errors
     /// When it names no hold.
     pub fn command(&self) -> Result<Command, Malformed> {
-        Ok(Command::Settle {
-            hold: hold(&self.hold)?,
-            quantities: pairs(&self.quantities),
-            dimensions: self.dimensions.as_ref().map(|named| dimensions(named).collect()),
-        })
+        let Named { dimensions, quantities, more, .. } =
+            named(self.dimensions.as_ref(), &self.quantities, self.parts.as_ref())?;
+        Ok(Command::Settle { hold: hold(&self.hold)?, quantities, dimensions, more })
     }
 }
 
@@ -96,14 +136,19 @@ impl ReleaseRequest {
 
 impl RecordRequest {
     /// The command of this request.
-    #[must_use]
-    pub fn command(&self) -> Command {
+    ///
+    /// # Errors
+    /// When it names parts and quantities beside them.
+    pub fn command(&self) -> Result<Command, Malformed> {
+        let Named { dimensions, quantities, more, .. } =
+            named(Some(&self.dimensions), &self.quantities, self.parts.as_ref())?;
         let request = Request {
             path: self.path.clone(),
-            dimensions: dimensions(&self.dimensions).collect(),
+            dimensions: dimensions.unwrap_or_default(),
             consented: self.consent,
-            ..Request::new(self.feature.clone(), pairs(&self.quantities))
+            more,
+            ..Request::new(self.feature.clone(), quantities)
         };
-        Command::Record { request, at: self.effective_at }
+        Ok(Command::Record { request, at: self.effective_at })
     }
 }

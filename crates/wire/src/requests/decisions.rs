@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use headworks_core::record::{Id, Instant, Label, Name, Path, Span};
+use headworks_core::record::{Id, Instant, Label, Name, PARTS_MAX, Path, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -12,6 +12,20 @@ use crate::few::{Few, dimensions, some_dimensions};
 use crate::quantities::{Quantities, largest};
 use crate::reference::Reference;
 use crate::shapes::{Address, Dimensions, OneMeter};
+
+/// A part of a use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartRequest {
+    /// Dimensions that prices depend on, such as the model.
+    #[serde(default, deserialize_with = "some_dimensions", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Dimensions>)]
+    pub dimensions: Option<BTreeMap<Name, Label>>,
+    /// Units of each meter; only the first part may name `requests`.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<Name, u64>)]
+    pub quantities: Quantities,
+}
 
 /// Ask how much is allowed and hold it, or charge it at once.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -33,6 +47,11 @@ pub struct AuthorizeRequest {
     #[serde(default, deserialize_with = "largest")]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// Instead of `dimensions` and `quantities`: the parts of the use, such as what each of several models does. Each has its own
+    /// price; all are decided and paid as one request, which is counted with the first part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PartRequest>>, min_items = 1, max_items = 16)]
+    pub parts: Option<Few<PartRequest, PARTS_MAX>>,
     /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OneMeter>)]
@@ -84,6 +103,11 @@ pub struct SettleRequest {
     #[serde(default, deserialize_with = "some_dimensions", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Dimensions>)]
     pub dimensions: Option<BTreeMap<Name, Label>>,
+    /// Instead of `dimensions` and `quantities`: all parts as they turned out. One that names no dimensions has those of the same
+    /// part of the hold; parts of the hold beyond these did not happen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PartRequest>>, min_items = 1, max_items = 16)]
+    pub parts: Option<Few<PartRequest, PARTS_MAX>>,
     /// Idempotency key. Default: the hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Id>,
@@ -110,6 +134,11 @@ pub struct ExtendRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// Instead of `dimensions` and `quantities`: how much more of each part, in the order of the hold. A further part is a new one, with its
+    /// dimensions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PartRequest>>, min_items = 1, max_items = 16)]
+    pub parts: Option<Few<PartRequest, PARTS_MAX>>,
     /// Accept less: the smallest quantity of one meter that is still useful.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<OneMeter>)]
@@ -117,7 +146,7 @@ pub struct ExtendRequest {
     /// The new life, from now. At most 10 times in the life of a hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life: Option<Span>,
-    /// Use so far; charged if the hold expires and its feature says so.
+    /// Use so far, of the first part; charged if the hold expires and its feature says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<BTreeMap<Name, u64>>)]
     pub progress: Option<Quantities>,
@@ -148,6 +177,10 @@ pub struct RecordRequest {
     #[serde(default)]
     #[schema(value_type = BTreeMap<Name, u64>)]
     pub quantities: Quantities,
+    /// Instead of `dimensions` and `quantities`: the parts of the use, each with its own price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<PartRequest>>, min_items = 1, max_items = 16)]
+    pub parts: Option<Few<PartRequest, PARTS_MAX>>,
     /// The user agrees to paid sources.
     #[serde(default)]
     pub consent: bool,

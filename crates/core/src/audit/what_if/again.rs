@@ -2,13 +2,13 @@
 
 use super::Shadow;
 use crate::command::{
-    Command, Correct, Extend, History, Step, circumstances, circumstances_of, quantities_of, request_of,
-    run_with,
+    Command, Correct, Extend, History, Step, circumstances, circumstances_of, more_of, quantities_of,
+    request_of, run_with,
 };
 use crate::record::{
     Basis, Charge, Credits, Denial, Event, HoldId, Instant, Name, Record, Use, Verdict, Visit, VisitKind,
 };
-use crate::waterfall::{Authorize, Context, Live, Refusal, Request};
+use crate::waterfall::{Authorize, Context, Live, Refusal, Request, quantity_of};
 
 impl Shadow<'_> {
     /// Runs the command behind a record again, on the shadow's own numbers.
@@ -111,6 +111,7 @@ impl Shadow<'_> {
             *to = Correct::To {
                 quantities: quantities_of(usage),
                 dimensions: Some(usage.dimensions.clone()),
+                more: Some(more_of(usage)),
                 reprice: false,
             };
         }
@@ -123,6 +124,13 @@ impl Shadow<'_> {
         let quantity = |meter: &Name| request.quantity(meter);
         if let Some(derived) = feature.derived_anew(&request.dimensions, at, quantity) {
             request.dimensions = derived;
+        }
+        for part in &mut request.more {
+            let named = part.dimensions.as_deref().unwrap_or_default();
+            let quantity = |meter: &Name| quantity_of(&part.quantities, meter);
+            if let Some(derived) = feature.derived_anew(named, at, quantity) {
+                part.dimensions = Some(derived);
+            }
         }
     }
 
@@ -143,7 +151,12 @@ impl Shadow<'_> {
                 (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
                 let seq = self.append(*draft, denial.at, false);
                 if let Some(hold) = seq.filter(|_| held).map(HoldId) {
-                    let settle = Command::settle(hold, quantities_of(&denial.usage));
+                    let settle = Command::Settle {
+                        hold,
+                        quantities: quantities_of(&denial.usage),
+                        dimensions: None,
+                        more: more_of(&denial.usage),
+                    };
                     let Ok(settled) = run_with(self.ctx(denial.at), &settle, &mut History::new(), &self.kept);
                     if let Step::Append(draft) = settled? {
                         self.append(*draft, denial.at, false);

@@ -140,7 +140,7 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             };
             let Words { dimensions, quantities, .. } = words(rest);
             let dimensions = (!dimensions.is_empty()).then_some(dimensions);
-            w.apply(Command::Settle { hold, quantities, dimensions }).expect("settles");
+            w.apply(Command::Settle { hold, quantities, dimensions, more: Vec::new() }).expect("settles");
             let charge = w.log.last().and_then(|r| r.charge().cloned()).expect("a charge");
             Seen {
                 outcome: format!("settled {}", charge.price),

@@ -178,6 +178,7 @@ impl Run {
         let more = Extend {
             hold: HoldId(usage.id),
             quantities: quantities(&[("tokens", number(tokens))]),
+            more: Vec::new(),
             minimum: None,
             life: life.map(seconds),
             progress: None,
