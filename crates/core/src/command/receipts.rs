@@ -81,12 +81,18 @@ pub(super) fn pay_excess<'u>(
     priced_before: &Priced<'u>,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
     let grown = |l: &PricedLine<'_>| l.quantity > held.quantity_in(l.part, l.meter.as_str());
-    if need.is_paid() && !actual.lines.iter().any(grown) {
+    // Of several parts one may cost more although all of them cost less.
+    let has_parts = !actual.more.is_empty() || !held.more.is_empty();
+    let is_within = need.is_paid() && !actual.lines.iter().any(grown);
+    if is_within && !has_parts {
         return Ok((Draws::new(), None));
     }
     let scene = happened.scene(ctx, actual.feature)?;
     let run = draw_more(scene, actual, held, need, priced_before);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
+    if is_within && visits.iter().all(|visit| visit.cost == 0) {
+        return Ok((draws, None));
+    }
     let excess = pay_shortfall(scene, happened.overshoot, actual, short, &mut draws)?;
     Ok((draws, Some(Excess { visits, ..excess })))
 }

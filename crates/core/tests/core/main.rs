@@ -22,6 +22,7 @@ mod holds;
 mod ledger;
 mod model;
 mod overrides;
+mod parts;
 mod pause;
 mod paying;
 mod planned;

@@ -15,6 +15,7 @@ mod keys;
 mod ledger_flows;
 mod matrix;
 mod overload;
+mod parts;
 mod reach;
 mod receiver;
 mod snapshot;

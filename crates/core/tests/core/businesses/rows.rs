@@ -7,7 +7,7 @@ use headworks_core::record::{
     Label, Outcome, Overage, Path, Recurrence, Rollover, Source, WHOLE, Way,
 };
 use headworks_core::view;
-use headworks_core::waterfall::{Authorize, Context, Quantities, Request};
+use headworks_core::waterfall::{AskedPart, Authorize, Context, Quantities, Request};
 
 use crate::audit::{audit, chained, replayed};
 use crate::common::{World, at, catalog, credits, name, refund};
@@ -117,6 +117,11 @@ fn words(text: &str) -> Words {
     out
 }
 
+fn part(text: &str) -> AskedPart {
+    let Words { dimensions, quantities, .. } = words(text);
+    AskedPart { dimensions: Some(dimensions), quantities }
+}
+
 fn call_of(w: &mut World, call: &str) -> Seen {
     if let Some((n, call)) = call.split_once(" times ") {
         let n: usize = n.parse().expect("a number");
@@ -127,8 +132,11 @@ fn call_of(w: &mut World, call: &str) -> Seen {
     match verb {
         "now" | "hold" => {
             let (feature, rest) = rest.split_once(' ').expect("a feature");
+            let (rest, more) = rest.split_once(" + ").unwrap_or((rest, ""));
             let Words { dimensions, quantities, path, consented, held, minimum } = words(rest);
-            let request = Request { dimensions, path, consented, ..Request::new(name(feature), quantities) };
+            let more = more.split(" + ").filter(|part| !part.is_empty()).map(part).collect();
+            let request =
+                Request { dimensions, path, consented, more, ..Request::new(name(feature), quantities) };
             let ask = Authorize { settle_now: verb == "now" && !held, minimum, ..Authorize::new(request) };
             decided(&w.ask(&ask))
         }
