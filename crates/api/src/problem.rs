@@ -48,6 +48,7 @@ kinds! {
     IdempotencyKeyRequired = "idempotency_key_required",
     InternalError = "internal_error",
     InvalidCatalog = "invalid_catalog",
+    IncreaseAnswered = "increase_answered",
     InvalidRequest = "invalid_request",
     KeyExpired = "key_expired",
     KeyLimited = "key_limited",
@@ -281,7 +282,10 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::NotRecorded(_) => Kind::InvalidRequest,
         Refusal::UnknownAccount(_) => Kind::UnknownAccount,
         Refusal::AccountExists(_) => Kind::AccountExists,
-        Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) => Kind::UnknownRecord,
+        Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) | Refusal::UnknownIncrease(_) => {
+            Kind::UnknownRecord
+        }
+        Refusal::IncreaseAnswered(..) => Kind::IncreaseAnswered,
         Refusal::OverrideEnded(..) => Kind::OverrideEnded,
         Refusal::BadOverride(_) => Kind::OverrideRefused,
         Refusal::BadPlanChange(_) => Kind::PlanChangeRefused,

@@ -1,10 +1,9 @@
 //! The commands that call the API, one for each call.
 
-use std::collections::BTreeMap;
 use std::path::Path as File;
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::record::{Id, Name, Segment};
+use headworks_core::record::{Id, Name};
 use headworks_terminal::values::encoded;
 use headworks_terminal::{
     Client, Failed, Outcome,
@@ -17,8 +16,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::arguments::{
-    AccountCommand, AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, Remote,
-    TestClockCommand, WhatArguments,
+    AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, Remote, TestClockCommand,
+    WhatArguments,
 };
 use crate::remote::{connect, key_of};
 
@@ -101,7 +100,7 @@ fn authorize(a: AuthorizeArguments, key: Option<Id>) -> wire::AuthorizeRequest {
     }
 }
 
-fn account_path(reference: &wire::Reference, rest: &str) -> String {
+pub(crate) fn account_path(reference: &wire::Reference, rest: &str) -> String {
     format!("/v1/accounts/{}/{rest}", encoded(reference.account().as_str()))
 }
 
@@ -159,7 +158,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
             return failed_items(&answer);
         }
         Call::Explain { id } => ("decision", client.get(&format!("/v1/decisions/{}", encoded(&id))).await?),
-        Call::Account(command) => account(&mut client, command).await?,
+        Call::Account(command) => crate::accounts::run(&mut client, command).await?,
         Call::Webhooks(command) => return crate::webhooks::run(&mut client, command, as_json).await,
         Call::Supplies(command) => return crate::supplies::run(&mut client, command, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
@@ -262,115 +261,6 @@ async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value,
             let path = account_path(&charge, "refunds");
             let ask = wire::RefundRequest { charge, amount, reason, idempotency_key: Some(key_of(key)?) };
             client.post(&path, None, &ask).await?
-        }
-    })
-}
-
-async fn account(client: &mut Client, command: AccountCommand) -> Result<(&'static str, Value), Failed> {
-    let at = |account: &Id, rest: &str| format!("/v1/accounts/{}{rest}", encoded(account.as_str()));
-    Ok(match command {
-        AccountCommand::Open { account, plan, consent, billing_anchor, zone, tier } => {
-            let ask = wire::OpenAccountRequest {
-                capacity: None,
-                tier,
-                id: account,
-                plan,
-                consent,
-                billing_anchor,
-                zone,
-                segments: std::collections::BTreeMap::new(),
-                idempotency_key: None,
-            };
-            ("account", client.post("/v1/accounts", None, &ask).await?)
-        }
-        AccountCommand::Change {
-            account,
-            plan,
-            suspended,
-            consent,
-            pool_caps,
-            hourly_caps,
-            zone,
-            tier,
-            reason,
-            key,
-        } => {
-            let mut segments: BTreeMap<Segment, Option<wire::SegmentSettings>> = BTreeMap::new();
-            for (segment, credits) in pool_caps {
-                segments.entry(segment).or_default().get_or_insert_default().pool_cap = Some(credits);
-            }
-            for (segment, credits) in hourly_caps {
-                segments.entry(segment).or_default().get_or_insert_default().hourly_cap = Some(credits);
-            }
-            let ask = wire::ChangeAccountRequest {
-                plan,
-                suspended,
-                consent,
-                segments,
-                zone,
-                tier: tier.map(Some),
-                reason,
-                idempotency_key: Some(key_of(key)?),
-                ..wire::ChangeAccountRequest::default()
-            };
-            let path = at(&account, "");
-            ("account", client.call(Method::PATCH, &path, None, Some(&ask)).await?)
-        }
-        AccountCommand::Pause { account, until, reason, key } => {
-            let ask = wire::PauseAccountRequest { until, reason, idempotency_key: Some(key_of(key)?) };
-            ("change", client.post(&at(&account, "/pause"), None, &ask).await?)
-        }
-        AccountCommand::Resume { account, reason, key } => {
-            let ask = wire::ResumeAccountRequest { reason, idempotency_key: Some(key_of(key)?) };
-            ("change", client.post(&at(&account, "/resume"), None, &ask).await?)
-        }
-        AccountCommand::List { after, max } => {
-            let after = after.map_or(String::new(), |after| format!("&after={}", encoded(after.as_str())));
-            ("accounts", client.get(&format!("/v1/accounts?max={max}{after}")).await?)
-        }
-        AccountCommand::Show { account } => ("account", client.get(&at(&account, "")).await?),
-        AccountCommand::Balances { account, at: moment } => {
-            let query = moment.map_or_else(String::new, |instant| format!("?at={instant}"));
-            ("balances", client.get(&at(&account, &format!("/balances{query}"))).await?)
-        }
-        AccountCommand::Abuse { account: Some(account), .. } => {
-            ("abuse", client.get(&at(&account, "/abuse")).await?)
-        }
-        AccountCommand::Abuse { account: None, rule } => {
-            let query = rule.map_or_else(String::new, |rule| format!("?rule={}", rule.as_str()));
-            ("held_back", client.get(&format!("/v1/abuse{query}")).await?)
-        }
-        AccountCommand::Lift { account, rule, of_key, reason, key } => {
-            let ask = wire::LiftRequest { rule, key: of_key, reason, idempotency_key: Some(key_of(key)?) };
-            ("change", client.post(&at(&account, "/abuse/lift"), None, &ask).await?)
-        }
-        AccountCommand::Report { account, signal, of_key, reason, key } => {
-            let idempotency_key = Some(key_of(key)?);
-            let ask = wire::SignalRequest { signal, key: of_key, reason, idempotency_key };
-            ("signal", client.post(&at(&account, "/signals"), None, &ask).await?)
-        }
-        AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
-        AccountCommand::Override { account, limit, value, segment, until, reason, key } => {
-            let ask = wire::OverrideRequest {
-                limit,
-                segment,
-                value: wire::OverrideValue::Text(value),
-                until,
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
-            ("change", client.post(&at(&account, "/overrides"), None, &ask).await?)
-        }
-        AccountCommand::Overrides { account } => {
-            ("overrides", client.get(&at(&account, "/overrides")).await?)
-        }
-        AccountCommand::RemoveOverride { id, reason } => {
-            let path = account_path(&id, &format!("overrides/{}/remove", encoded(&id.to_string())));
-            ("change", client.post(&path, None, &wire::RemoveOverrideRequest { reason }).await?)
-        }
-        AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
-        AccountCommand::Records { account, from, max } => {
-            ("records", client.get(&at(&account, &format!("/records?from={from}&max={max}"))).await?)
         }
     })
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use headworks_terminal::output;
 
+mod accounts;
 mod archive;
 mod arguments;
 mod audit;

@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account::{Account, CountedWindow, Overriding};
+use crate::account::{Account, CountedWindow, Increase, Overriding};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::command::billed_windows;
 use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Seq, Terms, Unit, own_unit};
@@ -41,14 +41,22 @@ pub struct WindowView {
 /// The overrides in force, and whether each counts credits.
 #[must_use]
 pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
-    let plan = ctx.plan().ok();
     let all = ctx.account.rare().overrides.iter();
     let in_force = all.filter(|o| o.is_in_force(ctx.now));
-    let with_unit = |o: &Overriding| {
-        let limit = plan.and_then(|plan| plan.limit(&o.terms.limit));
-        (o.clone(), limit.is_some_and(|(is_credits, _)| is_credits))
-    };
-    in_force.map(with_unit).collect()
+    in_force.map(|o| (o.clone(), is_credits(ctx, &o.terms.limit))).collect()
+}
+
+/// The requests for higher limits, and whether each counts credits.
+#[must_use]
+pub fn increases(ctx: Context<'_>) -> Vec<(Increase, bool)> {
+    let all = ctx.account.rare().increases.iter();
+    all.map(|increase| (increase.clone(), is_credits(ctx, &increase.terms.limit))).collect()
+}
+
+/// Whether a limit counts credits.
+fn is_credits(ctx: Context<'_>, limit: &Name) -> bool {
+    let limit = ctx.plan().ok().and_then(|plan| plan.limit(limit));
+    limit.is_some_and(|(is_credits, _)| is_credits)
 }
 
 /// The account as it would be if it were resumed now: one that is paused without a planned end has no instants to come that

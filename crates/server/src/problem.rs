@@ -107,6 +107,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::NothingToCorrect
         | Kind::NothingToReset
         | Kind::OverrideEnded
+        | Kind::IncreaseAnswered
         | Kind::PlanChangeRefused
         | Kind::ServerFull
         | Kind::TooManyExtensions

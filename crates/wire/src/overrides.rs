@@ -72,6 +72,9 @@ pub struct Override {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
+    /// The request for a higher limit that it approves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approves: Option<Reference>,
     /// The API key that set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_by: Option<Name>,

@@ -8,13 +8,14 @@ use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 /// The kinds that are sent if a webhook names none: those that people should hear about.
-pub const ALERTS: [&str; 15] = [
+pub const ALERTS: [&str; 16] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
     "hold.expired",
     "overshoot.refunded",
     "limit.warning",
+    "increase.asked",
     "top_up.asked",
     "top_up.failed",
     "catalog.changed",

@@ -18,6 +18,7 @@ mod corrections;
 mod credits;
 pub(crate) mod decisions;
 pub(crate) mod inbound;
+mod increases;
 pub(crate) mod ledger;
 mod overrides;
 mod pauses;

@@ -6,7 +6,7 @@
 //! Source: CloudEvents 1.0.2, JSON format.
 
 use headworks_core::record::{
-    AbuseEvent, Alert, CREDITS, CatalogHash, Event, Name, Record, Seq, Server, Standing,
+    AbuseEvent, Alert, CREDITS, CatalogHash, CycleEvent, Event, Name, Record, Seq, Server, Standing,
 };
 use headworks_wire as wire;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -122,6 +122,13 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         let hash = CatalogHash::of(text);
         let what = json!({"version": version, "hash": hash, "actor": record.actor, "changes": changes});
         return Some(("catalog.changed", what));
+    }
+    if let Event::Cycle(cycle) = &record.event
+        && let CycleEvent::IncreaseAsked(terms) = &**cycle
+    {
+        let what = json!({"increase": Reference::Record(account.clone(), record.seq), "limit": terms.limit,
+            "segment": terms.segment, "until": terms.until, "reason": terms.reason, "actor": record.actor});
+        return Some(("increase.asked", what));
     }
     if let Event::Abuse(abuse) = &record.event {
         return match &**abuse {

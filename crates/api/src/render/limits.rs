@@ -23,23 +23,58 @@ pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) ->
     }
 }
 
+/// A figure of an override, in the unit of its limit.
+fn figure(figure: core::Figure, is_credits: bool) -> String {
+    match figure {
+        core::Figure::Limit(limit) => amount(limit, ("", is_credits)),
+        core::Figure::Unlimited => "none".to_owned(),
+    }
+}
+
+/// A request for a higher limit.
+pub(crate) fn increase(
+    account: &Name,
+    of: &headworks_core::account::Increase,
+    is_credits: bool,
+) -> wire::Increase {
+    let answer = |answer: &headworks_core::account::Answer| wire::IncreaseAnswer {
+        record: reference(account, answer.by),
+        at: answer.at,
+        answered_by: answer.answered_by.clone(),
+        reason: answer.reason.clone(),
+    };
+    wire::Increase {
+        id: reference(account, of.id),
+        limit: of.terms.limit.clone(),
+        segment: of.terms.segment.clone(),
+        value: figure(of.terms.figure, is_credits),
+        until: of.terms.until,
+        reason: of.terms.reason.clone(),
+        asked_at: of.asked_at,
+        asked_by: of.asked_by.clone(),
+        status: match &of.answer {
+            None => wire::IncreaseStatus::Pending,
+            Some(answer) if answer.approved => wire::IncreaseStatus::Approved,
+            Some(_) => wire::IncreaseStatus::Denied,
+        },
+        answer: of.answer.as_ref().map(answer),
+    }
+}
+
 /// An override in force.
 pub(crate) fn overriding(
     account: &Name,
     of: &headworks_core::account::Overriding,
     is_credits: bool,
 ) -> wire::Override {
-    let value = match of.terms.figure {
-        core::Figure::Limit(limit) => amount(limit, ("", is_credits)),
-        core::Figure::Unlimited => "none".to_owned(),
-    };
     wire::Override {
         id: reference(account, of.id),
         limit: of.terms.limit.clone(),
         segment: of.terms.segment.clone(),
-        value,
+        value: figure(of.terms.figure, is_credits),
         until: of.terms.until,
         reason: of.terms.reason.clone(),
+        approves: of.terms.approves.map(|seq| reference(account, seq)),
         set_by: of.set_by.clone(),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) use amounts::{draw, usage};
 pub(crate) use hex::hex;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
-pub(crate) use limits::{overriding, window};
+pub(crate) use limits::{increase, overriding, window};
 pub(crate) use visits::warnings;
 use visits::{reached, visit};
 

@@ -190,6 +190,59 @@ pub(crate) enum AccountCommand {
         #[arg(value_parser = id)]
         account: Id,
     },
+    /// Ask for a higher limit, for itself or for a segment
+    AskIncrease {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// The limit: a guard, an allowance's window like included.week, a pool, an overdraft or price_factor
+        #[arg(value_parser = name)]
+        limit: Name,
+        /// The figure in its unit, or none
+        #[arg(value_parser = label)]
+        value: Label,
+        /// The segment it is for, like user:alice, and everything below; default: the account
+        #[arg(long, value_parser = segment)]
+        segment: Option<Segment>,
+        /// It is to end then, RFC 3339; default: never
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
+        /// Why, for those who decide
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Show its requests for higher limits
+    Increases {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+    },
+    /// Approve a request for a higher limit
+    ApproveIncrease {
+        /// The request, like acme~17
+        #[arg(value_parser = reference)]
+        id: Reference,
+        /// Another figure than was asked for
+        #[arg(long, value_parser = label)]
+        value: Option<Label>,
+        /// Another end than was asked for, RFC 3339
+        #[arg(long, value_parser = instant)]
+        until: Option<Instant>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+    },
+    /// Deny a request for a higher limit
+    DenyIncrease {
+        /// The request, like acme~17
+        #[arg(value_parser = reference)]
+        id: Reference,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+    },
     /// Remove an override
     RemoveOverride {
         /// The override, like acme~17

@@ -76,7 +76,16 @@ impl Account {
                     recurrence.until = recurrence.until.min(next_at);
                 }
             }
-            CycleEvent::Overridden(terms) => self.set_override(record, terms),
+            CycleEvent::Overridden(terms) => {
+                if let Some(asked) = terms.approves {
+                    self.answer_increase(record, asked, true, terms.reason.as_ref())?;
+                }
+                self.set_override(record, terms);
+            }
+            CycleEvent::IncreaseAsked(terms) => self.ask_increase(record, terms),
+            CycleEvent::IncreaseDenied { asked, reason } => {
+                self.answer_increase(record, *asked, false, reason.as_ref())?;
+            }
             CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } => {
                 self.end_override(*id)?;
             }

@@ -15,6 +15,7 @@ mod cycle;
 mod due;
 mod fold;
 mod holds;
+mod increases;
 mod late;
 mod movements;
 mod open;
@@ -34,7 +35,9 @@ pub use fold::FoldError;
 pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
 pub(crate) use pauses::Billing;
-pub use rare::{Asked, Balance, BankedReset, Overriding, Paused, RareState, Schedule};
-pub(crate) use rare::{OVERRIDES_MAX, PAUSE_MAX, PAUSES_MAX, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX};
+pub use rare::{Answer, Asked, Balance, BankedReset, Increase, Overriding, Paused, RareState, Schedule};
+pub(crate) use rare::{
+    INCREASES_MAX, OVERRIDES_MAX, PAUSE_MAX, PAUSES_MAX, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX,
+};
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;

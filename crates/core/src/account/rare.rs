@@ -154,6 +154,49 @@ impl Overriding {
     }
 }
 
+/// Most requests that wait for an answer, and most that are remembered with theirs.
+pub(crate) const INCREASES_MAX: usize = 100;
+
+/// A request for a higher limit.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Increase {
+    /// Its name: the record that asked.
+    #[n(0)]
+    pub id: Seq,
+    /// The override that was asked for.
+    #[n(1)]
+    pub terms: Override,
+    /// The caller that asked, if known.
+    #[n(2)]
+    pub asked_by: Option<Name>,
+    /// When.
+    #[n(3)]
+    pub asked_at: Instant,
+    /// The answer, once there is one.
+    #[n(4)]
+    pub answer: Option<Answer>,
+}
+
+/// The answer to a request for a higher limit.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Answer {
+    /// The record; of an approval, the override.
+    #[n(0)]
+    pub by: Seq,
+    /// Whether it was approved.
+    #[n(1)]
+    pub approved: bool,
+    /// The caller that answered, if known.
+    #[n(2)]
+    pub answered_by: Option<Name>,
+    /// When.
+    #[n(3)]
+    pub at: Instant,
+    /// Why.
+    #[n(4)]
+    pub reason: Option<Label>,
+}
+
 /// The longest pause, and how far a pause without a planned end moves everything.
 pub(crate) const PAUSE_MAX: Span = Span::MAX;
 /// Most pauses of one account, over its life.
@@ -229,6 +272,9 @@ pub struct RareState {
     /// Beginning and end of the pauses that have ended: a refund may open a grant again that was spent before one.
     #[cbor(n(12), default)]
     pub pauses: Vec<(Instant, Instant)>,
+    /// Requests for higher limits, by name: those that wait, and the latest that have been answered.
+    #[cbor(n(13), default)]
+    pub increases: Vec<Increase>,
 }
 
 /// The extras of most accounts: none.
@@ -246,4 +292,5 @@ pub(super) static NOTHING: RareState = RareState {
     plan_to_come: None,
     pause: None,
     pauses: Vec::new(),
+    increases: Vec::new(),
 };

@@ -180,6 +180,8 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
         | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::OverrideRemoved { .. }
+        | CycleEvent::IncreaseAsked(_)
+        | CycleEvent::IncreaseDenied { .. }
         | CycleEvent::Paused(_)
         | CycleEvent::PauseEnded(_)
         | CycleEvent::Resumed { .. } => Vec::new(),

@@ -10,6 +10,7 @@ use super::accounts::Patch;
 use super::corrections::Correct;
 use super::credits::{Adjust, NewGrant};
 use super::holds::{Extend, is_use};
+use super::increases::AnswerIncrease;
 use super::overrides::NewOverride;
 use super::plans::ChangePlan;
 use super::top_ups::TopUp;
@@ -132,6 +133,15 @@ pub enum Command {
         /// Why.
         reason: Option<Label>,
     },
+    /// Ask for a higher limit.
+    AskIncrease(NewOverride),
+    /// Answer a request for a higher limit.
+    AnswerIncrease {
+        /// The request.
+        asked: Seq,
+        /// The answer.
+        answer: AnswerIncrease,
+    },
     /// Redeem a banked reset.
     Redeem {
         /// The reset; `None`: of those that would clear something, the first to expire.
@@ -247,7 +257,10 @@ impl Command {
             Self::Refund { .. } => Operation::Refund,
             Self::Correct { .. } => Operation::Correct,
             Self::Bank { .. } => Operation::Bank,
-            Self::Override(_) | Self::RemoveOverride { .. } => Operation::Override,
+            Self::Override(_)
+            | Self::RemoveOverride { .. }
+            | Self::AskIncrease(_)
+            | Self::AnswerIncrease { .. } => Operation::Override,
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,

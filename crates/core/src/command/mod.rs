@@ -15,6 +15,7 @@ mod credits;
 mod draft;
 mod history;
 mod holds;
+mod increases;
 mod kinds;
 mod late;
 mod of;
@@ -41,6 +42,7 @@ use history::Stop;
 pub use history::{History, Log};
 pub use holds::Extend;
 pub(crate) use holds::{growing, growth};
+pub use increases::AnswerIncrease;
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, more_of, quantities_of, request_of};
 pub use overrides::{NewFigure, NewOverride};
@@ -114,6 +116,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
             resets::bank(ctx, windows, *expires_at, reference.clone())?
         }
         Command::Override(new) => overrides::set(ctx, new)?,
+        Command::AskIncrease(new) => increases::ask(ctx, new)?,
+        Command::AnswerIncrease { asked, answer } => increases::answer(ctx, *asked, answer)?,
         Command::RemoveOverride { id, reason } => overrides::remove(ctx, *id, reason.clone(), history)?,
         Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,

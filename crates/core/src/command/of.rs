@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use super::corrections::Correct;
 use super::credits::{Adjust, NewGrant};
 use super::holds::Extend;
+use super::increases::AnswerIncrease;
 use super::kinds::Command;
 use super::overrides::{NewFigure, NewOverride};
 use super::plans::{ChangePlan, When};
@@ -218,15 +219,17 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::RenewalStopped { schedule, reason } => {
             Some(Command::StopRenewal { grant: *schedule, reason: reason.clone() })
         }
-        CycleEvent::Overridden(Override { limit, segment, figure, until, reason }) => {
-            Some(Command::Override(NewOverride {
-                limit: limit.clone(),
-                segment: segment.clone(),
-                figure: NewFigure::Recorded(*figure),
-                until: *until,
-                reason: reason.clone(),
-            }))
+        CycleEvent::Overridden(Override { approves: Some(asked), figure, until, reason, .. }) => {
+            let (figure, until) = (Some(NewFigure::Recorded(*figure)), *until);
+            let answer = AnswerIncrease::Approve { figure, until, reason: reason.clone() };
+            Some(Command::AnswerIncrease { asked: *asked, answer })
         }
+        CycleEvent::Overridden(terms) => Some(Command::Override(new_override(terms))),
+        CycleEvent::IncreaseAsked(terms) => Some(Command::AskIncrease(new_override(terms))),
+        CycleEvent::IncreaseDenied { asked, reason } => Some(Command::AnswerIncrease {
+            asked: *asked,
+            answer: AnswerIncrease::Deny { reason: reason.clone() },
+        }),
         CycleEvent::OverrideRemoved { id, reason } => {
             Some(Command::RemoveOverride { id: *id, reason: reason.clone() })
         }
@@ -239,6 +242,16 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         | CycleEvent::Ended(_)
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::PauseEnded(_) => None,
+    }
+}
+
+fn new_override(terms: &Override) -> NewOverride {
+    NewOverride {
+        limit: terms.limit.clone(),
+        segment: terms.segment.clone(),
+        figure: NewFigure::Recorded(terms.figure),
+        until: terms.until,
+        reason: terms.reason.clone(),
     }
 }
 
@@ -278,6 +291,7 @@ impl Command {
             Self::AcceptLate { kept } | Self::DiscardLate { kept, .. } => *kept = number(*kept)?,
             Self::Redeem { reset, .. } => *reset = reset.and_then(number),
             Self::RemoveOverride { id, .. } => *id = number(*id)?,
+            Self::AnswerIncrease { asked, .. } => *asked = number(*asked)?,
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
                 let mut known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));
@@ -289,6 +303,7 @@ impl Command {
             | Self::Record { .. }
             | Self::Bank { .. }
             | Self::Override(_)
+            | Self::AskIncrease(_)
             | Self::WithdrawPlanChange { .. }
             | Self::Pause { .. }
             | Self::Resume { .. }

@@ -39,6 +39,11 @@ pub enum NewFigure {
 }
 
 pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal> {
+    Ok(Draft::of_cycle(CycleEvent::Overridden(terms(ctx, new)?)))
+}
+
+/// The terms of an override, checked against the account's plan.
+pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Refusal> {
     let plan = ctx.plan()?;
     let Some((is_credits, window)) = plan.limit(&new.limit) else {
         return Err(Refusal::UnknownLimit(new.limit.clone()));
@@ -78,7 +83,7 @@ pub(super) fn set(ctx: Context<'_>, new: &NewOverride) -> Result<Draft, Refusal>
         ));
     }
     let NewOverride { limit, segment, until, reason, .. } = new.clone();
-    Ok(Draft::of_cycle(CycleEvent::Overridden(Override { limit, segment, figure, until, reason })))
+    Ok(Override { limit, segment, figure, until, reason, approves: None })
 }
 
 /// A figure as it is written, in nano-credits or whole units.

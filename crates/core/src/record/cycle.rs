@@ -93,6 +93,19 @@ pub enum CycleEvent {
         #[n(1)]
         reason: Option<Label>,
     },
+    /// A higher limit was asked for; the request is named by the record.
+    #[n(15)]
+    IncreaseAsked(#[n(0)] Override),
+    /// A request for a higher limit was denied.
+    #[n(16)]
+    IncreaseDenied {
+        /// The request.
+        #[n(0)]
+        asked: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
     /// The account is paused from now on.
     #[n(12)]
     Paused(#[n(0)] Pause),

@@ -105,10 +105,13 @@ impl Erasure {
                 | CycleEvent::RenewalStopped { .. }
                 | CycleEvent::OverrideEnded(_)
                 | CycleEvent::OverrideRemoved { .. }
+                | CycleEvent::IncreaseDenied { .. }
                 | CycleEvent::Paused(_)
                 | CycleEvent::PauseEnded(_)
                 | CycleEvent::Resumed { .. } => false,
-                CycleEvent::Overridden(terms) => terms.segment.as_mut().is_some_and(|s| self.segment(s)),
+                CycleEvent::Overridden(terms) | CycleEvent::IncreaseAsked(terms) => {
+                    terms.segment.as_mut().is_some_and(|s| self.segment(s))
+                }
             },
             Event::Abuse(abuse) => match &mut **abuse {
                 AbuseEvent::Began(Effect { key: Some(key), .. })

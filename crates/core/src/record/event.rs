@@ -319,6 +319,8 @@ impl Event {
                 CycleEvent::PlanWithdrawn { .. } => "plan_change_withdrawn",
                 CycleEvent::RenewalStopped { .. } => "renewal_stopped",
                 CycleEvent::Overridden(_) => "override_set",
+                CycleEvent::IncreaseAsked(_) => "increase_asked",
+                CycleEvent::IncreaseDenied { .. } => "increase_denied",
                 CycleEvent::OverrideEnded(_) => "override_ended",
                 CycleEvent::OverrideRemoved { .. } => "override_removed",
                 CycleEvent::Paused(_) => "paused",

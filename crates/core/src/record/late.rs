@@ -7,11 +7,11 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::codec::{few, list};
+use super::dimensions::Dimensions;
 use super::ids::Seq;
 use super::name::{Label, Name};
 use super::path::Path;
 use super::time::Instant;
-use super::usage::Dimensions;
 
 /// A quantity of one meter, not priced yet.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

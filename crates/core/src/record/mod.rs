@@ -7,6 +7,7 @@ mod abuse;
 mod alerts;
 mod amount;
 mod audit_entry;
+mod by_part;
 mod calendar;
 mod chain;
 mod charge;
@@ -15,6 +16,7 @@ mod credits_by_unit;
 mod cycle;
 mod decision;
 mod denial;
+mod dimensions;
 mod erase;
 mod event;
 mod grant;
@@ -59,6 +61,7 @@ pub use credits_by_unit::CreditsByUnit;
 pub use cycle::CycleEvent;
 pub use decision::{Decision, Draw, Draws, Outcome, Source};
 pub use denial::{Denial, Denials};
+pub use dimensions::{CardRef, Dimension, Dimensions};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
 pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, Rollover, WHOLE};
@@ -92,8 +95,7 @@ pub use terms::{HabitKind, Terms};
 pub use time::{Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
 pub use usage::{
-    Amount, CREDITS, CardRef, Dimension, Dimensions, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit,
-    Use, WHOLE_PRICE, own_unit,
+    Amount, CREDITS, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit, Use, WHOLE_PRICE, own_unit,
 };
 pub use visit::{Basis, Measure, Verdict, Visit, VisitKind};
 pub use way::{Certainty, Unblock, Way};

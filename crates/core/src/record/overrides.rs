@@ -4,6 +4,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::ids::Seq;
 use super::name::{Label, Name};
 use super::path::Segment;
 use super::terms::Terms;
@@ -27,6 +28,9 @@ pub struct Override {
     /// Why.
     #[n(4)]
     pub reason: Option<Label>,
+    /// The request for a higher limit that it approves.
+    #[n(5)]
+    pub approves: Option<Seq>,
 }
 
 /// A figure that takes the place of a plan's.

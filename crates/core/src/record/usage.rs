@@ -11,8 +11,9 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::{few, flag, list, place};
-use crate::record::parts::{Part, Parts, PricedPart};
-use crate::record::{Credits, Instant, Label, Name, Path, Price};
+use crate::record::{
+    CardRef, Credits, Dimension, Dimensions, Instant, Name, Part, Parts, Path, Price, PricedPart,
+};
 
 /// The use with its prices. Every line is priced; free use has a line at zero.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -106,39 +107,6 @@ impl PriceFactor {
     }
 }
 
-/// Dimensions, in order of their names.
-pub type Dimensions = SmallVec<[Dimension; 1]>;
-
-/// A dimension of a request, such as `model = large`. Two are equal by name and value alone.
-#[derive(Clone, Debug, Encode, Decode)]
-pub struct Dimension {
-    /// Its name.
-    #[n(0)]
-    pub name: Name,
-    /// Its value.
-    #[n(1)]
-    pub value: Label,
-    /// It follows from the request: its caller did not name it.
-    #[cbor(n(2), with = "flag", has_nil)]
-    pub(crate) derived: bool,
-}
-
-impl Dimension {
-    /// A dimension that a caller names.
-    #[must_use]
-    pub fn new(name: Name, value: Label) -> Self {
-        Self { name, value, derived: false }
-    }
-}
-
-impl PartialEq for Dimension {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.name, &self.value) == (&other.name, &other.value)
-    }
-}
-
-impl Eq for Dimension {}
-
 /// A quantity of one meter at its price.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Line {
@@ -162,17 +130,6 @@ impl Line {
         let meter = Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"));
         Self { meter, quantity, price: Price::default(), part: 0 }
     }
-}
-
-/// A version of a rate card.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct CardRef {
-    /// The card.
-    #[n(0)]
-    pub name: Name,
-    /// When the version came into force.
-    #[n(1)]
-    pub effective_from: Instant,
 }
 
 /// The unit that the allowances of a feature count.
@@ -283,7 +240,7 @@ impl Priced<'_> {
         self.sum_in(Parts::ALL)
     }
 
-    pub(super) fn sum_in(&self, parts: Parts) -> Option<Credits> {
+    pub(crate) fn sum_in(&self, parts: Parts) -> Option<Credits> {
         let mut lines = self.lines.iter().filter(|line| parts.contains(line.part));
         lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
     }

@@ -82,7 +82,7 @@ pub enum Refusal {
     UnpricedUnit(Option<Name>),
     /// A reset names no window.
     NoWindows,
-    /// The account has as many open grants, or segments with settings, as it may.
+    /// The account has as many open grants, segments with settings, or requests for higher limits, as it may.
     AccountFull,
     /// An amount must be above zero.
     NotPositive,
@@ -118,6 +118,10 @@ pub enum Refusal {
     BadOverride(&'static str),
     /// No such override.
     UnknownOverride(Seq),
+    /// No such request for a higher limit.
+    UnknownIncrease(Seq),
+    /// The request for a higher limit has been answered, by this record.
+    IncreaseAnswered(Seq, Seq),
     /// The override has ended, by this record.
     OverrideEnded(Seq, Seq),
     /// The recurring grants of one change are in different units of credits.
@@ -231,7 +235,8 @@ impl fmt::Display for Refusal {
             }
             Self::AccountFull => {
                 f.write_str(
-                    "the account has as many open grants, segments with settings, overrides or pauses as it may",
+                    "the account has as many open grants, segments with settings, overrides, requests for higher limits or \
+                     pauses as it may",
                 )
             }
             Self::NotPositive => f.write_str("the amount must be above zero"),
@@ -259,6 +264,10 @@ impl fmt::Display for Refusal {
             Self::Paused(id) => write!(f, "the account is paused, since record {id}; resume it first"),
             Self::NotPaused => f.write_str("the account is not paused"),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),
+            Self::UnknownIncrease(id) => write!(f, "the account has no request {id} for a higher limit"),
+            Self::IncreaseAnswered(id, by) => {
+                write!(f, "the request {id} for a higher limit was answered before, by record {by}")
+            }
             Self::OverrideEnded(id, by) => write!(f, "override {id} has ended, by record {by}"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
             Self::MixedUnits => f.write_str(

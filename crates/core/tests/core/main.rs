@@ -19,6 +19,7 @@ mod factors;
 mod giving_back;
 mod guards;
 mod holds;
+mod increases;
 mod ledger;
 mod model;
 mod overrides;

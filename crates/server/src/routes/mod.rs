@@ -31,6 +31,7 @@ mod decisions;
 mod document;
 mod events;
 mod inbound;
+mod increases;
 mod ledger;
 mod overrides;
 mod pauses;
@@ -104,6 +105,9 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(resets::redeem))
         .routes(routes!(overrides::set, overrides::overrides))
         .routes(routes!(overrides::remove))
+        .routes(routes!(increases::ask, increases::increases))
+        .routes(routes!(increases::approve))
+        .routes(routes!(increases::deny))
         .routes(routes!(top_ups::top_ups))
         .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))

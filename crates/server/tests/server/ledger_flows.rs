@@ -338,3 +338,40 @@ async fn a_low_balance_asks_for_one_top_up() {
     assert!(off["alerts"].is_null() && off["top_up"].is_null(), "{off}");
     reconciles(&s).await;
 }
+
+/// A member asks, an operator approves in one call; the list says who answered and why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_higher_limit_is_asked_for_and_approved() {
+    let s = Server::start().await;
+    let text = CATALOG.replace(
+        "[plans.p]\n",
+        "[plans.p]\nguards = [{ name = \"daily\", per = \"user\", count = \"tokens\", window.fixed = { limit = 5, every = \"day\" } }]\n",
+    );
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &text).await.status, 200);
+    s.open("acme", "100").await;
+    let ask = json!({"limit": "daily", "segment": "user:ann", "value": 9, "reason": "a demo"});
+    let asked = s.call("POST", "/v1/accounts/acme/increases", "i", &ask.to_string()).await.body;
+    let again = s.call("POST", "/v1/accounts/acme/increases", "i", &ask.to_string()).await.body;
+    assert_eq!((&asked["kind"], &again["id"]), (&json!("increase_asked"), &asked["id"]));
+    let increase = asked["id"].as_str().expect("a reference").replace('~', "%7E");
+    let list = s.call("GET", "/v1/accounts/acme/increases", "", "").await.body;
+    let first = &list["increases"][0];
+    assert_eq!(
+        (&first["status"], &first["value"], &first["limit"]),
+        (&json!("pending"), &json!("9"), &json!("daily"))
+    );
+    let path = format!("/v1/accounts/acme/increases/{increase}/approve");
+    let approved = s.call("POST", &path, "a", r#"{"value":8,"reason":"today"}"#).await.body;
+    assert_eq!(approved["kind"], "override_set", "{approved}");
+    let denied = s.call("POST", &path.replace("approve", "deny"), "d", "{}").await;
+    assert_eq!((denied.status, denied.problem()), (409, "increase_answered"));
+    let list = s.call("GET", "/v1/accounts/acme/increases", "", "").await.body;
+    let first = &list["increases"][0];
+    assert_eq!((&first["status"], &first["answer"]["record"]), (&json!("approved"), &approved["id"]));
+    assert_eq!(first["answer"]["reason"], "today");
+    let set = s.call("GET", "/v1/accounts/acme/overrides", "", "").await.body;
+    assert_eq!(
+        (&set["overrides"][0]["value"], &set["overrides"][0]["approves"]),
+        (&json!("8"), &asked["id"])
+    );
+}

@@ -80,6 +80,10 @@ const TABLE: &[Row] = &[
     ("GET", "/v1/accounts/{id}/overrides", Has(Read), Named, &[], ""),
     ("POST", "/v1/accounts/{id}/overrides", Has(Operator), Named, &[], r#"{"limit":"rpm","value":5}"#),
     ("POST", "/v1/accounts/{id}/overrides/{override}/remove", Has(Operator), Named, &[], "{}"),
+    ("GET", "/v1/accounts/{id}/increases", Has(Read), Named, &[], ""),
+    ("POST", "/v1/accounts/{id}/increases", Has(Decide), Named, &[], r#"{"limit":"rpm","value":5}"#),
+    ("POST", "/v1/accounts/{id}/increases/{increase}/approve", Has(Operator), Named, &[], "{}"),
+    ("POST", "/v1/accounts/{id}/increases/{increase}/deny", Has(Operator), Named, &[], "{}"),
     ("GET", "/v1/accounts/{id}/quarantine", Has(Read), Named, &[], ""),
     ("POST", "/v1/accounts/{id}/signals", Has(Record), Named, &[], r#"{"signal":"invalid_key","key":"k"}"#),
     ("POST", "/v1/accounts/{id}/resets/redeem", Has(Decide), Named, &[], "{}"),
@@ -230,6 +234,7 @@ impl World {
             ("{grant}", &record),
             ("{use}", &record),
             ("{override}", &record),
+            ("{increase}", &record),
             ("{number}", "1"),
             ("{account}", account),
         ];

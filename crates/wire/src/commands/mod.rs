@@ -12,6 +12,7 @@ mod accounts;
 mod corrections;
 mod credits;
 mod decisions;
+mod increases;
 mod overrides;
 mod pauses;
 mod plans;

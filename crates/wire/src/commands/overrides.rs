@@ -13,21 +13,33 @@ impl OverrideRequest {
     /// # Errors
     /// When the figure is too long.
     pub fn command(&self) -> Result<Command, Malformed> {
-        let figure = match &self.value {
-            OverrideValue::Text(text) if text.as_str() == "none" => NewFigure::Unlimited,
-            OverrideValue::Text(text) => NewFigure::Written(text.clone()),
-            OverrideValue::Number(n) => {
-                NewFigure::Written(Label::new(&n.to_string()).or_else(|_| invalid("`value` is too long"))?)
-            }
-        };
-        Ok(Command::Override(NewOverride {
+        Ok(Command::Override(self.new_override()?))
+    }
+
+    /// The override that is meant.
+    ///
+    /// # Errors
+    /// When the figure is too long.
+    pub fn new_override(&self) -> Result<NewOverride, Malformed> {
+        Ok(NewOverride {
             limit: self.limit.clone(),
             segment: self.segment.clone(),
-            figure,
+            figure: figure(&self.value)?,
             until: self.until,
             reason: self.reason.clone(),
-        }))
+        })
     }
+}
+
+/// A figure as the core takes it.
+pub(super) fn figure(value: &OverrideValue) -> Result<NewFigure, Malformed> {
+    Ok(match value {
+        OverrideValue::Text(text) if text.as_str() == "none" => NewFigure::Unlimited,
+        OverrideValue::Text(text) => NewFigure::Written(text.clone()),
+        OverrideValue::Number(n) => {
+            NewFigure::Written(Label::new(&n.to_string()).or_else(|_| invalid("`value` is too long"))?)
+        }
+    })
 }
 
 impl RemoveOverrideRequest {

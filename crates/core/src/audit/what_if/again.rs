@@ -207,6 +207,8 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::NothingToReset
             | Refusal::UnknownOverride(_)
             | Refusal::OverrideEnded(..)
+            | Refusal::UnknownIncrease(_)
+            | Refusal::IncreaseAnswered(..)
             | Refusal::Paused(_)
             | Refusal::NotPaused
             | Refusal::NotInQuarantine(_)

@@ -279,6 +279,8 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::RenewalStopped { .. }
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::OverrideRemoved { .. }
+        | CycleEvent::IncreaseAsked(_)
+        | CycleEvent::IncreaseDenied { .. }
         | CycleEvent::Paused(_)
         | CycleEvent::PauseEnded(_)
         | CycleEvent::Resumed { .. } => None,
