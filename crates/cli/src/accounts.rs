@@ -10,8 +10,11 @@ use hyper::Method;
 use serde_json::Value;
 
 use crate::arguments::AccountCommand;
-use crate::calls::account_path;
 use crate::remote::key_of;
+
+pub(crate) fn account_path(reference: &wire::Reference, rest: &str) -> String {
+    format!("/v1/accounts/{}/{rest}", encoded(reference.account().as_str()))
+}
 
 /// Runs one call.
 pub(crate) async fn run(

@@ -15,6 +15,7 @@ use hyper::Method;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::accounts::account_path;
 use crate::arguments::{
     AuthorizeArguments, Call, CatalogCommand, CreditsCall, KeyArgument, Remote, TestClockCommand,
     WhatArguments,
@@ -98,10 +99,6 @@ fn authorize(a: AuthorizeArguments, key: Option<Id>) -> wire::AuthorizeRequest {
         source: a.source,
         idempotency_key: key,
     }
-}
-
-pub(crate) fn account_path(reference: &wire::Reference, rest: &str) -> String {
-    format!("/v1/accounts/{}/{rest}", encoded(reference.account().as_str()))
 }
 
 /// Runs one call and prints its answer.
