@@ -8,7 +8,8 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBui
 
 use crate::catalog::source::Decimal;
 use crate::record::{
-    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, NAME_LEN_MAX, Name, Path, Periods, Segment, Span,
+    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, Level, NAME_LEN_MAX, Name, Path, Periods,
+    Segment, Span,
 };
 
 /// A text with a description, an example and bounds.
@@ -97,17 +98,16 @@ text_schema!(
     Path,
     OneOfBuilder::new()
         .description(Some(
-            "A place inside an account: team, user, key and session, in this order, each at most once; as a text or as a list. \
-             The server answers with a list where a name has a slash, which separates the segments of a text."
+            "A place inside an account: organization, cost center, team, user, key and session, in this order, each at most once; as \
+             a text or as a list. The server answers with a list where a name has a slash, which separates the segments of a text."
         ))
-        .item(text("The segments, separated by slashes.", "team:research/user:alice").pattern(Some(
-            "^$|^team:N(/user:N)?(/key:N)?(/session:N)?$|^user:N(/key:N)?(/session:N)?$|^key:N(/session:N)?$|^session:N$"
-                .replace('N', &alloc::format!("[^{UNSEEN}/]+"))
-        )))
+        .item(
+            text("The segments, separated by slashes.", "team:research/user:alice").pattern(Some(path_pattern()))
+        )
         .item(
             ArrayBuilder::new()
                 .items(<Segment as utoipa::PartialSchema>::schema())
-                .max_items(Some(4))
+                .max_items(Some(Level::BELOW_ACCOUNT.len()))
                 .examples([serde_json::json!(["team:org/acme", "user:alice"])])
         )
 );
@@ -117,7 +117,11 @@ text_schema!(
         "A place in a path: its level, and an id of at most 256 bytes in NFC by the rule of accounts.",
         "team:research"
     )
-    .pattern(Some(id_pattern("^(team|user|key|session):", "", "$")))
+    .pattern(Some(id_pattern(
+        &alloc::format!("^({}):", Level::BELOW_ACCOUNT.map(Level::as_str).join("|")),
+        "",
+        "$"
+    )))
 );
 text_schema!(
     Decimal,
@@ -154,6 +158,17 @@ text_schema!(
 fn cap() -> ObjectBuilder {
     text("Credits as an exact decimal with up to nine places, from 0.", "12.5")
         .pattern(Some(r"^([0-9]{1,9}|[0-8][0-9]{9}|9[01][0-9]{8})(\.[0-9]{1,9})?$"))
+}
+
+/// Segments in the order of their levels, each at most once.
+fn path_pattern() -> String {
+    let levels = Level::BELOW_ACCOUNT.map(Level::as_str);
+    let beginning_with = |(at, first): (usize, &&str)| {
+        let rest = levels[at + 1..].iter().fold(String::new(), |all, level| all + "(/" + level + ":N)?");
+        alloc::format!("|^{first}:N{rest}$")
+    };
+    let all: String = levels.iter().enumerate().map(beginning_with).collect();
+    alloc::format!("^${all}").replace('N', &alloc::format!("[^{UNSEEN}/]+"))
 }
 
 /// Each unit at most once, the largest first; or the form of ISO 8601.

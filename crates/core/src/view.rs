@@ -162,23 +162,14 @@ fn add<'a>(
     }
 }
 
-/// The cap that decisions use: the member's own, else its team's, else the plan's.
+/// The cap that decisions use: that of the innermost segment, from the member outward, that has one; else the plan's.
 fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &Counts) -> WindowTerms {
-    let settings = &ctx.account.settings;
-    let cap = |level: Level, name: Option<&Name>| {
-        let Counts::Capped(pool_unit) = unit else { return None };
-        let of = Name::new(pool_unit).ok();
-        settings
-            .segment(level, name?)?
-            .pool_cap
-            .as_ref()?
-            .of(own_unit(of.as_ref()), ctx.catalog.credit_unit())
-    };
-    let own =
-        || cap(state.level, state.member.as_deref()).or_else(|| cap(Level::Team, state.team.as_deref()));
     match (unit, window) {
-        (Counts::Capped(_), WindowTerms::Fixed { limit, calendar }) => {
-            let limit = own().map_or(*limit, Credits::nano);
+        (Counts::Capped(pool_unit), WindowTerms::Fixed { limit, calendar }) => {
+            let of = Name::new(pool_unit).ok();
+            let (own, usual) = (own_unit(of.as_ref()), ctx.catalog.credit_unit());
+            let limit =
+                ctx.account.settings.pool_cap(&state.path(), own, usual).map_or(*limit, Credits::nano);
             WindowTerms::Fixed { limit, calendar: calendar.clone() }
         }
         (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_), _) => window.clone(),

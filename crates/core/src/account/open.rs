@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 
 use crate::record::codec::list;
 use crate::record::{
-    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Segment,
-    Use,
+    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Path,
+    Segment, Use,
 };
 use crate::window::Used;
 
@@ -115,9 +115,9 @@ pub struct CountedWindow {
     /// Its use.
     #[n(3)]
     pub used: Used,
-    /// The team that a member last used something in, whose cap may bound the member.
+    /// The place above a member that it last used something in, whose cap may bound the member.
     #[n(4)]
-    pub(crate) team: Option<Box<Name>>,
+    pub(crate) within: Option<Box<Path>>,
 }
 
 impl CountedWindow {
@@ -127,9 +127,8 @@ impl CountedWindow {
 
     /// The part of the path of its requests that is known, the outermost segment first.
     pub(crate) fn path(&self) -> SmallVec<[Segment; 2]> {
-        let team = self.team.as_deref().map(|team| (Level::Team, team));
-        let member = self.member.as_deref().map(|member| (self.level, member));
-        let segment = |(level, name): (Level, &Name)| Segment { level, name: name.clone() };
-        team.into_iter().chain(member).map(segment).collect()
+        let within = self.within.iter().flat_map(|path| path.segments()).cloned();
+        let member = self.member.as_deref().map(|name| Segment { level: self.level, name: name.clone() });
+        within.chain(member).collect()
     }
 }

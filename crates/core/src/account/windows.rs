@@ -23,7 +23,7 @@ impl Account {
                     self.note_demoted(visit, path);
                 }
                 if visit.kind == VisitKind::MemberCap {
-                    self.note_team(visit, path);
+                    self.note_place(visit, path);
                 }
             }
         }
@@ -37,12 +37,12 @@ impl Account {
         }
     }
 
-    fn note_team(&mut self, visit: &Visit, path: &Path) {
+    fn note_place(&mut self, visit: &Visit, path: &Path) {
         let found = self.find_window(&visit.name, visit.level, path.at(visit.level));
         if let Some(window) = found.ok().and_then(|i| self.windows.get_mut(i)) {
-            let team = path.at(Level::Team).filter(|_| visit.level != Level::Team);
-            if window.team.as_deref() != team {
-                window.team = team.cloned().map(Box::new);
+            let within = path.above(visit.level);
+            if window.within.as_ref().map_or(&[][..], |known| known.segments()) != within {
+                window.within = (!within.is_empty()).then(|| Box::new(within.into()));
             }
         }
     }
@@ -76,7 +76,7 @@ impl Account {
                 if let Err(i) = self.find_window(name, level, member) {
                     let member = member.cloned().map(Box::new);
                     self.windows
-                        .insert(i, CountedWindow { name: name.clone(), level, member, used, team: None });
+                        .insert(i, CountedWindow { name: name.clone(), level, member, used, within: None });
                 }
             }
         }

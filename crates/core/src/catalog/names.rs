@@ -7,6 +7,9 @@ use crate::record::{Name, REQUESTS};
 /// The most names that a fix lists.
 const LISTED_MAX: usize = 16;
 
+/// The fix where a level below the account is missing.
+pub(super) const A_LEVEL: &str = "write organization, cost_center, team, user, key or session";
+
 /// The fix for a name that is not defined. Makes its text only when it is shown.
 pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name> + Clone) -> impl fmt::Display {
     OneOf(names)

@@ -134,7 +134,11 @@ fn list(names: &[&Name]) -> String {
 }
 
 fn each(level: Level) -> String {
-    if level == Level::Account { String::new() } else { format!(" for each {}", level.as_str()) }
+    if level == Level::Account {
+        String::new()
+    } else {
+        format!(" for each {}", level.as_str().replace('_', " "))
+    }
 }
 
 fn guard(guard: &Guard, of: &str) -> String {

@@ -38,7 +38,13 @@ pub enum Level {
     /// The account itself: the company or person who pays.
     #[n(0)]
     Account,
-    /// A team inside the account.
+    /// An organization inside the account.
+    #[n(5)]
+    Organization,
+    /// A cost center.
+    #[n(6)]
+    CostCenter,
+    /// A team.
     #[n(1)]
     Team,
     /// A user.
@@ -53,13 +59,17 @@ pub enum Level {
 }
 
 impl Level {
-    const BELOW_ACCOUNT: [Self; 4] = [Self::Team, Self::User, Self::Key, Self::Session];
+    /// The levels that segments have, outermost first.
+    pub const BELOW_ACCOUNT: [Self; 6] =
+        [Self::Organization, Self::CostCenter, Self::Team, Self::User, Self::Key, Self::Session];
 
     /// The word used in paths and catalogs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
+            Self::Organization => "organization",
+            Self::CostCenter => "cost_center",
             Self::Team => "team",
             Self::User => "user",
             Self::Key => "key",
@@ -88,11 +98,11 @@ impl fmt::Display for Segment {
 /// Why a text is not a [`Path`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PathError {
-    /// A segment is not `level:name` with a level of `team`, `user`, `key`, `session`.
+    /// A segment is not `level:name` with a level below the account.
     BadSegment(String),
     /// A name inside a segment is refused.
     BadName(String, NameError),
-    /// The levels do not come in the order team, user, key, session, each at most once.
+    /// The levels do not come in the order of [`Level`], each at most once.
     OutOfOrder(String),
 }
 
@@ -100,11 +110,17 @@ impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadSegment(s) => {
-                write!(f, "`{s}` is not a path segment; write team:…, user:…, key:… or session:…")
+                write!(
+                    f,
+                    "`{s}` is not a path segment; write organization:…, cost_center:…, team:…, user:…, key:… or session:…"
+                )
             }
             Self::BadName(s, e) => write!(f, "`{s}`: {e}"),
             Self::OutOfOrder(s) => {
-                write!(f, "`{s}` is out of order; a path goes team, user, key, session, each at most once")
+                write!(
+                    f,
+                    "`{s}` is out of order; a path goes organization, cost_center, team, user, key, session, each at most once"
+                )
             }
         }
     }
@@ -148,6 +164,16 @@ impl Path {
         self.0.iter().find(|s| s.level == level).map(|s| &s.name)
     }
 
+    /// The segments above a level, outermost first.
+    pub(crate) fn above(&self, level: Level) -> &[Segment] {
+        self.0.get(..self.0.partition_point(|s| s.level < level)).unwrap_or_default()
+    }
+
+    /// The segments above a level and at it, outermost first.
+    pub(crate) fn up_to(&self, level: Level) -> &[Segment] {
+        self.0.get(..self.0.partition_point(|s| s.level <= level)).unwrap_or_default()
+    }
+
     /// Whether its text cannot separate its segments: a name has a slash.
     fn needs_list(&self) -> bool {
         self.0.iter().any(|s| s.name.as_str().contains('/'))
@@ -167,6 +193,13 @@ impl Path {
         }
         self.0.push(segment);
         Ok(())
+    }
+}
+
+impl From<&[Segment]> for Path {
+    /// Segments in the order of a path.
+    fn from(segments: &[Segment]) -> Self {
+        Self(segments.into())
     }
 }
 
@@ -265,9 +298,8 @@ mod tests {
     proptest! {
         /// P1, for any ids.
         #[test]
-        fn any_path_reads_back(names in proptest::collection::vec("[ -~\u{eb}\u{308}\u{1f600}]{1,12}", 0..4)) {
-            let levels = [Level::Team, Level::User, Level::Key, Level::Session];
-            let named = levels.iter().zip(&names).filter_map(|(l, n)| Some((*l, Name::id(n).ok()?)));
+        fn any_path_reads_back(names in proptest::collection::vec("[ -~\u{eb}\u{308}\u{1f600}]{1,12}", 0..6)) {
+            let named = Level::BELOW_ACCOUNT.iter().zip(&names).filter_map(|(l, n)| Some((*l, Name::id(n).ok()?)));
             let segments: Vec<Segment> = named.map(|(level, name)| Segment { level, name }).collect();
             let listed: Vec<String> = segments.iter().map(ToString::to_string).collect();
             let path: Path = serde_json::from_value(serde_json::json!(listed)).expect("a list");
@@ -297,6 +329,10 @@ mod tests {
             ("user:auth0|5f7c", r#""user:auth0|5f7c""#),
             ("user:a:b", r#""user:a:b""#),
             (r#"["team:a","user:b"]"#, r#""team:a/user:b""#),
+            (
+                "organization:o/cost_center:c/team:t/user:u/key:k/session:s",
+                r#""organization:o/cost_center:c/team:t/user:u/key:k/session:s""#,
+            ),
             (r#"["team:org/acme","user:b"]"#, r#"["team:org/acme","user:b"]"#),
             // A name that looks like two segments is one.
             (r#"["team:a/user:b"]"#, r#"["team:a/user:b"]"#),
@@ -324,7 +360,12 @@ mod tests {
         for broken in ["alice", "user:", "account:a", "[", r#"["user:a",1]"#, "[[]]", "user:a//key:b"] {
             assert!(broken.parse::<Path>().is_err(), "{broken}");
         }
-        for order in ["user:a/team:b", r#"["user:a","user:b"]"#] {
+        for order in [
+            "user:a/team:b",
+            r#"["user:a","user:b"]"#,
+            "team:a/cost_center:b",
+            "cost_center:a/organization:b",
+        ] {
             assert!(matches!(order.parse::<Path>(), Err(PathError::OutOfOrder(_))), "{order}");
         }
     }

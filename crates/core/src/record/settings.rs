@@ -176,6 +176,17 @@ impl Settings {
         })
     }
 
+    /// The cap on a pool of this unit for the innermost of these segments that has one.
+    pub(crate) fn pool_cap(
+        &self,
+        segments: &[Segment],
+        unit: Option<&Name>,
+        usual: Option<&Name>,
+    ) -> Option<Credits> {
+        let cap = |s: &Segment| self.segment(s.level, &s.name)?.pool_cap.as_ref()?.of(unit, usual);
+        segments.iter().rev().find_map(cap)
+    }
+
     /// The settings of a segment, if it has any.
     #[must_use]
     pub fn segment(&self, level: Level, name: &Name) -> Option<&SegmentSettings> {

@@ -198,19 +198,18 @@ impl Run<'_, '_> {
     fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
         let Scene { account, catalog, .. } = self.scene;
         let usage = self.usage;
-        let Some(member) = usage.path.at(pool.member) else {
+        if usage.path.at(pool.member).is_none() {
             self.push_cap(layer, pool.member, None, (0, 0), Verdict::Refused(Reason::MemberMissing));
             self.refuse(Reason::MemberMissing, Wall::Path(pool.member));
             return;
-        };
-        let of = |level: Level, name: &Name| {
-            let cap = account.settings.segment(level, name)?.pool_cap.as_ref()?;
-            cap.of(usage.credit_unit, catalog.credit_unit())
-        };
-        let own = of(pool.member, member);
-        let team = usage.path.at(Level::Team).and_then(|team| of(Level::Team, team));
+        }
+        let own = account.settings.pool_cap(
+            usage.path.up_to(pool.member),
+            usage.credit_unit,
+            catalog.credit_unit(),
+        );
         // Without a cap the draws are counted all the same, so that a cap set later includes earlier use.
-        let cap = own.or(team).or(pool.default_cap).unwrap_or(Credits::MAX);
+        let cap = own.or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = WindowTerms::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let Looked { used, terms, room, overridden_by } = self.look(layer, pool.member, &window);
         let free = match used {

@@ -21,6 +21,7 @@ mod guards;
 mod holds;
 mod increases;
 mod ledger;
+mod levels;
 mod model;
 mod overrides;
 mod parts;

@@ -9,6 +9,7 @@ use super::extend::{LayerPart, WindowPart};
 use super::walk::Check;
 use super::windows::{calendar, window};
 use crate::catalog::feature::Feature;
+use crate::catalog::names::A_LEVEL;
 use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
 use crate::catalog::source::{LayerSource, PoolCapSource, WindowSource};
 use crate::record::{Category, Every, Level, Name, Periods, Unit};
@@ -156,7 +157,7 @@ fn pool<'a>(member: Option<Level>, cap: Option<&'a PoolCapSource>, check: &mut C
     let member = member.unwrap_or(Level::User);
     if member == Level::Account {
         let what = "the account is not a member of itself";
-        check.wrong_at("member", what, "write team, user, key or session");
+        check.wrong_at("member", what, A_LEVEL);
     }
     let Some(cap) = cap else {
         // Caps that an account sets for its own members still need a window.

@@ -10,13 +10,13 @@ use super::cost::formula;
 use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
-use crate::catalog::names::{is_requests, one_of};
+use crate::catalog::names::{A_LEVEL, is_requests, one_of};
 use crate::catalog::source::{CatalogSource, LearnSource, SupplySource};
 use crate::catalog::supplies::{
     ClassTerms, DEFAULT_CLASS, Formula, Learn, SupplyDimension, SupplyTerms, WrongFigure, is_capacity,
     wrong_figures,
 };
-use crate::record::{ClassFigures, Name};
+use crate::record::{ClassFigures, Level, Name};
 
 pub(super) fn supplies<'a>(
     source: &'a CatalogSource,
@@ -50,13 +50,21 @@ fn supply<'a>(
         per: shape.rate_per.span(),
         in_flight: SupplyDimension { limit: shape.in_flight, formula: in_flight_cost },
         learn,
-        share_by: shape.share_by.level(),
+        share_by: share_by(shape.share_by, check),
         fallback: shape.fallback.clone(),
         points_s_max: shape.points_seconds_max,
         waiting_max_per_account: shape.waiting_max_per_account.unwrap_or(u64::MAX),
         waiting_max: shape.waiting_max.unwrap_or(u64::MAX),
         classes: classes(shape, check),
     }
+}
+
+fn share_by(level: Option<Level>, check: &mut Check<'_>) -> Level {
+    if level == Some(Level::Account) {
+        let what = "an account does not take turns with itself";
+        check.wrong_at("share_by", what, A_LEVEL);
+    }
+    level.unwrap_or(Level::Key)
 }
 
 fn check_limits<'a>(shape: &'a SupplySource, check: &mut Check<'a>) {

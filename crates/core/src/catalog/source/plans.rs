@@ -233,7 +233,7 @@ pub(crate) enum LayerSource {
         member: Option<Level>,
         /// The unit of credits in it. Default `credits`.
         unit: Option<Name>,
-        /// The cap of members that have none of their own and none from their team. Without it: uncapped.
+        /// The cap of members that have none of their own and none from the levels above them. Without it: uncapped.
         cap: Option<PoolCapSource>,
     },
     /// Credit below zero.
@@ -275,7 +275,7 @@ pub(crate) struct AllowanceWindowSource {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PoolCapSource {
-    /// Credits a member may draw in one window when neither the member nor the team has a cap of its own.
+    /// Credits a member may draw in one window when neither the member nor a level above it has a cap of its own.
     pub(crate) default: Option<Decimal>,
     /// The period of the window.
     pub(crate) every: Periods,

@@ -28,9 +28,9 @@ pub(crate) struct SupplySource {
     pub(crate) in_flight_cost: Option<BTreeMap<Name, u32>>,
     /// Learn the rate from the upstream's answers (`POST /v1/supplies/{name}/feedback`).
     pub(crate) learn: Option<LearnSource>,
-    /// Whose requests take turns inside an account. Default: its keys.
-    #[serde(default)]
-    pub(crate) share_by: ShareBy,
+    /// The level of the path whose members take turns inside an account: with `session`, the calls of one task go on together, and
+    /// a short task does not wait for a long one. Default `key`.
+    pub(crate) share_by: Option<Level>,
     /// Supplies that take a request for which this one has no room, in order. At most 16.
     #[cfg_attr(feature = "schema", schema(max_items = 16))]
     #[serde(default)]
@@ -68,27 +68,6 @@ impl RatePer {
             Self::Minute => 60,
             Self::Hour => 3_600,
         })
-    }
-}
-
-/// Whose requests take turns inside an account: the level of their paths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ShareBy {
-    /// API keys.
-    #[default]
-    Key,
-    /// Sessions: the calls of one task go on together, and a short task does not wait for a long one.
-    Session,
-}
-
-impl ShareBy {
-    pub(crate) fn level(self) -> Level {
-        match self {
-            Self::Key => Level::Key,
-            Self::Session => Level::Session,
-        }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Walk {
 impl Book {
     pub(super) fn consent(&self, path: Path) -> Consent {
         let own = self.consent.unwrap_or(self.policy().consent);
-        let levels = [Level::Team, Level::User, Level::Key];
+        let levels = [Level::CostCenter, Level::Team, Level::User, Level::Key];
         let segments = levels.iter().filter_map(|l| Some((*l, path.member(*l)?)));
         let of_path = segments.filter_map(|s| self.segments.get(&s).and_then(|s| s.0));
         of_path.fold(own, Consent::max)

@@ -14,6 +14,7 @@ use super::limits::Cost;
 use super::policy::{FEATURES, Kind, Layer, NANO, Price, Unit};
 use super::run::{Run, number, seconds};
 use super::steps::{Ask, Gift};
+use super::text;
 use crate::common::{self, name, quantities};
 use crate::unblock::{Buys, check_ways};
 
@@ -332,13 +333,8 @@ impl Run {
             return Ok(());
         }
         let (which, limit, is_credits) = all.swap_remove(which % all.len());
-        let word = |level: Level| match level {
-            Level::Team => "team:t",
-            Level::User => "user:u",
-            Level::Account | Level::Key | Level::Session => "key:k",
-        };
         let new = NewOverride {
-            segment: segment.map(|(level, n)| format!("{}{n}", word(level)).parse().expect("a segment")),
+            segment: segment.map(|of| text::segment(of).parse().expect("a segment")),
             until: until.map(Instant::from_micros),
             ..common::overriding(&limit, &figure.map_or("none".to_owned(), |n| n.to_string()))
         };

@@ -269,7 +269,7 @@ impl Book {
 
     /// The limit of a window for a path: that of an override, of the longest path first, then the newest.
     fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
-        let levels = [Level::Key, Level::User, Level::Team];
+        let levels = [Level::Key, Level::User, Level::Team, Level::CostCenter];
         let places = levels.iter().filter_map(|l| Some((*l, path.member(*l)?))).map(Some).chain([None]);
         let of = |segment: Option<(Level, u8)>| {
             let mut newest_first = self.overrides.iter().rev();
@@ -337,8 +337,16 @@ impl Book {
         let Layer::Pool { member, cap, calendar, .. } = &self.policy().layers[layer] else { return None };
         let name = path.member(*member)?;
         let own = self.segments.get(&(*member, name)).and_then(|s| s.1);
-        let of_team = path.team.and_then(|t| self.segments.get(&(Level::Team, t))).and_then(|s| s.1);
-        let Some(cap) = own.or(of_team).or(*cap) else { return Some(i64::MAX) };
+        let above = |level: Level| {
+            path.member(level)
+                .filter(|_| level < *member)
+                .and_then(|n| self.segments.get(&(level, n)))
+                .and_then(|s| s.1)
+        };
+        let Some(cap) = own.or_else(|| above(Level::Team)).or_else(|| above(Level::CostCenter)).or(*cap)
+        else {
+            return Some(i64::MAX);
+        };
         Some((cap - self.pooled(layer, name, calendar.period(now, self.anchor))).max(0))
     }
 

@@ -128,7 +128,8 @@ fn kind(dice: &mut Dice) -> Kind {
 }
 
 fn guard(dice: &mut Dice) -> Guard {
-    let level = dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team, Level::Key]);
+    let level =
+        dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team, Level::CostCenter, Level::Key]);
     let kind = kind(dice);
     let is_large = matches!(kind, Kind::Sliding { limit, .. } if limit > 1_024);
     Guard { level, feature: dice.some(3, |d| d.index(2)), tokens: is_large || dice.one_in(2), kind }
@@ -196,7 +197,7 @@ fn pool(dice: &mut Dice) -> Layer {
     ]);
     Layer::Pool {
         categories,
-        member: dice.pick(&[Level::User, Level::User, Level::Team]),
+        member: dice.pick(&[Level::User, Level::User, Level::Team, Level::CostCenter]),
         cap: dice.some(2, |d| d.int(3, 40) * NANO),
         calendar: calendar(dice),
     }

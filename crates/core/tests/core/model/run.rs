@@ -12,6 +12,7 @@ use super::dice::Dice;
 use super::grants::Given;
 use super::policy::{FEATURES, NANO, Policy};
 use super::steps::{Ask, Path, Step};
+use super::text;
 use crate::common::{self, AskExt as _, World, at, catalog};
 
 /// An account in the engine and in the model.
@@ -33,9 +34,9 @@ pub(super) fn number(n: i64) -> u64 {
 
 impl Path {
     fn text(&self) -> String {
-        let one = |what: &str, n: Option<u8>| n.map(|n| format!("{what}:{}{n}", &what[..1]));
-        let all = [one("team", self.team), one("user", self.user), one("key", self.key)];
-        all.into_iter().flatten().collect::<Vec<_>>().join("/")
+        let levels = [Level::CostCenter, Level::Team, Level::User, Level::Key];
+        let named = levels.into_iter().filter_map(|level| Some(text::segment((level, self.member(level)?))));
+        named.collect::<Vec<_>>().join("/")
     }
 }
 
@@ -183,10 +184,8 @@ impl Run {
                 self.world.settings(|s| s.consent = *consent);
                 self.book.consent = *consent;
             }
-            Step::Segment { is_team, member, consent, cap } => {
-                let level = if *is_team { Level::Team } else { Level::User };
-                let word = if *is_team { "team:t" } else { "user:u" };
-                let segment: Segment = format!("{word}{member}").parse().expect("a segment");
+            Step::Segment { level, member, consent, cap } => {
+                let segment: Segment = text::segment((*level, *member)).parse().expect("a segment");
                 let pool_cap = cap.map(headworks_core::record::Credits::from_nano).map(Into::into);
                 self.world.settings(|s| {
                     s.segments.retain(|x| x.segment != segment);
@@ -198,7 +197,7 @@ impl Run {
                         hourly_cap: None,
                     });
                 });
-                self.book.segments.insert((level, *member), (*consent, *cap));
+                self.book.segments.insert((*level, *member), (*consent, *cap));
             }
             Step::Override { which, segment, figure, lives } => {
                 self.set_override(*which, *segment, *figure, lives.map(|s| self.now() + s * SECOND))?;

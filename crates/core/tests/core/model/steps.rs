@@ -5,9 +5,10 @@ use headworks_core::record::{Category, Consent, Every, Level};
 use super::dice::Dice;
 use super::policy::{Family, NANO};
 
-/// Where in the account: team, user and key, each by number.
+/// Where in the account: cost center, team, user and key, each by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path {
+    pub(super) cost_center: Option<u8>,
     pub(super) team: Option<u8>,
     pub(super) user: Option<u8>,
     pub(super) key: Option<u8>,
@@ -104,9 +105,9 @@ pub(super) enum Step {
         which: usize,
     },
     Consent(Option<Consent>),
-    /// The settings of a user or a team.
+    /// The settings of a user, a team or a cost center.
     Segment {
-        is_team: bool,
+        level: Level,
         member: u8,
         consent: Option<Consent>,
         cap: Option<i64>,
@@ -127,6 +128,7 @@ pub(super) enum Step {
 
 fn path(dice: &mut Dice) -> Path {
     Path {
+        cost_center: dice.some(3, |d| u8::try_from(d.int(0, 1)).expect("small")),
         team: dice.some(2, |d| u8::try_from(d.int(0, 1)).expect("small")),
         user: (!dice.one_in(4)).then(|| u8::try_from(dice.int(0, 2)).expect("small")),
         key: dice.some(3, |d| u8::try_from(d.int(0, 1)).expect("small")),
@@ -200,7 +202,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         22..=25 => Step::Override {
             which,
             segment: dice.some(2, |d| {
-                let level = d.pick(&[Level::Team, Level::User, Level::Key]);
+                let level = d.pick(&[Level::CostCenter, Level::Team, Level::User, Level::Key]);
                 (level, u8::try_from(d.int(0, 1)).expect("small"))
             }),
             figure: (!dice.one_in(5)).then(|| dice.int(0, 60)),
@@ -223,7 +225,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         89..=90 => Step::Void { which },
         91..=92 => Step::Consent(consent(dice)),
         93..=95 => Step::Segment {
-            is_team: dice.one_in(3),
+            level: dice.pick(&[Level::User, Level::User, Level::Team, Level::CostCenter]),
             member: u8::try_from(dice.int(0, 1)).expect("small"),
             consent: consent(dice),
             cap: dice.some(2, |d| d.int(0, 30) * NANO),

@@ -14,11 +14,18 @@ pub(super) fn credits(nano: i64) -> String {
 pub(super) fn level(level: Level) -> &'static str {
     match level {
         Level::Account => "account",
+        Level::Organization => "organization",
+        Level::CostCenter => "cost_center",
         Level::Team => "team",
         Level::User => "user",
         Level::Key => "key",
         Level::Session => "session",
     }
+}
+
+pub(super) fn segment((of, number): (Level, u8)) -> String {
+    let word = level(of);
+    format!("{word}:{}{number}", &word[..1])
 }
 
 pub(super) fn layer_name(index: usize) -> String {
