@@ -104,10 +104,10 @@ pub(crate) async fn run(
             ("signal", client.post(&at(&account, "/signals"), None, &ask).await?)
         }
         AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
-        AccountCommand::Override { account, limit, value, segment, until, reason, key } => {
+        AccountCommand::Override { account, limit, value, path, until, reason, key } => {
             let ask = wire::OverrideRequest {
                 limit,
-                segment,
+                path,
                 value: wire::OverrideValue::Text(value),
                 until,
                 reason,
@@ -118,10 +118,10 @@ pub(crate) async fn run(
         AccountCommand::Overrides { account } => {
             ("overrides", client.get(&at(&account, "/overrides")).await?)
         }
-        AccountCommand::AskIncrease { account, limit, value, segment, until, reason, key } => {
+        AccountCommand::AskIncrease { account, limit, value, path, until, reason, key } => {
             let ask = wire::OverrideRequest {
                 limit,
-                segment,
+                path,
                 value: wire::OverrideValue::Text(value),
                 until,
                 reason,

@@ -15,7 +15,8 @@ use crate::command::{
 };
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
-    Instant, Label, Level, Line, Name, Overage, PlanChange, REQUESTS, Rule, Seq, Settings, Span, Standing,
+    Instant, Label, Levels, Line, Name, Overage, Path, PlanChange, REQUESTS, Rule, Seq, Settings, Span,
+    Standing,
 };
 use crate::waterfall::{CLAMPED_FOR, Context, holds_max};
 use crate::window::{Habit, Used};
@@ -278,7 +279,8 @@ fn runs_too_fast(ctx: Context<'_>) -> Option<Draft> {
     if !catalog.abuse.is_on(Rule::Velocity) {
         return None;
     }
-    let habit: &Habit = account.window(&Rule::Velocity.name(), Level::Account, None).and_then(Used::habit)?;
+    let habit: &Habit =
+        account.window(&Rule::Velocity.name(), Levels::ACCOUNT, &Path::default()).and_then(Used::habit)?;
     let is_far = habit.is_too_fast()?;
     let floor = i64::try_from(catalog.abuse.terms_of(account, now).velocity_floor).unwrap_or(i64::MAX);
     let reference = habit.usual_at(now).max(floor);

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBui
 
 use crate::catalog::source::Decimal;
 use crate::record::{
-    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, Level, NAME_LEN_MAX, Name, Path, Periods,
+    Credits, CreditsByUnit, ID_LEN_MAX, Id, Instant, Label, Level, Levels, NAME_LEN_MAX, Name, Path, Periods,
     Segment, Span,
 };
 
@@ -109,6 +109,24 @@ text_schema!(
                 .items(<Segment as utoipa::PartialSchema>::schema())
                 .max_items(Some(Level::BELOW_ACCOUNT.len()))
                 .examples([serde_json::json!(["team:org/acme", "user:alice"])])
+        )
+);
+text_schema!(
+    Levels,
+    OneOfBuilder::new()
+        .description(Some("A level of the path, or several together, with one counter for each combination of their members."))
+        .item(<Level as utoipa::PartialSchema>::schema())
+        .item(
+            ArrayBuilder::new()
+                .items(
+                    ObjectBuilder::new()
+                        .schema_type(Type::String)
+                        .enum_values(Some(Level::BELOW_ACCOUNT.map(Level::as_str)))
+                )
+                .min_items(Some(1))
+                .max_items(Some(Level::BELOW_ACCOUNT.len()))
+                .unique_items(true)
+                .examples([serde_json::json!(["team", "user"])])
         )
 );
 text_schema!(

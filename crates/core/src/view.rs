@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use crate::account::{Account, CountedWindow, Increase, Overriding};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::command::billed_windows;
-use crate::record::{CREDITS, Credits, Instant, Level, Name, REQUESTS, Seq, Terms, Unit, own_unit};
+use crate::record::{CREDITS, Credits, Instant, Levels, Name, Path, REQUESTS, Seq, Terms, Unit, own_unit};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -18,10 +18,10 @@ use crate::window::Used;
 pub struct WindowView {
     /// The guard, `allowance.window`, or pool.
     pub name: Name,
-    /// The level it counts at.
-    pub level: Level,
-    /// The member it belongs to, below the account.
-    pub member: Option<Name>,
+    /// The level it counts at, or several together.
+    pub level: Levels,
+    /// The member it belongs to: the part of the path at its levels.
+    pub member: Option<Path>,
     /// The limit, in `unit`; credits in nano-credits.
     pub limit: i64,
     /// Its use.
@@ -140,7 +140,7 @@ impl Counts {
 fn add<'a>(
     ctx: Context<'_>,
     name: &'a Name,
-    level: Level,
+    level: Levels,
     window: &WindowTerms,
     unit: &Counts,
     shown: &mut Shown<'a>,
@@ -157,7 +157,7 @@ fn add<'a>(
         let window = capped(ctx, state, window, unit);
         out.push(view(ctx, name, (level, Some(state)), &window, unit));
     }
-    if !seen_own && level == Level::Account {
+    if !seen_own && level == Levels::ACCOUNT {
         out.push(view(ctx, name, (level, None), window, unit));
     }
 }
@@ -168,8 +168,11 @@ fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &
         (Counts::Capped(pool_unit), WindowTerms::Fixed { limit, calendar }) => {
             let of = Name::new(pool_unit).ok();
             let (own, usual) = (own_unit(of.as_ref()), ctx.catalog.credit_unit());
-            let limit =
-                ctx.account.settings.pool_cap(&state.path(), own, usual).map_or(*limit, Credits::nano);
+            let limit = ctx
+                .account
+                .settings
+                .pool_cap(state.path().segments(), own, usual)
+                .map_or(*limit, Credits::nano);
             WindowTerms::Fixed { limit, calendar: calendar.clone() }
         }
         (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_), _) => window.clone(),
@@ -179,12 +182,12 @@ fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &
 fn view(
     ctx: Context<'_>,
     name: &Name,
-    (level, state): (Level, Option<&CountedWindow>),
+    (level, state): (Levels, Option<&CountedWindow>),
     window: &WindowTerms,
     unit: &Counts,
 ) -> WindowView {
     let used: Option<&Used> = state.map(|state| &state.used);
-    let member = state.and_then(|state| state.member.as_deref());
+    let member = state.and_then(|state| state.member.as_deref().cloned());
     let path = state.map(CountedWindow::path).unwrap_or_default();
     let terms = window.terms(used, ctx.now, ctx.account.billing());
     let (terms, overridden_by) = ctx.account.own_terms((name, terms), &path, ctx.now);
@@ -201,7 +204,7 @@ fn view(
     WindowView {
         name: name.clone(),
         level,
-        member: member.cloned(),
+        member,
         overridden_by,
         limit: room.capacity,
         used: room.used,

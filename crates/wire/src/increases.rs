@@ -1,6 +1,6 @@
 //! Requests for higher limits.
 
-use headworks_core::record::{Instant, Label, Name, Segment};
+use headworks_core::record::{Instant, Label, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -45,9 +45,8 @@ pub struct Increase {
     pub id: Reference,
     /// The limit.
     pub limit: Name,
-    /// The segment that it is for; without one, the account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<Segment>,
+    /// The place that it is for; the empty path is the account.
+    pub path: Path,
     /// The figure that was asked for, or `none`.
     pub value: String,
     /// When it is to end.

@@ -1,6 +1,6 @@
 //! Overrides of limits.
 
-use headworks_core::record::{Id, Instant, Label, Name, Segment};
+use headworks_core::record::{Id, Instant, Label, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,9 +12,9 @@ use crate::reference::Reference;
 pub struct OverrideRequest {
     /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor` of the account's plan.
     pub limit: Name,
-    /// The segment that it is for, such as `user:alice`, with everything below it. Default: the account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<Segment>,
+    /// The place that it is for, such as `user:alice` or `team:research/user:alice`, with everything below it. Default: the account.
+    #[serde(default)]
+    pub path: Path,
     /// The figure, in the limit's unit: a whole number, or credits as `"2.5"`. `"none"` lifts the limit.
     pub value: OverrideValue,
     /// It ends at this instant. Default: when it is removed.
@@ -50,7 +50,7 @@ pub struct RemoveOverrideRequest {
 /// The overrides of an account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Overrides {
-    /// Those in force, by limit and segment. Of those of one path the longest wins, then the newest.
+    /// Those in force, by limit and path. Of those that apply to a request that of the longest path wins, then the newest.
     pub overrides: Vec<Override>,
 }
 
@@ -61,9 +61,8 @@ pub struct Override {
     pub id: Reference,
     /// The limit.
     pub limit: Name,
-    /// The segment that it is for; without one, the account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<Segment>,
+    /// The place that it is for; the empty path is the account.
+    pub path: Path,
     /// The figure, or `none`.
     pub value: String,
     /// When it ends.

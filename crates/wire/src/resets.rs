@@ -1,6 +1,6 @@
 //! Banked resets.
 
-use headworks_core::record::{Id, Instant, Label, Level, Name, Path};
+use headworks_core::record::{Id, Instant, Label, Levels, Name, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -76,7 +76,7 @@ pub struct ClearedWindow {
     /// Its name.
     pub name: Name,
     /// The level it counts at.
-    pub level: Level,
+    pub level: Levels,
 }
 
 /// The banked resets of an account.

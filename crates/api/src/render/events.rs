@@ -127,7 +127,7 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         && let CycleEvent::IncreaseAsked(terms) = &**cycle
     {
         let what = json!({"increase": Reference::Record(account.clone(), record.seq), "limit": terms.limit,
-            "segment": terms.segment, "until": terms.until, "reason": terms.reason, "actor": record.actor});
+            "path": terms.path, "until": terms.until, "reason": terms.reason, "actor": record.actor});
         return Some(("increase.asked", what));
     }
     if let Event::Abuse(abuse) = &record.event {

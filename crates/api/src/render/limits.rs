@@ -1,6 +1,6 @@
 //! Windows with their limits, and overrides of limits.
 
-use headworks_core::record::{self as core, Id, Name};
+use headworks_core::record::{self as core, Name};
 use headworks_wire as wire;
 
 use super::{amount, reference};
@@ -13,7 +13,7 @@ pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) ->
     wire::Window {
         name: view.name.clone(),
         level: view.level,
-        member: view.member.as_ref().map(Id::from),
+        member: view.member.clone(),
         limit: bounded(view.limit),
         used: amount(view.used, unit),
         remaining: bounded(view.remaining),
@@ -46,7 +46,7 @@ pub(crate) fn increase(
     wire::Increase {
         id: reference(account, of.id),
         limit: of.terms.limit.clone(),
-        segment: of.terms.segment.clone(),
+        path: of.terms.path.clone(),
         value: figure(of.terms.figure, is_credits),
         until: of.terms.until,
         reason: of.terms.reason.clone(),
@@ -70,7 +70,7 @@ pub(crate) fn overriding(
     wire::Override {
         id: reference(account, of.id),
         limit: of.terms.limit.clone(),
-        segment: of.terms.segment.clone(),
+        path: of.terms.path.clone(),
         value: figure(of.terms.figure, is_credits),
         until: of.terms.until,
         reason: of.terms.reason.clone(),

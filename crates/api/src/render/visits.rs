@@ -42,7 +42,7 @@ pub(super) fn reached(usage: &Use, visits: &[core::Visit]) -> Vec<wire::LimitWar
         wire::LimitWarning {
             limit: v.name.clone(),
             level: v.level,
-            member: usage.path.at(v.level).cloned(),
+            member: usage.path.member(v.level),
             percent,
             used: amount(v.after(), unit),
             of: amount(terms.capacity(), unit),

@@ -1,7 +1,7 @@
 //! Arguments of the calls that open, change and read accounts.
 
 use clap::Subcommand;
-use headworks_core::record::{Consent, CreditsByUnit, Id, Instant, Label, Name, Rule, Segment, Tier};
+use headworks_core::record::{Consent, CreditsByUnit, Id, Instant, Label, Name, Path, Rule, Segment, Tier};
 use headworks_wire::{Reference, SignalKind};
 
 use super::key::KeyArgument;
@@ -172,9 +172,9 @@ pub(crate) enum AccountCommand {
         /// The figure in its unit, or none
         #[arg(value_parser = label)]
         value: Label,
-        /// The segment it is for, like user:alice, and everything below; default: the account
-        #[arg(long, value_parser = segment)]
-        segment: Option<Segment>,
+        /// The place it is for, like user:alice or team:research/user:alice, and everything below; default: the account
+        #[arg(long, value_parser = path, default_value = "")]
+        path: Path,
         /// It ends then, RFC 3339; default: when it is removed
         #[arg(long, value_parser = instant)]
         until: Option<Instant>,
@@ -201,9 +201,9 @@ pub(crate) enum AccountCommand {
         /// The figure in its unit, or none
         #[arg(value_parser = label)]
         value: Label,
-        /// The segment it is for, like user:alice, and everything below; default: the account
-        #[arg(long, value_parser = segment)]
-        segment: Option<Segment>,
+        /// The place it is for, like user:alice or team:research/user:alice, and everything below; default: the account
+        #[arg(long, value_parser = path, default_value = "")]
+        path: Path,
         /// It is to end then, RFC 3339; default: never
         #[arg(long, value_parser = instant)]
         until: Option<Instant>,

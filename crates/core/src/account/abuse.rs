@@ -6,8 +6,8 @@ use super::abuse_state::{EFFECTS_MAX, ENDS, Hygiene};
 use super::rare::CLUSTERS_MAX;
 use super::state::Account;
 use crate::record::{
-    AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Level, Name, Record, Rule, Settings, Terms,
-    Visit, VisitKind,
+    AbuseEvent, Calendar, Effect, Every, GrantTerms, Instant, Levels, Name, Path, Record, Rule, Settings,
+    Terms, Visit, VisitKind,
 };
 use crate::window::Count;
 
@@ -99,10 +99,9 @@ impl Account {
                 let terms = Terms::Period { limit: i64::MAX, start, end };
                 let now = record.recorded_at;
                 let name = Rule::Identity.name();
-                let place = (&name, Level::Account, None);
-                let before =
-                    self.window(&name, Level::Account, None).map_or(0, |w| terms.room(Some(w), now).used);
-                self.take(place, terms, Count::now(amount.nano(), now, before), now);
+                let (level, path) = (Levels::ACCOUNT, &Path::default());
+                let before = self.window(&name, level, path).map_or(0, |w| terms.room(Some(w), now).used);
+                self.take((&name, level, path), terms, Count::now(amount.nano(), now, before), now);
             }
         }
     }

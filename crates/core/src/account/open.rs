@@ -4,16 +4,15 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-
-use minicbor::{Decode, Encode};
-use smallvec::SmallVec;
+use core::cmp::Ordering;
 
 use crate::record::codec::list;
 use crate::record::{
-    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Level, Name, Path,
+    Category, Counted, Credits, Draws, GrantId, GrantTerms, HoldId, HoldTerms, Instant, Levels, Name, Path,
     Segment, Use,
 };
 use crate::window::Used;
+use minicbor::{Decode, Encode};
 
 /// Most open holds of one account.
 pub const HOLDS_MAX: usize = 10_000;
@@ -106,12 +105,13 @@ pub struct CountedWindow {
     /// The guard, `allowance.window`, or pool it belongs to.
     #[n(0)]
     pub name: Name,
-    /// The level it counts at.
+    /// The level it counts at, or several together.
     #[n(1)]
-    pub level: Level,
-    /// The member it belongs to; `None` for the account's own, and for requests whose path leaves the level out.
+    pub level: Levels,
+    /// The member it belongs to: the part of the path at its levels. `None` for the account's own, and for requests whose path leaves
+    /// them out.
     #[n(2)]
-    pub member: Option<Box<Name>>,
+    pub member: Option<Box<Path>>,
     /// Its use.
     #[n(3)]
     pub used: Used,
@@ -121,14 +121,19 @@ pub struct CountedWindow {
 }
 
 impl CountedWindow {
-    pub(super) fn key(&self) -> (&Name, Level, Option<&Name>) {
-        (&self.name, self.level, self.member.as_deref())
+    /// Its place among the others, before or after that of a name, levels and the member that a path names there.
+    pub(super) fn against(&self, name: &Name, level: Levels, path: &Path) -> Ordering {
+        let of_limit = (&self.name, self.level).cmp(&(name, level));
+        of_limit.then_with(|| self.segments().iter().cmp(path.at_levels(level)))
     }
 
-    /// The part of the path of its requests that is known, the outermost segment first.
-    pub(crate) fn path(&self) -> SmallVec<[Segment; 2]> {
-        let within = self.within.iter().flat_map(|path| path.segments()).cloned();
-        let member = self.member.as_deref().map(|name| Segment { level: self.level, name: name.clone() });
-        within.chain(member).collect()
+    /// The segments of its member, outermost first.
+    pub(crate) fn segments(&self) -> &[Segment] {
+        self.member.as_ref().map_or(&[], |member| member.segments())
+    }
+
+    /// The part of the path of its requests that is known.
+    pub(crate) fn path(&self) -> Path {
+        self.within.iter().flat_map(|path| path.segments()).chain(self.segments()).collect()
     }
 }

@@ -8,27 +8,37 @@ use alloc::vec::Vec;
 use super::open::CountedWindow;
 use super::rare::Overriding;
 use super::state::Account;
-use crate::record::{Figure, Instant, Name, Override, Record, Segment, Seq, Terms};
+use crate::record::{Figure, Instant, Name, Override, Path, Record, Seq, Terms};
 
 impl Account {
-    /// The override of a limit for a path with these segments, the outermost first.
-    pub(crate) fn overriding(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<&Overriding> {
+    /// The override of a limit for a path: of those whose segments it has, that with the innermost.
+    pub(crate) fn overriding(&self, limit: &Name, path: &Path, now: Instant) -> Option<&Overriding> {
         let all = &self.rare.as_deref()?.overrides;
-        // They are in order of limit, segment and age. Most limits have none.
+        // They are in order of limit, levels, path and age. Most limits have none.
         let all = all.get(all.partition_point(|o| o.terms.limit < *limit)..)?;
         all.first().filter(|first| first.terms.limit == *limit)?;
-        let all = all.get(..all.partition_point(|o| o.terms.limit == *limit))?;
-        let of = |segment: Option<&Segment>| {
-            let all = all.get(all.partition_point(|o| o.terms.segment.as_ref() < segment)..)?;
-            all.first().filter(|first| first.terms.segment.as_ref() == segment)?;
-            let same = all.get(..all.partition_point(|o| o.terms.segment.as_ref() == segment))?;
-            same.iter().rev().find(|o| o.is_in_force(now))
-        };
-        path.iter().rev().find_map(|segment| of(Some(segment))).or_else(|| of(None))
+        let mut all = all.get(..all.partition_point(|o| o.terms.limit == *limit))?;
+        let named = path.levels();
+        // Overrides of few sets of levels: each is one step, the longest paths first.
+        while let Some(last) = all.last() {
+            let levels = last.terms.path.levels();
+            let (shorter, of_levels) =
+                all.split_at_checked(all.partition_point(|o| o.terms.path.levels() < levels))?;
+            if named.contains_all(levels) {
+                let against = |o: &Overriding| o.terms.path.segments().iter().cmp(path.at_levels(levels));
+                let from = of_levels.partition_point(|o| against(o).is_lt());
+                let same = of_levels.iter().skip(from).take_while(|o| against(o).is_eq());
+                if let Some(newest) = same.filter(|o| o.is_in_force(now)).last() {
+                    return Some(newest);
+                }
+            }
+            all = shorter;
+        }
+        None
     }
 
     /// The figure of such an override.
-    pub(crate) fn figure(&self, limit: &Name, path: &[Segment], now: Instant) -> Option<Figure> {
+    pub(crate) fn figure(&self, limit: &Name, path: &Path, now: Instant) -> Option<Figure> {
         self.overriding(limit, path, now).map(|o| o.terms.figure)
     }
 
@@ -37,7 +47,7 @@ impl Account {
     pub(crate) fn own_terms(
         &self,
         (limit, terms): (&Name, Terms),
-        path: &[Segment],
+        path: &Path,
         now: Instant,
     ) -> (Terms, Option<Seq>) {
         let by = if self.has_overrides() { self.overriding(limit, path, now) } else { None };

@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use super::abuse_state::AbuseState;
 use super::books::Books;
 use crate::record::{
-    Credits, GrantId, GrantTerms, Instant, Label, Name, Override, PlanToCome, ResetTerms, Segment, Seq, Span,
-    Standing,
+    Credits, GrantId, GrantTerms, Instant, Label, Levels, Name, Override, PlanToCome, ResetTerms, Segment,
+    Seq, Span, Standing,
 };
 
 /// Most recurring grants of one account.
@@ -144,8 +144,8 @@ pub struct Overriding {
 
 impl Overriding {
     /// Its place among the others.
-    pub(super) fn key(&self) -> (&Name, Option<&Segment>) {
-        (&self.terms.limit, self.terms.segment.as_ref())
+    pub(super) fn key(&self) -> (&Name, Levels, &[Segment]) {
+        (&self.terms.limit, self.terms.path.levels(), self.terms.path.segments())
     }
 
     /// Whether it has not ended yet.

@@ -21,7 +21,7 @@ impl Account {
             return Err("no such banked reset".into());
         }
         for c in cleared {
-            let i = self.find_window(&c.name, c.level, path.at(c.level)).map_err(|_| "no such window")?;
+            let i = self.find_window(&c.name, c.level, path).map_err(|_| "no such window")?;
             self.clear_window(i, c.closes, now);
         }
         Ok(())

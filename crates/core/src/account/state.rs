@@ -11,7 +11,7 @@ use super::books::Books;
 use super::open::{CountedWindow, Grant, Hold};
 use super::rare::{NOTHING, RareState};
 use crate::record::codec::list;
-use crate::record::{GrantId, HoldId, Instant, Level, Name, RecordError, Seq, Settings, genesis};
+use crate::record::{GrantId, HoldId, Instant, Levels, Name, Path, RecordError, Seq, Settings, genesis};
 use crate::window::Used;
 
 /// Most segments of one account with settings of their own.
@@ -47,7 +47,7 @@ pub struct Account {
     /// Open holds, by name.
     #[n(8)]
     pub holds: Vec<Box<Hold>>,
-    /// Open windows, by name, level and member.
+    /// Open windows, by name, levels and member.
     #[cbor(n(9), with = "list")]
     pub windows: SmallVec<[CountedWindow; 2]>,
     /// Denials recorded so far.
@@ -124,19 +124,14 @@ impl Account {
         self.grants.iter().find(|g| g.id == id)
     }
 
-    /// The use of a window.
+    /// The use of a window by the member that a path names at its levels.
     #[must_use]
-    pub fn window(&self, name: &Name, level: Level, member: Option<&Name>) -> Option<&Used> {
-        self.find_window(name, level, member).ok().and_then(|i| self.windows.get(i)).map(|w| &w.used)
+    pub fn window(&self, name: &Name, level: Levels, path: &Path) -> Option<&Used> {
+        self.find_window(name, level, path).ok().and_then(|i| self.windows.get(i)).map(|w| &w.used)
     }
 
-    pub(super) fn find_window(
-        &self,
-        name: &Name,
-        level: Level,
-        member: Option<&Name>,
-    ) -> Result<usize, usize> {
-        self.windows.binary_search_by(|w| w.key().cmp(&(name, level, member)))
+    pub(super) fn find_window(&self, name: &Name, level: Levels, path: &Path) -> Result<usize, usize> {
+        self.windows.binary_search_by(|w| w.against(name, level, path))
     }
 
     /// State that few accounts have; empty for the others.

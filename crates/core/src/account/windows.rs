@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::open::CountedWindow;
 use super::state::Account;
-use crate::record::{Correction, HoldId, Instant, Level, Name, Path, Terms, Verdict, Visit, VisitKind};
+use crate::record::{Correction, HoldId, Instant, Levels, Name, Path, Terms, Verdict, Visit, VisitKind};
 use crate::window::{Count, Used};
 
 impl Account {
@@ -18,7 +18,7 @@ impl Account {
                 let is_demoted = visit.verdict == Verdict::Demoted;
                 let cost = if is_demoted { 0 } else { visit.cost };
                 let count = Count { cost, at: at.min(now), before: visit.before, keeps };
-                self.take((&visit.name, visit.level, path.at(visit.level)), *terms, count, now);
+                self.take((&visit.name, visit.level, path), *terms, count, now);
                 if is_demoted {
                     self.note_demoted(visit, path);
                 }
@@ -30,7 +30,7 @@ impl Account {
     }
 
     fn note_demoted(&mut self, visit: &Visit, path: &Path) {
-        let found = self.find_window(&visit.name, visit.level, path.at(visit.level));
+        let found = self.find_window(&visit.name, visit.level, path);
         let window = found.ok().and_then(|i| self.windows.get_mut(i));
         if let Some(habit) = window.and_then(|window| window.used.habit_mut()) {
             habit.demote(visit.cost);
@@ -38,23 +38,25 @@ impl Account {
     }
 
     fn note_place(&mut self, visit: &Visit, path: &Path) {
-        let found = self.find_window(&visit.name, visit.level, path.at(visit.level));
+        let found = self.find_window(&visit.name, visit.level, path);
         if let Some(window) = found.ok().and_then(|i| self.windows.get_mut(i)) {
-            let within = path.above(visit.level);
-            if window.within.as_ref().map_or(&[][..], |known| known.segments()) != within {
-                window.within = (!within.is_empty()).then(|| Box::new(within.into()));
+            let above = path.up_to(visit.level.innermost()).iter();
+            let within = || above.clone().filter(|s| !visit.level.contains(s.level));
+            let known = window.within.iter().flat_map(|known| known.segments());
+            if !known.eq(within()) {
+                window.within = within().next().is_some().then(|| Box::new(within().collect()));
             }
         }
     }
 
     pub(super) fn take(
         &mut self,
-        (name, level, member): (&Name, Level, Option<&Name>),
+        (name, level, path): (&Name, Levels, &Path),
         terms: Terms,
         count: Count,
         now: Instant,
     ) {
-        match self.find_window(name, level, member) {
+        match self.find_window(name, level, path) {
             Ok(i) => {
                 if let Some(window) = self.windows.get_mut(i) {
                     let before = core::mem::replace(&mut window.used, Used::Slots(0));
@@ -73,8 +75,8 @@ impl Account {
                     self.windows.retain(|w| !w.used.is_over(as_of(&w.used)));
                 }
                 let used = terms.take(None, count, now);
-                if let Err(i) = self.find_window(name, level, member) {
-                    let member = member.cloned().map(Box::new);
+                if let Err(i) = self.find_window(name, level, path) {
+                    let member = path.member(level).map(Box::new);
                     self.windows
                         .insert(i, CountedWindow { name: name.clone(), level, member, used, within: None });
                 }
@@ -95,7 +97,7 @@ impl Account {
 
     pub(super) fn correct(&mut self, path: &Path, corrections: &[Correction], now: Instant) {
         for c in corrections {
-            let Ok(i) = self.find_window(&c.name, c.level, path.at(c.level)) else {
+            let Ok(i) = self.find_window(&c.name, c.level, path) else {
                 continue;
             };
             let Some(window) = self.windows.get_mut(i) else {

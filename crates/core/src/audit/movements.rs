@@ -167,7 +167,7 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
         CycleEvent::Redeemed { reset, path, cleared } => {
             before.rare().resets.iter().find(|r| r.id == *reset)?;
             let used = |c: &Cleared| {
-                let window = before.window(&c.name, c.level, path.at(c.level));
+                let window = before.window(&c.name, c.level, path);
                 window.and_then(Used::period).is_some_and(|period| period.used == c.used)
             };
             cleared.iter().all(used).then(Vec::new)?

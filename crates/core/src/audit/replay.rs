@@ -60,7 +60,7 @@ pub fn differs<L: Log<Error: ToString>>(
     let path = path_of(record).cloned().unwrap_or_default();
     // A window that is over proves nothing: use that is in no record may have taken its place.
     let is_over = |used: &Used| used.is_over(record.recorded_at);
-    let lost = |v: &Visit| state.window(&v.name, v.level, path.at(v.level)).is_none_or(is_over);
+    let lost = |v: &Visit| state.window(&v.name, v.level, &path).is_none_or(is_over);
     if let (Some(recorded), Some(replayed)) = (record.event.decision(), draft.event.decision_mut()) {
         take_from_record(&lost, recorded, replayed);
     }

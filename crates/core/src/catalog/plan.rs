@@ -11,7 +11,7 @@ use super::feature::Feature;
 use super::source::ExpiredDraws;
 use crate::account::Billing;
 use crate::record::{
-    Calendar, Category, Consent, Credits, Dimension, Instant, Level, Name, Parts, Priced, Span, Terms, Tier,
+    Calendar, Category, Consent, Credits, Dimension, Instant, Levels, Name, Parts, Priced, Span, Terms, Tier,
     Unit, WHOLE_PRICE,
 };
 use crate::window::{Period, Used};
@@ -59,8 +59,8 @@ impl PriceFactors {
 /// Programs by the index of the feature, in order.
 pub(super) type Programs = Vec<(usize, Program)>;
 
-/// The level of each window that a reset can clear, and whether that closes it.
-pub(super) type Resettable = BTreeMap<Name, (Level, bool)>;
+/// The levels of each window that a reset can clear, and whether that closes it.
+pub(super) type Resettable = BTreeMap<Name, (Levels, bool)>;
 
 /// The program of one plan for one feature.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct Program {
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     pub(crate) name: Name,
-    pub(crate) level: Level,
+    pub(crate) level: Levels,
     pub(crate) count: Count,
     pub(crate) window: WindowTerms,
     /// The dimensions that it is about, each with its values, in order.
@@ -157,7 +157,7 @@ pub(crate) enum WindowTerms {
 /// A source of the waterfall.
 #[derive(Clone, Debug)]
 pub(crate) enum Layer {
-    Allowance { name: Name, level: Level, windows: Vec<(Name, WindowTerms)> },
+    Allowance { name: Name, level: Levels, windows: Vec<(Name, WindowTerms)> },
     Grants { name: Name, categories: Categories, pool: Option<Pool> },
     Overdraft { name: Name, limit: Credits },
 }
@@ -165,7 +165,7 @@ pub(crate) enum Layer {
 /// How members share grants.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
-    pub(crate) member: Level,
+    pub(crate) member: Levels,
     pub(crate) default_cap: Option<Credits>,
     pub(crate) window: Calendar,
 }
@@ -209,9 +209,9 @@ impl Plan {
         self.programs().find_map(|program| program.is_billed(name))
     }
 
-    /// The level of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
+    /// The levels of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
     /// calendar and first-use windows.
-    pub(crate) fn resettable(&self, name: &Name) -> Option<(Level, bool)> {
+    pub(crate) fn resettable(&self, name: &Name) -> Option<(Levels, bool)> {
         self.resettable.get(name).copied()
     }
 }

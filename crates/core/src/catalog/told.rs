@@ -12,7 +12,7 @@ use super::derived::Derived;
 use super::feature::{Feature, PriceEntry};
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
-use crate::record::{CREDITS, Category, Consent, Credits, Level, Name, Terms, Unit, WHOLE_PRICE};
+use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, Terms, Unit, WHOLE_PRICE};
 
 /// Most prices of one feature that are listed; the rest is counted.
 const PRICES_MAX: usize = 40;
@@ -133,12 +133,11 @@ fn list(names: &[&Name]) -> String {
     text
 }
 
-fn each(level: Level) -> String {
-    if level == Level::Account {
-        String::new()
-    } else {
-        format!(" for each {}", level.as_str().replace('_', " "))
-    }
+/// For whom: ` for each user of each team`.
+fn each(levels: Levels) -> String {
+    let words = levels.iter().rev().map(|level| format!("each {}", level.as_str().replace('_', " ")));
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { String::new() } else { format!(" for {}", words.join(" of ")) }
 }
 
 fn guard(guard: &Guard, of: &str) -> String {

@@ -53,10 +53,10 @@ fn approved(
     until: Option<Instant>,
     reason: &Option<Label>,
 ) -> Result<Override, Refusal> {
-    let Override { limit, segment, figure: asked, until: asked_until, .. } = increase.terms.clone();
+    let Override { limit, path, figure: asked, until: asked_until, .. } = increase.terms.clone();
     let new = NewOverride {
         limit,
-        segment,
+        path,
         figure: figure.cloned().unwrap_or(NewFigure::Recorded(asked)),
         until: until.or(asked_until),
         reason: reason.clone(),

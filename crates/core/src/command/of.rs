@@ -248,7 +248,7 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
 fn new_override(terms: &Override) -> NewOverride {
     NewOverride {
         limit: terms.limit.clone(),
-        segment: terms.segment.clone(),
+        path: terms.path.clone(),
         figure: NewFigure::Recorded(terms.figure),
         until: terms.until,
         reason: terms.reason.clone(),

@@ -6,7 +6,7 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::OVERRIDES_MAX;
 use crate::catalog::{FACTOR_MAX, PRICE_FACTOR};
-use crate::record::{Credits, CycleEvent, Figure, Instant, Label, Name, Once, Override, Segment, Seq, Terms};
+use crate::record::{Credits, CycleEvent, Figure, Instant, Label, Name, Once, Override, Path, Seq, Terms};
 use crate::waterfall::{Context, Refusal};
 
 const BAD_FACTOR: Refusal =
@@ -17,8 +17,8 @@ const BAD_FACTOR: Refusal =
 pub struct NewOverride {
     /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor`.
     pub limit: Name,
-    /// The segment that it is for, with everything below it; `None`: the account.
-    pub segment: Option<Segment>,
+    /// The place that it is for, with everything below it; the empty path is the account.
+    pub path: Path,
     /// The figure.
     pub figure: NewFigure,
     /// It ends at this instant; `None`: when it is removed.
@@ -82,8 +82,8 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
             "a rate is above zero, and limit × period small enough to count exactly",
         ));
     }
-    let NewOverride { limit, segment, until, reason, .. } = new.clone();
-    Ok(Override { limit, segment, figure, until, reason, approves: None })
+    let NewOverride { limit, path, until, reason, .. } = new.clone();
+    Ok(Override { limit, path, figure, until, reason, approves: None })
 }
 
 /// A figure as it is written, in nano-credits or whole units.

@@ -49,7 +49,7 @@ pub(super) fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Step, Refus
 /// Whether use is recorded: if its feature is, or if a window that counts has durable use from before its terms
 /// changed, which only a record may take out of the state.
 fn is_recorded(ctx: Context<'_>, feature: &Feature, path: &Path, visits: &[Visit]) -> bool {
-    let used = |v: &Visit| ctx.account.window(&v.name, v.level, path.at(v.level));
+    let used = |v: &Visit| ctx.account.window(&v.name, v.level, path);
     let stays = |used: &Used| !used.is_volatile() && !used.is_over(ctx.account.recorded_at);
     let counts = visits.iter().filter(|v| v.terms.is_some() && v.cost != 0);
     feature.ledger || counts.filter_map(used).any(stays)

@@ -62,7 +62,7 @@ pub(super) fn redeem(
     for reset in usable {
         let used = |name: &Name| {
             let (level, closes) = plan.resettable(name)?;
-            let used = ctx.account.window(name, level, path.at(level)).filter(|u| u.is_open(ctx.now));
+            let used = ctx.account.window(name, level, path).filter(|u| u.is_open(ctx.now));
             let used = used.and_then(Used::period).map(|p| p.used).filter(|used| *used > 0)?;
             Some(Cleared { name: name.clone(), level, used, closes })
         };

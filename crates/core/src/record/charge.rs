@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 
 use super::codec::list;
 use super::{
-    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Level, Name, Seq, Source, Unit, Use,
+    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Levels, Name, Seq, Source, Unit, Use,
     Visit,
 };
 
@@ -108,9 +108,9 @@ pub struct Counted {
     /// The window.
     #[n(0)]
     pub name: Name,
-    /// The level it counts at.
+    /// The level it counts at, or several together.
     #[n(1)]
-    pub level: Level,
+    pub level: Levels,
     /// When.
     #[n(2)]
     pub at: Instant,
@@ -136,9 +136,9 @@ pub struct Correction {
     /// The window.
     #[n(0)]
     pub name: Name,
-    /// The level it counts at.
+    /// The level it counts at, or several together.
     #[n(1)]
-    pub level: Level,
+    pub level: Levels,
     /// When the use was counted.
     #[n(2)]
     pub counted_at: Instant,

@@ -110,7 +110,7 @@ impl Erasure {
                 | CycleEvent::PauseEnded(_)
                 | CycleEvent::Resumed { .. } => false,
                 CycleEvent::Overridden(terms) | CycleEvent::IncreaseAsked(terms) => {
-                    terms.segment.as_mut().is_some_and(|s| self.segment(s))
+                    self.path(&mut terms.path)
                 }
             },
             Event::Abuse(abuse) => match &mut **abuse {

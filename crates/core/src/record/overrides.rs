@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::ids::Seq;
 use super::name::{Label, Name};
-use super::path::Segment;
+use super::path::Path;
 use super::terms::Terms;
 use super::time::Instant;
 
@@ -16,9 +16,9 @@ pub struct Override {
     /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor`.
     #[n(0)]
     pub limit: Name,
-    /// The segment that it is for, with everything below it; `None`: the account.
+    /// The place that it is for, with everything below it; the empty path is the account.
     #[n(1)]
-    pub segment: Option<Segment>,
+    pub path: Path,
     /// The figure.
     #[n(2)]
     pub figure: Figure,

@@ -1,4 +1,4 @@
-//! Places inside an account: levels, segments and paths.
+//! Places inside an account: segments and paths.
 //!
 //! Never looks a place up: an account has every place that a request names.
 //! P1 a path has one written form, and reads back from it as the same list (`a_path_reads_back_as_written`).
@@ -7,76 +7,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-#[cfg(feature = "schema")]
-use alloc::vec;
-
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use smallvec::SmallVec;
 
+use super::levels::{Level, Levels};
 use super::name::Name;
 use super::printable::NameError;
-
-/// The levels of a path below and including the account, outermost first.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Encode,
-    Decode,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-#[cbor(index_only)]
-pub enum Level {
-    /// The account itself: the company or person who pays.
-    #[n(0)]
-    Account,
-    /// An organization inside the account.
-    #[n(5)]
-    Organization,
-    /// A cost center.
-    #[n(6)]
-    CostCenter,
-    /// A team.
-    #[n(1)]
-    Team,
-    /// A user.
-    #[n(2)]
-    User,
-    /// An API key of the product.
-    #[n(3)]
-    Key,
-    /// A session.
-    #[n(4)]
-    Session,
-}
-
-impl Level {
-    /// The levels that segments have, outermost first.
-    pub const BELOW_ACCOUNT: [Self; 6] =
-        [Self::Organization, Self::CostCenter, Self::Team, Self::User, Self::Key, Self::Session];
-
-    /// The word used in paths and catalogs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Account => "account",
-            Self::Organization => "organization",
-            Self::CostCenter => "cost_center",
-            Self::Team => "team",
-            Self::User => "user",
-            Self::Key => "key",
-            Self::Session => "session",
-        }
-    }
-}
 
 /// One step of a path: `user:alice`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -164,9 +100,22 @@ impl Path {
         self.0.iter().find(|s| s.level == level).map(|s| &s.name)
     }
 
-    /// The segments above a level, outermost first.
-    pub(crate) fn above(&self, level: Level) -> &[Segment] {
-        self.0.get(..self.0.partition_point(|s| s.level < level)).unwrap_or_default()
+    /// The levels that it names.
+    #[must_use]
+    pub fn levels(&self) -> Levels {
+        self.0.iter().fold(Levels::ACCOUNT, |levels, segment| levels.and(segment.level))
+    }
+
+    /// The member that it names at some levels; `None` if it names none of them.
+    #[must_use]
+    pub fn member(&self, levels: Levels) -> Option<Self> {
+        let is_named = self.at_levels(levels).next().is_some();
+        is_named.then(|| self.at_levels(levels).collect())
+    }
+
+    /// Its segments at some levels, outermost first: the member that it names there.
+    pub(crate) fn at_levels(&self, levels: Levels) -> impl Iterator<Item = &Segment> {
+        self.0.iter().filter(move |segment| levels.contains(segment.level))
     }
 
     /// The segments above a level and at it, outermost first.
@@ -196,10 +145,12 @@ impl Path {
     }
 }
 
-impl From<&[Segment]> for Path {
-    /// Segments in the order of a path.
-    fn from(segments: &[Segment]) -> Self {
-        Self(segments.into())
+impl<'a> FromIterator<&'a Segment> for Path {
+    /// Segments of one path, or of two that have no level in common.
+    fn from_iter<I: IntoIterator<Item = &'a Segment>>(segments: I) -> Self {
+        let mut path = Self(segments.into_iter().cloned().collect());
+        path.0.sort_unstable_by_key(|segment| segment.level);
+        path
     }
 }
 

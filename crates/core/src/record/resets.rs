@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
+use super::levels::Levels;
 use super::name::{Label, Name};
-use super::path::Level;
 use super::time::Instant;
 
 /// A banked reset: it clears windows when it is redeemed.
@@ -28,9 +28,9 @@ pub struct Cleared {
     /// The window.
     #[n(0)]
     pub name: Name,
-    /// The level it counts at.
+    /// The level it counts at, or several together.
     #[n(1)]
-    pub level: Level,
+    pub level: Levels,
     /// The use until then.
     #[n(2)]
     pub used: i64,

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::codec::list;
-use super::{GrantId, Level, Name, Parts, Reason, Rule, Seq, Terms};
+use super::{GrantId, Levels, Name, Parts, Reason, Rule, Seq, Terms};
 
 /// The kind of a guard or source that was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -117,9 +117,9 @@ pub struct Visit {
     /// Its name in the catalog.
     #[n(1)]
     pub name: Name,
-    /// The level of the path it belongs to.
+    /// The level of the path it belongs to, or several together.
     #[n(2)]
-    pub level: Level,
+    pub level: Levels,
     /// The result.
     #[n(3)]
     pub verdict: Verdict,

@@ -4,8 +4,8 @@ use super::run::{Mode, Run, Scene, Until};
 use crate::account::{Account, Hold};
 use crate::catalog::{Mode as RuleMode, Rules, TierTerms};
 use crate::record::{
-    Basis, Credits, HabitKind, Instant, Level, Name, Priced, Reason, Rule, Source, Span, Terms, Verdict,
-    Visit, VisitKind, Wall,
+    Basis, Credits, HabitKind, Instant, Level, Levels, Name, Path, Priced, Reason, Rule, Source, Span, Terms,
+    Verdict, Visit, VisitKind, Wall,
 };
 use crate::window::{Habit, Used};
 
@@ -21,7 +21,7 @@ fn visit(rule: Rule, level: Level, before: i64) -> Visit {
     Visit {
         kind: VisitKind::Abuse,
         name: rule.name(),
-        level,
+        level: level.into(),
         verdict: Verdict::Passed,
         terms: None,
         before,
@@ -166,7 +166,7 @@ impl<'a> Run<'a, '_> {
             return;
         }
         let (kind, name) = (HabitKind::Velocity, Rule::Velocity.name());
-        let habit = habit(account, &name, Level::Account, None, now);
+        let habit = habit(account, &name, Levels::ACCOUNT, self.usage.path, now);
         let floor = signed(terms.velocity_floor);
         let reference = habit.as_ref().map_or(0, |h| h.usual_at(now)).max(floor);
         let clamp = account.effect(Rule::Velocity, None, now).map(|effect| effect.limit);
@@ -176,7 +176,7 @@ impl<'a> Run<'a, '_> {
         let is_over = before > 0 && before.saturating_add(cost) > limit;
         let mut visit = visit(Rule::Velocity, Level::Account, before);
         (visit.terms, visit.cost) =
-            (Some(Terms::Habit { kind, limit, reference }), self.room_for(&name, None, cost));
+            (Some(Terms::Habit { kind, limit, reference }), self.room_for(&name, cost));
         let next = kind.start(now).after(kind.cell());
         self.judge(Rule::Velocity, visit, is_over.then_some((Reason::Velocity, Until::At(next))));
     }
@@ -192,7 +192,7 @@ impl<'a> Run<'a, '_> {
         let is_over = !offers.is_empty() && before.saturating_add(cost) > allowed;
         let mut visit = visit(Rule::Ramp, Level::Account, before);
         visit.terms = Some(Terms::Habit { kind: HabitKind::Ramp, limit: allowed, reference: allowed });
-        visit.cost = self.room_for(&name, None, cost);
+        visit.cost = self.room_for(&name, cost);
         if is_over && rules.mode(Rule::Ramp) == RuleMode::Enforce {
             visit.verdict = Verdict::Demoted;
         } else if is_over {
@@ -202,9 +202,12 @@ impl<'a> Run<'a, '_> {
     }
 
     /// A cost that can be counted: nothing, if the account keeps as many windows as it may.
-    fn room_for(&self, name: &Name, key: Option<&Name>, cost: i64) -> i64 {
-        let level = if key.is_some() { Level::Key } else { Level::Account };
-        if self.scene.account.window(name, level, key).is_none() && self.is_full() { 0 } else { cost }
+    fn room_for(&self, name: &Name, cost: i64) -> i64 {
+        if self.scene.account.window(name, Levels::ACCOUNT, self.usage.path).is_none() && self.is_full() {
+            0
+        } else {
+            cost
+        }
     }
 
     /// The key's spending limit of this hour bounds the draws from sources of credits.
@@ -223,10 +226,11 @@ impl<'a> Run<'a, '_> {
         // A unit without a figure is not limited.
         let (kind, Some(least)) = (HabitKind::Spend, by_hand.or(floor)) else { return };
         let name = spend_name(usage.credit_unit);
-        if account.window(&name, Level::Key, Some(key)).is_none() && self.is_full() {
+        let of_key = Levels::one(Level::Key);
+        if account.window(&name, of_key, usage.path).is_none() && self.is_full() {
             return;
         }
-        let habit = habit(account, &name, Level::Key, Some(key), now);
+        let habit = habit(account, &name, of_key, usage.path, now);
         let week = habit.as_ref().map_or(0, Habit::p95);
         let learned = if by_hand.is_some() { 0 } else { week.saturating_mul(10) };
         let cap = learned.max(least.nano());
@@ -297,7 +301,7 @@ pub(crate) fn holds_max(account: &Account, terms: &TierTerms, now: Instant) -> i
 /// The count of this quarter of an hour, and the part of it that counts in the account's own class: its use in the
 /// last 24 hours or at this hour of other days, or half more than in the quarter before.
 pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, i64) {
-    let habit = habit(account, &Rule::Ramp.name(), Level::Account, None, now);
+    let habit = habit(account, &Rule::Ramp.name(), Levels::ACCOUNT, &Path::default(), now);
     let (previous, highest) = habit.as_ref().map_or((0, 0), |h| (h.previous, h.highest()));
     let grown = previous.saturating_add(previous / 2);
     let usual = habit.as_ref().map_or(0, |h| h.usual_at(now));
@@ -306,8 +310,8 @@ pub(crate) fn ramp(account: &Account, terms: &TierTerms, now: Instant) -> (i64, 
 }
 
 /// The memory at `now`, with the cells before closed.
-fn habit(account: &Account, name: &Name, level: Level, key: Option<&Name>, now: Instant) -> Option<Habit> {
-    let known = account.window(name, level, key).and_then(Used::habit);
+fn habit(account: &Account, name: &Name, level: Levels, path: &Path, now: Instant) -> Option<Habit> {
+    let known = account.window(name, level, path).and_then(Used::habit);
     known.filter(|habit| !habit.is_over(now)).map(|habit| habit.at(now))
 }
 

@@ -51,7 +51,7 @@ impl Run<'_, '_> {
         self.visits.push(Visit {
             kind: VisitKind::Account,
             name: self.scene.account.id.clone(),
-            level,
+            level: level.into(),
             verdict: Verdict::Refused(reason),
             terms: None,
             before: 0,

@@ -53,7 +53,7 @@ impl Run<'_, '_> {
                 visit.verdict
                 && !source
             {
-                let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level) };
+                let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level.innermost()) };
                 walls.push((reason, wall));
             }
         }

@@ -111,7 +111,8 @@ impl Run<'_, '_> {
             mark: None,
         });
         if let Some((reason, until)) = refused {
-            let wall = if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level) };
+            let wall =
+                if reason == Reason::Penalty { Wall::Abuse } else { Wall::Path(guard.level.innermost()) };
             self.refuse_until(reason, wall, until);
         }
     }

@@ -3,6 +3,7 @@
 //! Every decision takes a [`Prepared`], so that this step cannot be forgotten.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::abuse::{cost_of, ramp};
@@ -269,7 +270,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
     let billing = ctx.account.billing();
     let Request { path, quantities: asked, .. } = request;
-    let own = |limit: &Name, terms: Terms| ctx.account.own_terms((limit, terms), path.segments(), ctx.now).0;
+    let own = |limit: &Name, terms: Terms| ctx.account.own_terms((limit, terms), path, ctx.now).0;
     let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));
@@ -321,17 +322,21 @@ fn is_past(ctx: Context<'_>, segment: &Segment, most: usize) -> bool {
     if account.windows.len() < most || has_settings {
         return false;
     }
-    // Windows are in order of name, level and member: those of one guard stand together.
+    // Windows are in order of name, levels and member: those of one guard stand together.
     let mut largest = 0;
     for of_guard in account.windows.chunk_by(|a, b| (&a.name, a.level) == (&b.name, b.level)) {
-        let is_of_level = of_guard.first().is_some_and(|w| w.level == segment.level);
-        let members = of_guard.iter().filter(|w| is_of_level && w.member.is_some() && w.used.is_open(now));
-        let mut count = 0;
-        for window in members {
-            if window.member.as_deref() == Some(&segment.name) {
+        let is_of_level = of_guard.first().is_some_and(|w| w.level.contains(segment.level));
+        let open = of_guard.iter().filter(|w| is_of_level && w.used.is_open(now));
+        let members = open.filter_map(|w| w.segments().iter().find(|s| s.level == segment.level));
+        // Of several levels together, a member may have many counters.
+        let (mut count, mut names) = (0, BTreeSet::new());
+        for member in members {
+            if member == segment {
                 return false;
             }
-            count += 1;
+            if of_guard.first().is_some_and(|w| w.level == segment.level) || names.insert(&member.name) {
+                count += 1;
+            }
         }
         largest = largest.max(count);
     }

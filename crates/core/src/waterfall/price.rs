@@ -19,7 +19,7 @@ impl<'a> Context<'a> {
     pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
         let own = if self.account.has_overrides() {
             let name = Name::new(PRICE_FACTOR).unwrap_or_else(|_| unreachable!("`{PRICE_FACTOR}` is a name"));
-            self.account.figure(&name, path.segments(), self.now)
+            self.account.figure(&name, path, self.now)
         } else {
             None
         };

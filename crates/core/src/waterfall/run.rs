@@ -8,7 +8,7 @@ use crate::account::{Account, Books, Hold};
 use crate::capacity::Offer;
 use crate::catalog::{Catalog, Plan, Program, WindowTerms};
 use crate::record::{
-    Consent, Credits, Draws, HabitKind, Instant, Level, Name, Outcome, Path, Priced, Reason, Seq, Terms,
+    Consent, Credits, Draws, HabitKind, Instant, Levels, Name, Outcome, Path, Priced, Reason, Seq, Terms,
     Unit, Visit, Wall,
 };
 use crate::window::{Room, Used};
@@ -69,7 +69,7 @@ impl Scene<'_> {
 
     /// The limit of an overdraft on this path.
     pub(super) fn lends(self, layer: &Name, limit: Credits, path: &Path) -> Credits {
-        let own = self.account.figure(layer, path.segments(), self.now);
+        let own = self.account.figure(layer, path, self.now);
         own.map_or(limit, |figure| Credits::from_nano(figure.most()))
     }
 }
@@ -241,15 +241,15 @@ impl<'a, 'p> Run<'a, 'p> {
     }
 
     /// The window of a guard or layer for the member the request comes from.
-    pub(super) fn look(&self, name: &Name, level: Level, window: &WindowTerms) -> Looked<'a> {
+    pub(super) fn look(&self, name: &Name, level: Levels, window: &WindowTerms) -> Looked<'a> {
         let Scene { account, now, .. } = self.scene;
-        let used = account.window(name, level, self.usage.path.at(level));
+        let used = account.window(name, level, self.usage.path);
         let billing = account.billing();
         let terms = match self.scene.mode {
             Mode::Happened(at) if at < now => window.terms_then(used, (at, now), billing),
             Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, billing),
         };
-        let (terms, overridden_by) = account.own_terms((name, terms), self.usage.path.segments(), now);
+        let (terms, overridden_by) = account.own_terms((name, terms), self.usage.path, now);
         Looked { used, terms, room: terms.room(used, now), overridden_by }
     }
 }

@@ -3,8 +3,8 @@
 use super::run::{Looked, Run, Scene};
 use crate::catalog::{Categories, Layer, Pool, WindowTerms};
 use crate::record::{
-    Basis, Category, Consent, Credits, Draw, GrantId, Level, Name, Reason, Seq, Source, Terms, Verdict,
-    Visit, VisitKind, Wall,
+    Basis, Category, Consent, Credits, Draw, GrantId, Level, Levels, Name, Reason, Seq, Source, Terms,
+    Verdict, Visit, VisitKind, Wall,
 };
 
 impl Run<'_, '_> {
@@ -38,7 +38,7 @@ impl Run<'_, '_> {
         }
     }
 
-    fn visit_allowance(&mut self, layer: &Name, level: Level, windows: &[(Name, WindowTerms)]) {
+    fn visit_allowance(&mut self, layer: &Name, level: Levels, windows: &[(Name, WindowTerms)]) {
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
@@ -175,7 +175,7 @@ impl Run<'_, '_> {
         self.visits.push(Visit {
             kind,
             name: layer.clone(),
-            level: Level::Account,
+            level: Levels::ACCOUNT,
             verdict,
             terms: None,
             before: free,
@@ -198,13 +198,13 @@ impl Run<'_, '_> {
     fn visit_pool(&mut self, layer: &Name, categories: Categories, pool: &Pool) {
         let Scene { account, catalog, .. } = self.scene;
         let usage = self.usage;
-        if usage.path.at(pool.member).is_none() {
+        if let Some(missing) = pool.member.iter().find(|level| usage.path.at(*level).is_none()) {
             self.push_cap(layer, pool.member, None, (0, 0), Verdict::Refused(Reason::MemberMissing));
-            self.refuse(Reason::MemberMissing, Wall::Path(pool.member));
+            self.refuse(Reason::MemberMissing, Wall::Path(missing));
             return;
         }
         let own = account.settings.pool_cap(
-            usage.path.up_to(pool.member),
+            usage.path.up_to(pool.member.innermost()),
             usage.credit_unit,
             catalog.credit_unit(),
         );
@@ -231,7 +231,7 @@ impl Run<'_, '_> {
     fn push_cap(
         &mut self,
         layer: &Name,
-        level: Level,
+        level: Levels,
         of: Option<(Terms, Option<Seq>)>,
         (before, cost): (i64, i64),
         verdict: Verdict,

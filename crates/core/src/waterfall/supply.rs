@@ -1,7 +1,7 @@
 //! Supplies: a request that everything else allows still needs room in a supply, or waits for it.
 
 use super::run::{Postponed, Run};
-use crate::record::{Basis, Level, Outcome, Reason, Verdict, Visit, VisitKind};
+use crate::record::{Basis, Levels, Outcome, Reason, Verdict, Visit, VisitKind};
 
 impl Run<'_, '_> {
     /// The last condition, so that no request waits for room that it could not pay for.
@@ -24,7 +24,7 @@ impl Run<'_, '_> {
             self.visits.push(Visit {
                 kind: VisitKind::Supply,
                 name: offer.supply.clone(),
-                level: Level::Account,
+                level: Levels::ACCOUNT,
                 verdict,
                 terms: None,
                 before: signed(offer.used),

@@ -8,7 +8,7 @@ use headworks_core::command::{Command, Draft, History, NewGrant, Patch, Step, ru
 use headworks_core::life;
 use headworks_core::life::share_key;
 use headworks_core::record::{
-    Category, CreditsByUnit, Decision, Effect, Instant, Level, Lifter, Outcome, Reason, Rule, Segment,
+    Category, CreditsByUnit, Decision, Effect, Instant, Levels, Lifter, Outcome, Path, Reason, Rule, Segment,
     SegmentSettings, Span, Tier, Verdict, VisitKind, Wall,
 };
 use headworks_core::waterfall::{Authorize, Context, Live, Refusal, prepare};
@@ -140,7 +140,11 @@ fn a_clamp_teaches_only_what_it_let_through() {
 
 fn habit(w: &World) -> headworks_core::window::Habit {
     let name = Rule::Velocity.name();
-    w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit").clone()
+    w.account
+        .window(&name, Levels::ACCOUNT, &Path::default())
+        .and_then(|u| u.habit())
+        .expect("a habit")
+        .clone()
 }
 
 fn peak(w: &World) -> i64 {
@@ -227,7 +231,8 @@ fn what_is_settled_beyond_the_hold_counts() {
     let hold = w.account.holds.last().expect("open").id;
     w.settle(hold.0, &[("tokens", 90)]).expect("settles");
     let name = Rule::Velocity.name();
-    let habit = w.account.window(&name, Level::Account, None).and_then(|u| u.habit()).expect("a habit");
+    let habit =
+        w.account.window(&name, Levels::ACCOUNT, &Path::default()).and_then(|u| u.habit()).expect("a habit");
     assert_eq!(habit.used(w.now), 90);
     replays(&w);
 }
@@ -626,6 +631,33 @@ fn members_past_the_number_are_counted_together() {
     // When the hour is over there is room again.
     w.pass("1h");
     assert_eq!(ask_as(&mut w, "new", 100), (Outcome::Allow, "user:new".to_owned()));
+    replays(&w);
+}
+
+/// A guard of users in their teams: a level has as many members as have different names there, whatever they are combined with.
+#[test]
+fn members_of_levels_together_are_counted_by_name() {
+    let catalog = CATALOG
+        .replace("RULES", "sub_keys = 'enforce'")
+        .replace("per = \"user\"", "per = [\"team\", \"user\"]");
+    let mut w = World::new(&catalog, "users");
+    w.grant("1000000", Category::Promotional);
+    let rows = [
+        ("team:red/user:a", "team:red/user:a"),
+        ("team:red/user:b", "team:red/user:b"),
+        ("team:red/user:c", "team:red/user:c"),
+        // A fourth user; a second team of a user that is known; then a fourth team.
+        ("team:red/user:d", "team:red/user:other"),
+        ("team:blue/user:a", "team:blue/user:a"),
+        ("team:green/user:b", "team:green/user:b"),
+        ("team:black/user:c", "team:other/user:c"),
+        ("team:white/user:e", "team:other/user:other"),
+    ];
+    for (path, counted) in rows {
+        let step = w.run(&Command::Authorize(ask("chat", &[("tokens", 1)]).on_path(path))).expect("known");
+        assert_eq!(asked(&step).path.to_string(), counted, "{path}");
+        w.ask(&ask("chat", &[("tokens", 1)]).on_path(path));
+    }
     replays(&w);
 }
 

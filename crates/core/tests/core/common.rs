@@ -10,7 +10,7 @@ use headworks_core::command::{
 use headworks_core::life;
 use headworks_core::record::{
     Category, Charge, Credits, Decision, Dimension, Event, GrantId, HoldId, Instant, Key, Label, Name, Once,
-    Operation, Record, Seq, Settings, Span, Use, chain,
+    Operation, Path, Record, Seq, Settings, Span, Use, chain,
 };
 use headworks_core::unblock;
 use headworks_core::waterfall::{Authorize, Context, Live, Minimum, Quantities, Refusal, Request};
@@ -96,7 +96,7 @@ pub(crate) fn overriding(limit: &str, value: &str) -> NewOverride {
         "none" => NewFigure::Unlimited,
         value => NewFigure::Written(Label::new(value).expect(value)),
     };
-    NewOverride { limit: name(limit), segment: None, figure, until: None, reason: None }
+    NewOverride { limit: name(limit), path: Path::default(), figure, until: None, reason: None }
 }
 
 /// What was asked, as it was decided.

@@ -25,7 +25,7 @@ fn world() -> World {
 fn of_ann(value: &str) -> NewOverride {
     let path: Path = "user:ann".parse().expect("a path");
     let reason = Label::new("a demo").ok();
-    NewOverride { segment: path.segments().first().cloned(), reason, ..overriding("daily", value) }
+    NewOverride { path, reason, ..overriding("daily", value) }
 }
 
 fn asked(w: &mut World, new: NewOverride) -> u64 {

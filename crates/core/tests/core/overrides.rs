@@ -1,7 +1,7 @@
 //! Overrides of limits: for an account or a segment, for a time, with no limit.
 
 use headworks_core::command::{Command, NewOverride};
-use headworks_core::record::{Category, Decision, Outcome, Path, Way};
+use headworks_core::record::{Category, Decision, Outcome, Way};
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
@@ -41,9 +41,8 @@ fn world() -> World {
     w
 }
 
-fn of(segment: &str, new: NewOverride) -> NewOverride {
-    let path: Path = segment.parse().expect(segment);
-    NewOverride { segment: path.segments().first().cloned(), ..new }
+fn of(path: &str, new: NewOverride) -> NewOverride {
+    NewOverride { path: path.parse().expect(path), ..new }
 }
 
 fn until(instant: &str, new: NewOverride) -> NewOverride {

@@ -6,8 +6,8 @@ use headworks_core::audit::what_if::Shadow;
 use headworks_core::command::{ChangePlan, Command, Extend, NewOverride, Step, When};
 use headworks_core::record::{
     AlertMarks, Category, Certainty, Credits, CycleEvent, Event, Every, GrantId, HoldId, Instant, Label,
-    Level, Lifter, Outcome, Overage, Proration, Reason, Recurrence, Rollover, Settings, Span, TopUpTerms,
-    WHOLE, Wall,
+    Levels, Lifter, Outcome, Overage, Path, Proration, Reason, Recurrence, Rollover, Settings, Span,
+    TopUpTerms, WHOLE, Wall,
 };
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
@@ -457,7 +457,7 @@ fn without_a_planned_end_it_is_shown_as_if_resumed_now() {
     w.now = at("2027-03-17T00:00:00Z");
     let shown = view::as_if_resumed(w.ctx()).expect("paused");
     assert_eq!(expiry(&shown, block), at("2027-03-25T00:00:00Z"));
-    let used = shown.window(&name("included.month"), Level::Account, None).expect("open");
+    let used = shown.window(&name("included.month"), Levels::ACCOUNT, &Path::default()).expect("open");
     let Used::Period(period) = used else { panic!("{used:?}") };
     assert_eq!((period.used, period.end), (4, at("2027-03-20T00:00:00Z")));
     trusted(&w, &catalog(CATALOG));

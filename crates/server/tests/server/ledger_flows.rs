@@ -223,7 +223,7 @@ async fn a_limit_is_overridden_until_its_instant() {
     let window = windows.as_array().expect("a list").iter().find(|w| w["name"] == "tasks.five").expect("it");
     assert_eq!((&window["limit"], &window["overridden_by"]), (&json!("3"), &set["id"]));
     // No limit, for a user; then none of its own.
-    let lift = json!({"limit": "tasks.five", "value": "none", "segment": "user:ann"});
+    let lift = json!({"limit": "tasks.five", "value": "none", "path": "user:ann"});
     let lifted = post(&s, overrides, "o2", lift).await;
     let mut of_ann = task.clone();
     of_ann["path"] = json!("user:ann");
@@ -236,7 +236,7 @@ async fn a_limit_is_overridden_until_its_instant() {
     for (bad, status, why) in [
         (json!({"limit": "nope", "value": 1}), 422, "unknown_window"),
         (json!({"limit": "tasks.five", "value": "1.5"}), 422, "override_refused"),
-        (json!({"limit": "tasks.five", "value": 1, "segment": "person:b"}), 422, "invalid_request"),
+        (json!({"limit": "tasks.five", "value": 1, "path": "person:b"}), 422, "invalid_request"),
     ] {
         let refused = s.call("POST", overrides, "bad", &bad.to_string()).await;
         assert_eq!((refused.status, refused.problem()), (status, why), "{bad}");
@@ -349,7 +349,7 @@ async fn a_higher_limit_is_asked_for_and_approved() {
     );
     assert_eq!(s.call("PUT", "/v1/catalog", "c", &text).await.status, 200);
     s.open("acme", "100").await;
-    let ask = json!({"limit": "daily", "segment": "user:ann", "value": 9, "reason": "a demo"});
+    let ask = json!({"limit": "daily", "path": "user:ann", "value": 9, "reason": "a demo"});
     let asked = s.call("POST", "/v1/accounts/acme/increases", "i", &ask.to_string()).await.body;
     let again = s.call("POST", "/v1/accounts/acme/increases", "i", &ask.to_string()).await.body;
     assert_eq!((&asked["kind"], &again["id"]), (&json!("increase_asked"), &asked["id"]));

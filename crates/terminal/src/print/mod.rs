@@ -229,10 +229,7 @@ fn windows(w: &wire::Windows) -> String {
         .windows
         .iter()
         .map(|w| {
-            let whose = w
-                .member
-                .as_ref()
-                .map_or(w.level.as_str().to_owned(), |m| format!("{}:{m}", w.level.as_str()));
+            let whose = w.member.as_ref().map_or_else(|| w.level.to_string(), ToString::to_string);
             let reset = w.resets_at.map_or(String::new(), |at| format!("until {at}"));
             vec![
                 w.name.to_string(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Consent, Credits, Id, Instant, Label, Level, Name, Segment, Tier};
+use headworks_core::record::{
+    Category, Consent, Credits, Id, Instant, Label, Levels, Name, Path, Segment, Tier,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -179,11 +181,11 @@ pub struct Windows {
 pub struct Window {
     /// The guard, `allowance.window`, or pool it belongs to.
     pub name: Name,
-    /// The level it counts at.
-    pub level: Level,
-    /// The member it belongs to, below the account.
+    /// The level it counts at, or several together.
+    pub level: Levels,
+    /// The member it belongs to: the part of the path at its levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<Id>,
+    pub member: Option<Path>,
     /// The limit, or `none`.
     pub limit: String,
     /// How much is used.

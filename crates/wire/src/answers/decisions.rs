@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Category, Credits, Id, Instant, Label, Level, Name, Path, Span};
+use headworks_core::record::{Category, Credits, Id, Instant, Label, Levels, Name, Path, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -188,8 +188,8 @@ pub struct Visit {
     pub kind: String,
     /// Its name in the catalog.
     pub name: Name,
-    /// The level of the path.
-    pub level: Level,
+    /// The level of the path, or several together.
+    pub level: Levels,
     /// `passed`, `paid`, `would_pay` (a source, had the request been granted), `empty`, `refused`, `observed` or `demoted`.
     pub verdict: String,
     /// Why it refused.
@@ -225,11 +225,11 @@ pub struct Visit {
 pub struct LimitWarning {
     /// The limit.
     pub limit: Name,
-    /// The level of the path that it counts for.
-    pub level: Level,
-    /// The member of that level; none: the account.
+    /// The level of the path that it counts for, or several together.
+    pub level: Levels,
+    /// The member that it counts for: the part of the path at its levels; none: the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<Name>,
+    pub member: Option<Path>,
     /// The highest mark reached, in percent of the limit.
     #[schema(minimum = 1, maximum = 100)]
     pub percent: u8,

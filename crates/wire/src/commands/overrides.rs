@@ -23,7 +23,7 @@ impl OverrideRequest {
     pub fn new_override(&self) -> Result<NewOverride, Malformed> {
         Ok(NewOverride {
             limit: self.limit.clone(),
-            segment: self.segment.clone(),
+            path: self.path.clone(),
             figure: figure(&self.value)?,
             until: self.until,
             reason: self.reason.clone(),

@@ -10,7 +10,7 @@ use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
 use crate::catalog::plan::{Guard, Layer, Program, Programs, Resettable, WindowTerms};
-use crate::record::{Level, Name, own_unit};
+use crate::record::{Levels, Name, own_unit};
 
 /// The features a plan includes, and its program for each so far.
 pub(super) struct Draft<'f> {
@@ -81,7 +81,7 @@ impl<'f> Draft<'f> {
     }
 
     /// Notes a window of a guard or layer that some program has.
-    pub(super) fn add_window(&mut self, name: &Name, level: Level, window: &WindowTerms) {
+    pub(super) fn add_window(&mut self, name: &Name, level: Levels, window: &WindowTerms) {
         if let Some(closes) = window.closes_on_reset() {
             self.resettable.entry(name.clone()).or_insert((level, closes));
         }

@@ -14,7 +14,7 @@ use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, WindowTerms};
 use crate::catalog::source::{CapCounts, GuardSource, OneOrSeveral, WindowSource};
-use crate::record::{Level, Name, Unit, own_unit};
+use crate::record::{Levels, Name, Unit, own_unit};
 
 /// The most values of one dimension of a guard.
 const VALUES_MAX: usize = 1_000;
@@ -27,7 +27,7 @@ pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check
     let Some(window) = window else { return };
     let features = capped(&shape.window, features, check);
     check_recorded(&window, &features, check);
-    let level = shape.per.unwrap_or(Level::Account);
+    let level = shape.per.unwrap_or(Levels::ACCOUNT);
     if !features.is_empty() {
         draft.add_window(&shape.name, level, &window);
     }

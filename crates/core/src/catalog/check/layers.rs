@@ -12,7 +12,7 @@ use crate::catalog::feature::Feature;
 use crate::catalog::names::A_LEVEL;
 use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
 use crate::catalog::source::{LayerSource, PoolCapSource, WindowSource};
-use crate::record::{Category, Every, Level, Name, Periods, Unit};
+use crate::record::{Category, Every, Level, Levels, Name, Periods, Unit};
 
 /// Puts a layer into the programs of the features it pays for.
 pub(super) fn add_layer<'a>(part: &'a LayerPart<'a>, draft: &mut Draft<'_>, check: &mut Check<'a>) {
@@ -65,7 +65,7 @@ fn layer<'a, 'f>(
 
 fn allowance<'a>(
     name: &Name,
-    per: Option<Level>,
+    per: Option<Levels>,
     windows: &'a [WindowPart<'a>],
     features: &[&Feature],
     check: &mut Check<'a>,
@@ -79,7 +79,7 @@ fn allowance<'a>(
         );
     }
     let windows = check.key("windows", |c| allowance_windows(name, windows, &first.unit, c));
-    Some(Layer::Allowance { name: name.clone(), level: per.unwrap_or(Level::Account), windows })
+    Some(Layer::Allowance { name: name.clone(), level: per.unwrap_or(Levels::ACCOUNT), windows })
 }
 
 /// An allowance counts in one unit, that of its first feature.
@@ -153,9 +153,9 @@ fn check_allowance_order<'a>(name: &Name, features: &[&Feature], draft: &Draft<'
     }
 }
 
-fn pool<'a>(member: Option<Level>, cap: Option<&'a PoolCapSource>, check: &mut Check<'a>) -> Option<Pool> {
-    let member = member.unwrap_or(Level::User);
-    if member == Level::Account {
+fn pool<'a>(member: Option<Levels>, cap: Option<&'a PoolCapSource>, check: &mut Check<'a>) -> Option<Pool> {
+    let member = member.unwrap_or(Levels::one(Level::User));
+    if member == Levels::ACCOUNT {
         let what = "the account is not a member of itself";
         check.wrong_at("member", what, A_LEVEL);
     }

@@ -12,7 +12,7 @@ use super::decimal::{Decimal, FactorSource};
 use super::entry::Entry;
 use super::several::OneOrSeveral;
 use crate::catalog::abuse::Mode;
-use crate::record::{Category, Consent, Level, Name, Periods, Span};
+use crate::record::{Category, Consent, Levels, Name, Periods, Span};
 
 /// A plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,8 +91,9 @@ pub(crate) struct GuardSource {
     pub(crate) name: Name,
     /// The features it counts. Default: all of the plan.
     pub(crate) features: Option<Vec<Name>>,
-    /// The level it counts at. Default `account`. Requests whose path leaves the level out share one counter.
-    pub(crate) per: Option<Level>,
+    /// The level it counts at, or a list of levels with one counter for each of their combinations. Default `account`. Requests whose
+    /// path leaves a level out share one counter there.
+    pub(crate) per: Option<Levels>,
     /// `requests` (default), a meter, or several meters added up, at most 32. Not for `concurrency` and `spend_cap`.
     pub(crate) count: Option<OneOrSeveral<Name>>,
     /// Dimensions that must all match, such as `{ model = "large" }`; any of several values as a list of at most 1,000. Others pass it
@@ -209,8 +210,8 @@ pub(crate) enum LayerSource {
         name: Name,
         /// The features it pays for. Default: all of the plan.
         features: Option<Vec<Name>>,
-        /// The level it belongs to. Default `account`.
-        per: Option<Level>,
+        /// The level it belongs to, or a list of levels together. Default `account`.
+        per: Option<Levels>,
         /// The windows that must all have room; `fixed` or `first_use`. At least one, at most 16.
         #[cfg_attr(feature = "schema", schema(max_items = 16))]
         #[serde(default)]
@@ -229,8 +230,9 @@ pub(crate) enum LayerSource {
         name: Name,
         /// Which categories make up the pool. Default: `purchased` and `contract`.
         categories: Option<Vec<Category>>,
-        /// The level whose members are capped. Default `user`. Requests without it cannot draw on the pool.
-        member: Option<Level>,
+        /// The level whose members are capped, or a list of levels together. Default `user`. Requests without one of them cannot draw on
+        /// the pool.
+        member: Option<Levels>,
         /// The unit of credits in it. Default `credits`.
         unit: Option<Name>,
         /// The cap of members that have none of their own and none from the levels above them. Without it: uncapped.

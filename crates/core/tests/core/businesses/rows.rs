@@ -217,11 +217,11 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             let mut parts = rest.split_whitespace();
             let limit = name(parts.next().expect("a limit"));
             let figure = NewFigure::Written(Label::new(parts.next().expect("a figure")).expect("a label"));
-            let mut new = NewOverride { limit, segment: None, figure, until: None, reason: None };
+            let mut new = NewOverride { limit, path: Path::default(), figure, until: None, reason: None };
             while let Some(word) = parts.next() {
                 match word {
                     "until" => new.until = parts.next().map(at),
-                    of => new.segment = Some(of.parse().expect(of)),
+                    of => new.path = of.parse().expect(of),
                 }
             }
             w.apply(Command::Override(new)).expect("overrides");
@@ -301,9 +301,10 @@ fn left_of(w: &World, of: &str) -> String {
         other => other,
     };
     let (full, member) = full.split_once('@').map_or((full, None), |(of, member)| (of, Some(name(member))));
+    let named = |v: &view::WindowView| v.member.as_ref()?.segments().last().map(|s| &s.name).cloned();
     let view = views
         .iter()
-        .find(|v| v.name.as_str() == full && v.member == member)
+        .find(|v| v.name.as_str() == full && named(v) == member)
         .unwrap_or_else(|| panic!("no window {full}"));
     if view.is_credits { Credits::from_nano(view.remaining).to_string() } else { view.remaining.to_string() }
 }

@@ -9,7 +9,7 @@ use headworks_core::record::{Consent, Level, Overshoot};
 use super::calendar::Calendar;
 use super::grants::Given;
 use super::policy::{Policy, Price, Unit};
-use super::steps::Path;
+use super::steps::{LEVELS, Path};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Payer {
@@ -109,7 +109,7 @@ pub(super) enum Which {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Opened {
     pub(super) which: Which,
-    pub(super) member: Option<u8>,
+    pub(super) member: Path,
     pub(super) start: i64,
     pub(super) end: i64,
     /// Its end if nothing else had opened; later than `end` where it was found out afterwards.
@@ -146,7 +146,7 @@ pub(super) struct Book {
 pub(super) struct Own {
     pub(super) record: u64,
     pub(super) which: Which,
-    pub(super) segment: Option<(Level, u8)>,
+    pub(super) place: Path,
     /// None: no limit.
     pub(super) figure: Option<i64>,
     pub(super) until: i64,
@@ -161,6 +161,33 @@ impl Path {
             Level::User => self.user,
             Level::Key => self.key,
         }
+    }
+
+    /// As it is shown.
+    pub(super) fn of(shown: &headworks_core::record::Path) -> Self {
+        let named = |level: Level| shown.at(level).and_then(|name| name.as_str()[1..].parse().ok());
+        Self {
+            cost_center: named(Level::CostCenter),
+            team: named(Level::Team),
+            user: named(Level::User),
+            key: named(Level::Key),
+        }
+    }
+
+    /// The part of it at some levels.
+    pub(super) fn only(&self, levels: &[Level]) -> Self {
+        let keep = |level: Level| self.member(level).filter(|_| levels.contains(&level));
+        Self {
+            cost_center: keep(Level::CostCenter),
+            team: keep(Level::Team),
+            user: keep(Level::User),
+            key: keep(Level::Key),
+        }
+    }
+
+    /// The levels that it names.
+    pub(super) fn named(&self) -> Vec<Level> {
+        LEVELS.into_iter().filter(|level| self.member(*level).is_some()).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use headworks_core::record::{Credits, Decision, Draw as Drawn, GrantId, Instant,
 use super::book::{Draw, Payer};
 use super::policy::Layer;
 use super::run::Run;
+use super::steps::Path;
 use super::text::layer_name;
 
 /// Where the two differ.
@@ -97,7 +98,7 @@ impl Run {
         )?;
         let views = headworks_core::view::windows(self.world.ctx()).map_err(|e| e.to_string())?;
         for view in &views {
-            let member = view.member.as_ref().and_then(|m| m.as_str()[1..].parse().ok());
+            let member = view.member.as_ref().map_or(Path::default(), Path::of);
             let used = self.shown(view.name.as_str(), member, now);
             if let Some(used) = used {
                 same(&format!("used of {} of {:?}", view.name, view.member), view.used, used)?;
@@ -106,7 +107,7 @@ impl Run {
         Ok(())
     }
 
-    fn shown(&self, name: &str, member: Option<u8>, now: i64) -> Option<i64> {
+    fn shown(&self, name: &str, member: Path, now: i64) -> Option<i64> {
         let policy = self.book.policy();
         if let Some(index) = name.strip_prefix('g') {
             let index: usize = index.parse().expect("a number");
@@ -120,6 +121,6 @@ impl Run {
             return Some(windows[window]);
         }
         let Layer::Pool { calendar, .. } = &policy.layers[layer] else { return None };
-        Some(self.book.pooled(layer, member?, calendar.period(now, self.book.anchor)))
+        Some(self.book.pooled(layer, member, calendar.period(now, self.book.anchor)))
     }
 }

@@ -1,11 +1,11 @@
 //! Who pays: the sources in the plan's order, each what it can.
 
-use headworks_core::record::{Category, Consent, Level, Reason};
+use headworks_core::record::{Category, Consent, Reason};
 
 use super::book::{Book, Draw, Payer};
 use super::limits::Cost;
 use super::policy::{Layer, Price, Unit};
-use super::steps::{Ask, Path};
+use super::steps::{Ask, LEVELS, Path};
 
 /// What is to be paid.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +53,7 @@ pub(super) struct Walk {
 impl Book {
     pub(super) fn consent(&self, path: Path) -> Consent {
         let own = self.consent.unwrap_or(self.policy().consent);
-        let levels = [Level::CostCenter, Level::Team, Level::User, Level::Key];
-        let segments = levels.iter().filter_map(|l| Some((*l, path.member(*l)?)));
+        let segments = LEVELS.iter().filter_map(|l| Some((*l, path.member(*l)?)));
         let of_path = segments.filter_map(|s| self.segments.get(&s).and_then(|s| s.0));
         of_path.fold(own, Consent::max)
     }
@@ -147,7 +146,7 @@ impl Book {
                     if rest == 0 && !(requests && need.price == 0) {
                         continue;
                     }
-                    let left = self.allowance_left(place, *level, need.path, need.at, need.now);
+                    let left = self.allowance_left(place, level, need.path, need.at, need.now);
                     let draw = |amount, worth| Draw {
                         payer: Payer::Allowance,
                         layer: place,

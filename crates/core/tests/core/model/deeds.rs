@@ -2,7 +2,7 @@
 
 use headworks_core::command::{Adjust, Command, Extend, NewGrant, NewOverride, Step as Done};
 use headworks_core::record::{
-    Credits, GrantId, HoldId, Instant, Label, Level, Outcome, Overage, Recurrence, Rollover as Terms,
+    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Recurrence, Rollover as Terms,
 };
 
 use super::book::{Book, Own, Payer, State, Use, Which};
@@ -13,8 +13,7 @@ use super::grants::{Given, Rollover, Schedule};
 use super::limits::Cost;
 use super::policy::{FEATURES, Kind, Layer, NANO, Price, Unit};
 use super::run::{Run, number, seconds};
-use super::steps::{Ask, Gift};
-use super::text;
+use super::steps::{Ask, Gift, Path};
 use crate::common::{self, name, quantities};
 use crate::unblock::{Buys, check_ways};
 
@@ -305,7 +304,7 @@ impl Run {
     pub(super) fn set_override(
         &mut self,
         which: usize,
-        segment: Option<(Level, u8)>,
+        place: Path,
         figure: Option<i64>,
         until: Option<i64>,
     ) -> Compared {
@@ -334,13 +333,13 @@ impl Run {
         }
         let (which, limit, is_credits) = all.swap_remove(which % all.len());
         let new = NewOverride {
-            segment: segment.map(|of| text::segment(of).parse().expect("a segment")),
+            path: place.text().parse().expect("a path"),
             until: until.map(Instant::from_micros),
             ..common::overriding(&limit, &figure.map_or("none".to_owned(), |n| n.to_string()))
         };
         let record = self.world.apply(Command::Override(new)).map_err(|e| format!("override: {e}"))?;
         let figure = figure.map(|n| if is_credits { n * NANO } else { n });
-        self.book.overrides.push(Own { record, which, segment, figure, until: until.unwrap_or(i64::MAX) });
+        self.book.overrides.push(Own { record, which, place, figure, until: until.unwrap_or(i64::MAX) });
         Ok(())
     }
 

@@ -1,11 +1,11 @@
 //! How much of a window is used: sums over the uses of the list.
 
-use headworks_core::record::{Level, Reason};
+use headworks_core::record::Reason;
 
-use super::book::{Book, Count, Draw, Opened, Payer, State, Use, Which};
+use super::book::{Book, Count, Draw, Opened, Own, Payer, State, Use, Which};
 use super::calendar::SECOND;
 use super::policy::{Guard, Kind, Layer, Policy, Window};
-use super::steps::Path;
+use super::steps::{LEVELS, Path, Per};
 
 const LATE_HORIZON: i64 = 30 * 86_400 * SECOND;
 
@@ -20,8 +20,8 @@ pub(super) struct Cost {
     pub(super) holds: bool,
 }
 
-fn counts_for(guard: &Guard, member: Option<u8>, usage: &Use) -> bool {
-    guard.feature.is_none_or(|f| f == usage.feature) && usage.path.member(guard.level) == member
+fn counts_for(guard: &Guard, member: Path, usage: &Use) -> bool {
+    guard.feature.is_none_or(|f| f == usage.feature) && usage.path.only(guard.level) == member
 }
 
 impl Guard {
@@ -52,7 +52,7 @@ impl Book {
         if guard.feature.is_some_and(|f| f != cost.feature) {
             return None;
         }
-        let member = cost.path.member(guard.level);
+        let member = cost.path.only(guard.level);
         let n = if guard.tokens { cost.tokens } else { cost.requests };
         let (limit, fits) = match guard.kind {
             Kind::Slots { limit } => {
@@ -82,13 +82,13 @@ impl Book {
         (!fits).then_some(guard.reason())
     }
 
-    fn slots(&self, guard: &Guard, member: Option<u8>) -> i64 {
+    fn slots(&self, guard: &Guard, member: Path) -> i64 {
         let open = self.uses.iter().filter(|u| u.state == State::Open && counts_for(guard, member, u));
         i64::try_from(open.count()).expect("few")
     }
 
     /// What a guard has counted: every count with its instant, as they were written down.
-    fn history(&self, guard: &Guard, member: Option<u8>) -> Vec<Count> {
+    fn history(&self, guard: &Guard, member: Path) -> Vec<Count> {
         let uses = self.uses.iter().filter(|u| counts_for(guard, member, u));
         let mut all: Vec<Count> =
             uses.flat_map(|u| u.counts.iter().copied()).filter(|c| guard.counted(c) > 0).collect();
@@ -101,7 +101,7 @@ impl Book {
     }
 
     /// A token bucket: units times period that have not drained.
-    fn level(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> i128 {
+    fn level(&self, index: usize, guard: &Guard, member: Path, now: i64) -> i128 {
         let (mut level, mut last) = (0_i128, i64::MIN);
         let mut drains = 0_i128;
         for count in self.history(guard, member) {
@@ -123,7 +123,7 @@ impl Book {
     fn slides(
         &self,
         (index, guard): (usize, &Guard),
-        member: Option<u8>,
+        member: Path,
         now: i64,
         (limit, seconds): (i64, i64),
         n: i64,
@@ -144,7 +144,7 @@ impl Book {
     }
 
     /// Exactly what was counted within a length. What a shorter length had forgotten stays forgotten.
-    fn within(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64, length: i64) -> i64 {
+    fn within(&self, index: usize, guard: &Guard, member: Path, now: i64, length: i64) -> i64 {
         let history = self.history(guard, member);
         // It is looked back by the length of the last count, until the next one.
         let length_of = |c: &Count| {
@@ -162,7 +162,7 @@ impl Book {
     }
 
     /// What a guard shows as used, where that is a plain sum.
-    pub(super) fn counted(&self, index: usize, guard: &Guard, member: Option<u8>, now: i64) -> Option<i64> {
+    pub(super) fn counted(&self, index: usize, guard: &Guard, member: Path, now: i64) -> Option<i64> {
         let between = |(start, end): (i64, i64)| -> i64 {
             let counts = self.history(guard, member);
             counts.iter().filter(|c| start <= c.at && c.at < end).map(|c| guard.counted(c)).sum()
@@ -182,7 +182,7 @@ impl Book {
         }
     }
 
-    fn spent_in(&self, guard: &Guard, member: Option<u8>, now: i64) -> i64 {
+    fn spent_in(&self, guard: &Guard, member: Path, now: i64) -> i64 {
         let Kind::SpendCap { calendar, .. } = guard.kind else { return 0 };
         let (start, end) = calendar.period(now, self.anchor);
         let of = |u: &Use, d: &Draw| {
@@ -201,7 +201,7 @@ impl Book {
         let left = guards.filter_map(|(i, g)| match g.kind {
             Kind::SpendCap { limit, .. } => {
                 let limit = self.own(Which::Guard(i), path, limit, now);
-                Some(limit.saturating_sub(self.spent_in(g, path.member(g.level), now)).max(0))
+                Some(limit.saturating_sub(self.spent_in(g, path.only(g.level), now)).max(0))
             }
             Kind::Rate { .. }
             | Kind::Sliding { .. }
@@ -212,13 +212,13 @@ impl Book {
         left.min().unwrap_or(i64::MAX)
     }
 
-    pub(super) fn covering(&self, which: Which, member: Option<u8>, at: i64) -> Option<&Opened> {
+    pub(super) fn covering(&self, which: Which, member: Path, at: i64) -> Option<&Opened> {
         let of = |o: &&Opened| o.which == which && o.member == member && o.start <= at && at < o.end;
         self.opened.iter().find(of)
     }
 
     /// First-use windows open, or are found out about, for use at an instant.
-    fn opens(&mut self, which: Which, member: Option<u8>, at: i64, seconds: i64, now: i64) {
+    fn opens(&mut self, which: Which, member: Path, at: i64, seconds: i64, now: i64) {
         if self.covering(which, member, at).is_some() {
             return;
         }
@@ -245,7 +245,7 @@ impl Book {
             let Kind::FirstUse { seconds, .. } = guard.kind else { continue };
             let n = if guard.tokens { cost.tokens } else { cost.requests };
             if at == now && n > 0 && guard.feature.is_none_or(|f| f == cost.feature) {
-                self.opens(Which::Guard(i), cost.path.member(guard.level), at, seconds, now);
+                self.opens(Which::Guard(i), cost.path.only(guard.level), at, seconds, now);
             }
         }
         Count {
@@ -262,20 +262,21 @@ impl Book {
         let Layer::Allowance { level, windows, .. } = self.policy().layers[layer].clone() else { return };
         for (i, window) in windows.iter().enumerate() {
             if let Window::FirstUse { seconds, .. } = window {
-                self.opens(Which::Allowance(layer, i), path.member(level), at, *seconds, now);
+                self.opens(Which::Allowance(layer, i), path.only(level), at, *seconds, now);
             }
         }
     }
 
     /// The limit of a window for a path: that of an override, of the longest path first, then the newest.
     fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
-        let levels = [Level::Key, Level::User, Level::Team, Level::CostCenter];
-        let places = levels.iter().filter_map(|l| Some((*l, path.member(*l)?))).map(Some).chain([None]);
-        let of = |segment: Option<(Level, u8)>| {
-            let mut newest_first = self.overrides.iter().rev();
-            newest_first.find(|o| o.which == which && o.segment == segment && now < o.until)
+        let of = |(age, own): (usize, &Own)| {
+            let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
+            // The innermost segment counts first: the longest path, then the newest.
+            let long = LEVELS.map(|level| own.place.member(level).is_some());
+            applies.then(|| ((long.into_iter().rev().collect::<Vec<_>>(), age), own.figure))
         };
-        places.into_iter().find_map(of).map_or(limit, |own| own.figure.unwrap_or(i64::MAX))
+        let longest = self.overrides.iter().enumerate().filter_map(of).max_by(|(a, _), (b, _)| a.cmp(b));
+        longest.map_or(limit, |(_, figure)| figure.unwrap_or(i64::MAX))
     }
 
     /// The limits of an allowance's windows for a path.
@@ -290,19 +291,19 @@ impl Book {
     }
 
     /// What windows of an allowance have counted, each.
-    pub(super) fn included(&self, layer: usize, member: Option<u8>, at: i64, is_late: bool) -> Vec<i64> {
+    pub(super) fn included(&self, layer: usize, member: Path, at: i64, is_late: bool) -> Vec<i64> {
         let Layer::Allowance { level, windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
         let one = |(i, window): (usize, &Window)| {
             let span = match window {
                 Window::Fixed { calendar, .. } => Some(calendar.period(at, self.anchor)),
                 Window::FirstUse { .. } => self.span(Which::Allowance(layer, i), member, at, is_late),
             };
-            span.map_or(0, |span| self.drawn_in(layer, *level, member, span))
+            span.map_or(0, |span| self.drawn_in(layer, level, member, span))
         };
         windows.iter().enumerate().map(one).collect()
     }
 
-    fn span(&self, which: Which, member: Option<u8>, at: i64, is_late: bool) -> Option<(i64, i64)> {
+    fn span(&self, which: Which, member: Path, at: i64, is_late: bool) -> Option<(i64, i64)> {
         if let Some(o) = self.covering(which, member, at) {
             return Some((o.start, o.end));
         }
@@ -311,23 +312,23 @@ impl Book {
         known.map(|o| (o.start, o.end))
     }
 
-    fn drawn_in(&self, layer: usize, level: Level, member: Option<u8>, (start, end): (i64, i64)) -> i64 {
+    fn drawn_in(&self, layer: usize, level: Per, member: Path, (start, end): (i64, i64)) -> i64 {
         let of = |u: &Use, d: &Draw| {
             d.payer == Payer::Allowance
                 && d.layer == layer
-                && u.path.member(level) == member
+                && u.path.only(level) == member
                 && start <= d.at
                 && d.at < end
         };
         self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
     }
 
-    pub(super) fn allowance_left(&self, layer: usize, level: Level, path: Path, at: i64, now: i64) -> i64 {
+    pub(super) fn allowance_left(&self, layer: usize, level: Per, path: Path, at: i64, now: i64) -> i64 {
         // What was used then nobody knows any more.
         if now - at > LATE_HORIZON {
             return 0;
         }
-        let used = self.included(layer, path.member(level), at, at < now);
+        let used = self.included(layer, path.only(level), at, at < now);
         let left = self.limits(layer, path, now).into_iter().zip(used).map(|(limit, used)| limit - used);
         left.min().unwrap_or(0).max(0)
     }
@@ -335,31 +336,26 @@ impl Book {
     /// What a member may draw from a pool.
     pub(super) fn pool_room(&self, layer: usize, path: Path, now: i64) -> Option<i64> {
         let Layer::Pool { member, cap, calendar, .. } = &self.policy().layers[layer] else { return None };
-        let name = path.member(*member)?;
-        let own = self.segments.get(&(*member, name)).and_then(|s| s.1);
-        let above = |level: Level| {
-            path.member(level)
-                .filter(|_| level < *member)
-                .and_then(|n| self.segments.get(&(level, n)))
-                .and_then(|s| s.1)
-        };
-        let Some(cap) = own.or_else(|| above(Level::Team)).or_else(|| above(Level::CostCenter)).or(*cap)
-        else {
-            return Some(i64::MAX);
-        };
-        Some((cap - self.pooled(layer, name, calendar.period(now, self.anchor))).max(0))
+        if member.iter().any(|level| path.member(*level).is_none()) {
+            return None;
+        }
+        // From the member outward, the first that has a cap.
+        let upwards = LEVELS.into_iter().rev().filter(|level| member.iter().any(|of| level <= of));
+        let mut own = upwards.filter_map(|level| self.segments.get(&(level, path.member(level)?))?.1);
+        let Some(cap) = own.next().or(*cap) else { return Some(i64::MAX) };
+        Some((cap - self.pooled(layer, path.only(member), calendar.period(now, self.anchor))).max(0))
     }
 
-    pub(super) fn pooled(&self, layer: usize, name: u8, (start, end): (i64, i64)) -> i64 {
+    pub(super) fn pooled(&self, layer: usize, of: Path, (start, end): (i64, i64)) -> i64 {
         let Layer::Pool { member, .. } = &self.policy().layers[layer] else { return 0 };
-        let of = |u: &Use, d: &Draw| {
+        let drawn = |u: &Use, d: &Draw| {
             matches!(d.payer, Payer::Grant(_))
                 && d.layer == layer
-                && u.path.member(*member) == Some(name)
+                && u.path.only(member) == of
                 && start <= d.at
                 && d.at < end
         };
-        self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
+        self.draws().filter(|(u, d)| drawn(u, d)).map(|(_, d)| d.amount).sum()
     }
 }
 

@@ -6,6 +6,7 @@ use headworks_core::record::{Category, Consent, Every, Level, Overshoot};
 
 use super::calendar::Calendar;
 use super::dice::Dice;
+use super::steps::Per;
 
 pub(super) const NANO: i64 = 1_000_000_000;
 pub(super) const FEATURES: [&str; 2] = ["a", "b"];
@@ -31,7 +32,7 @@ pub(super) enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Guard {
-    pub(super) level: Level,
+    pub(super) level: Per,
     pub(super) feature: Option<usize>,
     /// It counts tokens, not requests.
     pub(super) tokens: bool,
@@ -47,9 +48,9 @@ pub(super) enum Window {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Layer {
-    Allowance { level: Level, feature: Option<usize>, windows: Vec<Window> },
+    Allowance { level: Per, feature: Option<usize>, windows: Vec<Window> },
     Grants { categories: Vec<Category> },
-    Pool { categories: Vec<Category>, member: Level, cap: Option<i64>, calendar: Calendar },
+    Pool { categories: Vec<Category>, member: Per, cap: Option<i64>, calendar: Calendar },
     Overdraft { limit: i64 },
 }
 
@@ -127,9 +128,20 @@ fn kind(dice: &mut Dice) -> Kind {
     }
 }
 
+/// What limits count at; those in the middle are levels that pools have members of.
+const PERS: [Per; 8] = [
+    &[],
+    &[],
+    &[Level::User],
+    &[Level::Team],
+    &[Level::Team, Level::User],
+    &[Level::CostCenter, Level::User],
+    &[Level::CostCenter],
+    &[Level::Key],
+];
+
 fn guard(dice: &mut Dice) -> Guard {
-    let level =
-        dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team, Level::CostCenter, Level::Key]);
+    let level = dice.pick(&PERS);
     let kind = kind(dice);
     let is_large = matches!(kind, Kind::Sliding { limit, .. } if limit > 1_024);
     Guard { level, feature: dice.some(3, |d| d.index(2)), tokens: is_large || dice.one_in(2), kind }
@@ -150,7 +162,7 @@ fn allowance(dice: &mut Dice, unit: Unit) -> Layer {
         }
     });
     let windows = windows.collect();
-    let level = dice.pick(&[Level::Account, Level::Account, Level::User, Level::Team]);
+    let level = dice.pick(&PERS[..6]);
     Layer::Allowance { level, feature: dice.some(4, |d| d.index(2)), windows }
 }
 
@@ -197,7 +209,7 @@ fn pool(dice: &mut Dice) -> Layer {
     ]);
     Layer::Pool {
         categories,
-        member: dice.pick(&[Level::User, Level::User, Level::Team, Level::CostCenter]),
+        member: dice.pick(&PERS[2..7]),
         cap: dice.some(2, |d| d.int(3, 40) * NANO),
         calendar: calendar(dice),
     }

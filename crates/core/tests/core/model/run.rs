@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Command;
-use headworks_core::record::{Event, Instant, Level, Segment, SegmentSettings, Span};
+use headworks_core::record::{Event, Instant, Segment, SegmentSettings, Span};
 use headworks_core::waterfall::Authorize;
 
 use super::book::{Book, State, Use};
@@ -11,7 +11,7 @@ use super::compare::Compared;
 use super::dice::Dice;
 use super::grants::Given;
 use super::policy::{FEATURES, NANO, Policy};
-use super::steps::{Ask, Path, Step};
+use super::steps::{Ask, LEVELS, Path, Step};
 use super::text;
 use crate::common::{self, AskExt as _, World, at, catalog};
 
@@ -33,9 +33,8 @@ pub(super) fn number(n: i64) -> u64 {
 }
 
 impl Path {
-    fn text(&self) -> String {
-        let levels = [Level::CostCenter, Level::Team, Level::User, Level::Key];
-        let named = levels.into_iter().filter_map(|level| Some(text::segment((level, self.member(level)?))));
+    pub(super) fn text(&self) -> String {
+        let named = LEVELS.into_iter().filter_map(|level| Some(text::segment((level, self.member(level)?))));
         named.collect::<Vec<_>>().join("/")
     }
 }
@@ -199,8 +198,8 @@ impl Run {
                 });
                 self.book.segments.insert((*level, *member), (*consent, *cap));
             }
-            Step::Override { which, segment, figure, lives } => {
-                self.set_override(*which, *segment, *figure, lives.map(|s| self.now() + s * SECOND))?;
+            Step::Override { which, place, figure, lives } => {
+                self.set_override(*which, *place, *figure, lives.map(|s| self.now() + s * SECOND))?;
             }
             Step::RemoveOverride { which } => {
                 let now = self.now();

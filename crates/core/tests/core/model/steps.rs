@@ -5,6 +5,12 @@ use headworks_core::record::{Category, Consent, Every, Level};
 use super::dice::Dice;
 use super::policy::{Family, NANO};
 
+/// The levels that the model knows, outermost first.
+pub(super) const LEVELS: [Level; 4] = [Level::CostCenter, Level::Team, Level::User, Level::Key];
+
+/// The levels that something counts at together; none for the account.
+pub(super) type Per = &'static [Level];
+
 /// Where in the account: cost center, team, user and key, each by number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path {
@@ -115,7 +121,7 @@ pub(super) enum Step {
     /// One of the windows that have a limit of their own figure, for a key, user or team, or for the account.
     Override {
         which: usize,
-        segment: Option<(Level, u8)>,
+        place: Path,
         figure: Option<i64>,
         lives: Option<i64>,
     },
@@ -125,6 +131,16 @@ pub(super) enum Step {
     /// Another catalog, made with this seed.
     Catalog(u64),
 }
+
+/// What an override is for: a member of one level, or of several.
+const PLACES: [Per; 6] = [
+    &[Level::CostCenter],
+    &[Level::Team],
+    &[Level::User],
+    &[Level::Key],
+    &[Level::Team, Level::User],
+    &[Level::CostCenter, Level::User],
+];
 
 fn path(dice: &mut Dice) -> Path {
     Path {
@@ -201,10 +217,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         21 => Step::RemoveOverride { which },
         22..=25 => Step::Override {
             which,
-            segment: dice.some(2, |d| {
-                let level = d.pick(&[Level::CostCenter, Level::Team, Level::User, Level::Key]);
-                (level, u8::try_from(d.int(0, 1)).expect("small"))
-            }),
+            place: if dice.one_in(2) { path(dice).only(dice.pick(&PLACES)) } else { Path::default() },
             figure: (!dice.one_in(5)).then(|| dice.int(0, 60)),
             lives: dice.some(2, |d| d.int(10, 100_000)),
         },

@@ -23,6 +23,18 @@ pub(super) fn level(level: Level) -> &'static str {
     }
 }
 
+/// One level, or a list of them.
+fn per(levels: &[Level]) -> String {
+    match levels {
+        [] => format!("\"{}\"", level(Level::Account)),
+        [one] => format!("\"{}\"", level(*one)),
+        several => {
+            let words: Vec<String> = several.iter().map(|of| format!("\"{}\"", level(*of))).collect();
+            format!("[{}]", words.join(", "))
+        }
+    }
+}
+
 pub(super) fn segment((of, number): (Level, u8)) -> String {
     let word = level(of);
     format!("{word}:{}{number}", &word[..1])
@@ -62,8 +74,8 @@ impl Guard {
         } else {
             "count = \"requests\", "
         };
-        let (level, feature) = (level(self.level), of_feature(self.feature));
-        format!("{{ name = \"g{index}\", per = \"{level}\", {feature}{count}window.{window} }}")
+        let (per, feature) = (per(self.level), of_feature(self.feature));
+        format!("{{ name = \"g{index}\", per = {per}, {feature}{count}window.{window} }}")
     }
 }
 
@@ -92,8 +104,8 @@ impl Layer {
                 };
                 let windows: Vec<String> = windows.iter().enumerate().map(one).collect();
                 format!(
-                    "{{ allowance = {{ name = \"{name}\", per = \"{}\", {}windows = [{}] }} }}",
-                    level(*of),
+                    "{{ allowance = {{ name = \"{name}\", per = {}, {}windows = [{}] }} }}",
+                    per(of),
                     of_feature(*feature),
                     windows.join(", ")
                 )
@@ -104,9 +116,9 @@ impl Layer {
             Self::Pool { categories, member, cap, calendar } => {
                 let default = cap.map_or(String::new(), |c| format!("default = \"{}\", ", credits(c)));
                 format!(
-                    "{{ pool = {{ name = \"{name}\", categories = [{}], member = \"{}\", cap = {{ {default}{} }} }} }}",
+                    "{{ pool = {{ name = \"{name}\", categories = [{}], member = {}, cap = {{ {default}{} }} }} }}",
                     list(categories),
-                    level(*member),
+                    per(member),
                     calendar.text()
                 )
             }
