@@ -48,6 +48,7 @@ kinds! {
     IdempotencyKeyRequired = "idempotency_key_required",
     InternalError = "internal_error",
     InvalidCatalog = "invalid_catalog",
+    HasSeat = "has_seat",
     IncreaseAnswered = "increase_answered",
     InvalidRequest = "invalid_request",
     KeyExpired = "key_expired",
@@ -97,6 +98,7 @@ kinds! {
     UnknownSupply = "unknown_supply",
     UnknownPrice = "unknown_price",
     UnknownRecord = "unknown_record",
+    UnknownSeat = "unknown_seat",
     UnknownWebhook = "unknown_webhook",
     UnknownWindow = "unknown_window",
     WrongClock = "wrong_clock",
@@ -276,6 +278,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::BadAlerts(_)
         | Refusal::BadSupply(_)
         | Refusal::BadParts(_)
+        | Refusal::BadSeat(_)
         | Refusal::BadPause(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan
@@ -285,6 +288,8 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) | Refusal::UnknownIncrease(_) => {
             Kind::UnknownRecord
         }
+        Refusal::UnknownSeat(_) => Kind::UnknownSeat,
+        Refusal::HasSeat(_) => Kind::HasSeat,
         Refusal::IncreaseAnswered(..) => Kind::IncreaseAnswered,
         Refusal::OverrideEnded(..) => Kind::OverrideEnded,
         Refusal::BadOverride(_) => Kind::OverrideRefused,

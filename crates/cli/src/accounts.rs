@@ -118,6 +118,20 @@ pub(crate) async fn run(
         AccountCommand::Overrides { account } => {
             ("overrides", client.get(&at(&account, "/overrides")).await?)
         }
+        AccountCommand::Seat { account, seat, kind, member, reason, key } => {
+            let idempotency_key = Some(key_of(key)?);
+            let ask = wire::SeatRequest { seat, kind, member, reason, idempotency_key };
+            ("change", client.post(&at(&account, "/seats"), None, &ask).await?)
+        }
+        AccountCommand::Seats { account } => ("seats", client.get(&at(&account, "/seats")).await?),
+        AccountCommand::AssignSeat { account, seat, member, reason, key } => {
+            let ask = wire::AssignSeatRequest { member, reason, idempotency_key: Some(key_of(key)?) };
+            ("change", client.post(&at(&account, &format!("/seats/{seat}/assign")), None, &ask).await?)
+        }
+        AccountCommand::RemoveSeat { account, seat, reason, key } => {
+            let ask = wire::RemoveSeatRequest { reason, idempotency_key: Some(key_of(key)?) };
+            ("change", client.post(&at(&account, &format!("/seats/{seat}/remove")), None, &ask).await?)
+        }
         AccountCommand::AskIncrease { account, limit, value, path, until, reason, key } => {
             let ask = wire::OverrideRequest {
                 limit,

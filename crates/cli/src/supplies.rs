@@ -15,10 +15,10 @@ use crate::remote::key_of;
 pub(crate) async fn run(client: &mut Client, command: SuppliesCommand, as_json: bool) -> Outcome {
     let answer: Value = match command {
         SuppliesCommand::List => client.get("/v1/supplies").await?,
-        SuppliesCommand::Seats { supply, account, max } => {
+        SuppliesCommand::Sharers { supply, account, max } => {
             let of =
                 account.map_or_else(String::new, |account| format!("&account={}", encoded(account.as_str())));
-            client.get(&format!("/v1/supplies/{supply}/seats?max={max}{of}")).await?
+            client.get(&format!("/v1/supplies/{supply}/sharers?max={max}{of}")).await?
         }
         SuppliesCommand::Change { supply, rate, in_flight, weights, priorities, floors, reason, key } => {
             let mut classes: BTreeMap<Name, ClassFigures> = BTreeMap::new();
@@ -46,8 +46,8 @@ pub(crate) async fn run(client: &mut Client, command: SuppliesCommand, as_json: 
         say!("{}", serde_json::to_string_pretty(&answer)?)?;
         return Ok(());
     }
-    if answer.get("seats").is_some() {
-        show_seats(&serde_json::from_value::<wire::SupplySeats>(answer)?.seats)?;
+    if answer.get("sharers").is_some() {
+        show_sharers(&serde_json::from_value::<wire::SupplySharers>(answer)?.sharers)?;
         return Ok(());
     }
     let supplies = match answer.get("supplies") {
@@ -72,7 +72,7 @@ fn milli(n: u64) -> String {
     format!("{}.{:03}", n / 1_000, n % 1_000)
 }
 
-fn show_seats(seats: &[wire::SupplySeat]) -> Outcome {
+fn show_sharers(sharers: &[wire::SupplySharer]) -> Outcome {
     let titles = [
         "account",
         "key",
@@ -86,17 +86,17 @@ fn show_seats(seats: &[wire::SupplySeat]) -> Outcome {
     ]
     .map(str::to_owned);
     let mut rows = vec![titles.to_vec()];
-    rows.extend(seats.iter().map(|seat| {
+    rows.extend(sharers.iter().map(|sharer| {
         vec![
-            seat.account.to_string(),
-            seat.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            seat.class.to_string(),
-            seat.weight.to_string(),
-            seat.in_flight.to_string(),
-            seat.waiting.to_string(),
-            seat.rate_share.to_string(),
-            milli(seat.in_flight_share_milli),
-            seat.bounded_by.as_str().to_owned(),
+            sharer.account.to_string(),
+            sharer.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            sharer.class.to_string(),
+            sharer.weight.to_string(),
+            sharer.in_flight.to_string(),
+            sharer.waiting.to_string(),
+            sharer.rate_share.to_string(),
+            milli(sharer.in_flight_share_milli),
+            sharer.bounded_by.as_str().to_owned(),
         ]
     }));
     say_part!("{}", print::table(&rows, &[false, false, false, true, true, true, true, true]))

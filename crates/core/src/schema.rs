@@ -98,7 +98,7 @@ text_schema!(
     Path,
     OneOfBuilder::new()
         .description(Some(
-            "A place inside an account: organization, cost center, team, user, key and session, in this order, each at most once; as \
+            "A place inside an account: organization, cost center, team, user, seat, key and session, in this order, each at most once; as \
              a text or as a list. The server answers with a list where a name has a slash, which separates the segments of a text."
         ))
         .item(

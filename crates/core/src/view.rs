@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::account::{Account, CountedWindow, Increase, Overriding};
+use crate::account::{Account, CountedWindow, Increase, Overriding, Seat};
 use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::command::billed_windows;
 use crate::record::{CREDITS, Credits, Instant, Levels, Name, Path, REQUESTS, Seq, Terms, Unit, own_unit};
@@ -51,6 +51,12 @@ pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
 pub fn increases(ctx: Context<'_>) -> Vec<(Increase, bool)> {
     let all = ctx.account.rare().increases.iter();
     all.map(|increase| (increase.clone(), is_credits(ctx, &increase.terms.limit))).collect()
+}
+
+/// The seats, by name.
+#[must_use]
+pub fn seats(ctx: Context<'_>) -> Vec<Seat> {
+    ctx.account.rare().seats.clone()
 }
 
 /// Whether a limit counts credits.
@@ -190,7 +196,10 @@ fn view(
     let member = state.and_then(|state| state.member.as_deref().cloned());
     let path = state.map(CountedWindow::path).unwrap_or_default();
     let terms = window.terms(used, ctx.now, ctx.account.billing());
-    let (terms, overridden_by) = ctx.account.own_terms((name, terms), &path, ctx.now);
+    let (terms, overridden_by) = match (ctx.account.own_terms((name, terms), &path, ctx.now), ctx.plan()) {
+        ((terms, None), Ok(plan)) => (plan.seat_terms(ctx.account, (name, terms), &path), None),
+        (own, _) => own,
+    };
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {

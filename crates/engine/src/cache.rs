@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::answer::EngineError;
 use crate::callers::Callers;
-use crate::capacity::{Seats, Supplies};
+use crate::capacity::{Sharers, Supplies};
 use crate::commit::Ticket;
 use crate::denials::DenialLog;
 use crate::loads::Loads;
@@ -37,8 +37,8 @@ pub(crate) struct Slot {
     /// The last instant assigned, denials included.
     pub(crate) last_at: Instant,
     pub(crate) denials: Option<Box<DenialLog>>,
-    /// Its seats in supplies.
-    pub(crate) seats: Seats,
+    /// Its sharers in supplies.
+    pub(crate) sharers: Sharers,
     /// Volatile memory of its callers.
     pub(crate) callers: Option<Box<Callers>>,
     /// Why nothing more is decided on it, if a record would not have followed from its state.
@@ -61,7 +61,7 @@ impl Slot {
             used: true,
             wakes_at: Instant::NEVER,
             denials: None,
-            seats: Seats::default(),
+            sharers: Sharers::default(),
             callers: None,
             frozen: None,
         }
@@ -118,7 +118,7 @@ impl Slot {
             && self.frozen.is_none()
             && self.ticket <= durable
             && !unwritten
-            && self.seats.are_empty()
+            && self.sharers.are_empty()
             && !remembered
     }
 }
@@ -204,7 +204,7 @@ impl Shard {
     /// Removes an account from memory, and its holds' room from supplies.
     pub(crate) fn remove(&mut self, account: &Name) -> Option<Slot> {
         let slot = self.slots.remove(account)?;
-        Supplies::forget(&slot.account, &slot.seats);
+        Supplies::forget(&slot.account, &slot.sharers);
         Some(slot)
     }
 

@@ -157,7 +157,7 @@ impl Engine {
                     return Ok(false);
                 }
                 let slot = shard.insert(state, read_at);
-                self.in_force.supplies.restore(&slot.account, &mut slot.seats);
+                self.in_force.supplies.restore(&slot.account, &mut slot.sharers);
                 self.register(slot);
             }
         }

@@ -134,6 +134,6 @@ pub use past_catalog::PastCatalog;
 pub use reconciliation::Pass;
 pub use reprice::{Difference, Reprice, Repriced};
 pub use stats::{Stats, StatsSnapshot};
-pub use supplies::{SeatState, SupplyState};
+pub use supplies::{SharerState, SupplyState};
 pub use test_clock::{AdvanceError, test_clock_of};
 pub use webhooks::Looked;

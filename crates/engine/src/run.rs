@@ -341,15 +341,15 @@ impl Engine {
         wanted: &Wanted,
         before: Option<Taken>,
     ) -> (RequestRoom, u8) {
-        let Slot { account, seats, callers, .. } = slot;
+        let Slot { account, sharers, callers, .. } = slot;
         let ctx = Context::new(account, catalog, now);
         let supplies = &self.in_force.supplies;
         if wanted.purpose != Purpose::Grow {
             let penalty = note_request(callers, ctx, &wanted.path, ask.caller.source);
-            return (supplies.take(ctx, seats, wanted, before), penalty);
+            return (supplies.take(ctx, sharers, wanted, before), penalty);
         }
         let hold = if let Command::Extend(asked) = ask.command { account.hold(asked.hold) } else { None };
         let held = hold.and_then(|hold| hold.terms.capacity.as_deref());
-        (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, seats, held, wanted)), 0)
+        (held.map_or_else(RequestRoom::default, |held| supplies.grow(ctx, sharers, held, wanted)), 0)
     }
 }

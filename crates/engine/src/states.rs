@@ -48,7 +48,7 @@ impl Engine {
         record: &Record,
     ) -> Result<Ticket, EngineError> {
         let account = &mut slot.account;
-        let ending = Supplies::ending(account, &slot.seats, record);
+        let ending = Supplies::ending(account, &slot.sharers, record);
         let mut keys = None;
         let ticket = self.commits.add(|batch| {
             let hash = batch.push(account, record);
@@ -73,7 +73,7 @@ impl Engine {
             Supplies::end(ending, self.clock().now());
         }
         if let Event::Changed { .. } | Event::Cycle(_) = &record.event {
-            Supplies::changed(&slot.account, &slot.seats);
+            Supplies::changed(&slot.account, &slot.sharers);
         }
         slot.ticket = ticket;
         slot.dirty = true;

@@ -21,10 +21,10 @@ pub type SupplyState = (Name, Arc<SupplyTerms>, SupplyView, Option<SupplyChange>
 
 /// A user of a supply: one key of an account, as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeatState {
+pub struct SharerState {
     /// The account.
     pub account: Name,
-    /// Its key; `None`: requests without one, and keys beyond the number with their own seats.
+    /// Its key; `None`: requests without one, and keys beyond the number with their own sharers.
     pub key: Option<Name>,
     /// The class in force.
     pub class: Name,
@@ -40,53 +40,54 @@ pub struct SeatState {
     pub share: Share,
 }
 
-/// The seats of one account in a supply that have work.
-fn seats_of(account: &Name, slot: &Slot, supply: &Arc<EngineSupply>) -> impl Iterator<Item = SeatState> {
-    let uses = slot.seats.in_supply(supply).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
-    uses.map(|seat| SeatState {
+/// The sharers of one account in a supply that have work.
+fn sharers_of(account: &Name, slot: &Slot, supply: &Arc<EngineSupply>) -> impl Iterator<Item = SharerState> {
+    let uses = slot.sharers.in_supply(supply).filter(|s| s.leaf.is_active() || s.leaf.in_flight() > 0);
+    uses.map(|sharer| SharerState {
         account: account.clone(),
-        key: seat.key.clone(),
-        class: seat.class.clone(),
-        cluster: seat.cluster.clone(),
-        terms: seat.leaf.terms(),
-        in_flight: seat.leaf.in_flight(),
-        waiting: seat.leaf.waiting(),
-        share: supply.share_of(&seat.leaf),
+        key: sharer.key.clone(),
+        class: sharer.class.clone(),
+        cluster: sharer.cluster.clone(),
+        terms: sharer.leaf.terms(),
+        in_flight: sharer.leaf.in_flight(),
+        waiting: sharer.leaf.waiting(),
+        share: supply.share_of(&sharer.leaf),
     })
 }
 
 impl Engine {
     /// The present users of a supply, most cost in flight and waiting first: at most
-    /// `max` seats, of one account if one is named.
+    /// `max` sharers, of one account if one is named.
     ///
     /// # Errors
     /// When there is no such supply.
-    pub fn seats(
+    pub fn sharers(
         &self,
         supply: &Name,
         account: Option<&Name>,
         max: usize,
-    ) -> Result<Vec<SeatState>, EngineError> {
+    ) -> Result<Vec<SharerState>, EngineError> {
         let supply = self.find_supply(supply)?;
-        let mut seats = Vec::new();
-        let sort = |seats: &mut Vec<SeatState>| {
-            let rank = |s: &SeatState| Reverse((s.in_flight.saturating_add(s.waiting), s.share.rate));
-            seats.sort_by(|a, b| (rank(a), &a.account, &a.key).cmp(&(rank(b), &b.account, &b.key)));
-            seats.truncate(max);
+        let mut sharers = Vec::new();
+        let sort = |sharers: &mut Vec<SharerState>| {
+            let rank = |s: &SharerState| Reverse((s.in_flight.saturating_add(s.waiting), s.share.rate));
+            sharers.sort_by(|a, b| (rank(a), &a.account, &a.key).cmp(&(rank(b), &b.account, &b.key)));
+            sharers.truncate(max);
         };
         if let Some(account) = account {
             let shard = self.cache.lock(account);
-            seats.extend(shard.slots.get(account).into_iter().flat_map(|s| seats_of(account, s, &supply)));
+            sharers
+                .extend(shard.slots.get(account).into_iter().flat_map(|s| sharers_of(account, s, &supply)));
             drop(shard);
-            sort(&mut seats);
-            return Ok(seats);
+            sort(&mut sharers);
+            return Ok(sharers);
         }
         for shard in self.cache.shards() {
-            seats.extend(shard.slots.iter().flat_map(|(name, slot)| seats_of(name, slot, &supply)));
+            sharers.extend(shard.slots.iter().flat_map(|(name, slot)| sharers_of(name, slot, &supply)));
             drop(shard);
-            sort(&mut seats);
+            sort(&mut sharers);
         }
-        Ok(seats)
+        Ok(sharers)
     }
 
     /// The supplies in force, as an operator sees them.

@@ -86,6 +86,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::UnknownKey
         | Kind::UnknownSupply
         | Kind::UnknownRecord
+        | Kind::UnknownSeat
         | Kind::UnknownWebhook => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::AccountExists
@@ -108,6 +109,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::NothingToReset
         | Kind::OverrideEnded
         | Kind::IncreaseAnswered
+        | Kind::HasSeat
         | Kind::PlanChangeRefused
         | Kind::ServerFull
         | Kind::TooManyExtensions

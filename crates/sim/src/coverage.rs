@@ -96,7 +96,7 @@ const KINDS: [&str; 34] = [
 ];
 
 /// Reasons that no request of the simulation can meet: it suspends nothing below the account and fills no account.
-const UNREACHED: [Reason; 1] = [Reason::AccountFull];
+const UNREACHED: [Reason; 2] = [Reason::AccountFull, Reason::NoSeat];
 
 impl Coverage {
     fn count(&self, kind: &'static str, name: &'static str) {

@@ -104,11 +104,11 @@ pub enum Format {
     Text,
 }
 
-/// Which seats.
+/// Which sharers.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct SeatsQuery {
+pub struct SharersQuery {
     /// Only those of this account.
     pub account: Option<Id>,
     /// At most this many; 1,000 is the maximum. Default 100.

@@ -56,14 +56,14 @@ pub struct Supplies {
 
 /// The current users of a supply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SupplySeats {
+pub struct SupplySharers {
     /// Sorted by cost in flight and waiting, highest first.
-    pub seats: Vec<SupplySeat>,
+    pub sharers: Vec<SupplySharer>,
 }
 
 /// One key of an account in a supply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct SupplySeat {
+pub struct SupplySharer {
     /// The account.
     pub account: Id,
     /// Its key. Absent: requests without one, and keys past the first 64.

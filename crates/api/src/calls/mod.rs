@@ -24,6 +24,7 @@ mod overrides;
 mod pauses;
 mod plans;
 mod resets;
+mod seats;
 mod supplies;
 mod terms;
 mod test_clock;

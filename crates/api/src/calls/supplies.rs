@@ -4,7 +4,7 @@ use headworks_core::capacity::allocator::Why;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::ClassTerms;
 use headworks_core::record::{ClassFigures, Id, Name, SupplyChange};
-use headworks_engine::{SeatState, SupplyState};
+use headworks_engine::{SharerState, SupplyState};
 use headworks_wire as wire;
 use wire::Scope;
 
@@ -56,9 +56,9 @@ fn shown((name, terms, view, change): SupplyState) -> wire::Supply {
     }
 }
 
-fn seat(seat: SeatState) -> wire::SupplySeat {
-    let SeatState { account, key, class, cluster, terms, in_flight, waiting, share } = seat;
-    wire::SupplySeat {
+fn sharer(sharer: SharerState) -> wire::SupplySharer {
+    let SharerState { account, key, class, cluster, terms, in_flight, waiting, share } = sharer;
+    wire::SupplySharer {
         account: Id(account),
         key: key.map(Id),
         class,
@@ -99,16 +99,16 @@ impl Api {
     ///
     /// # Errors
     /// With a problem.
-    pub fn seats(
+    pub fn sharers(
         &self,
         access: &Access,
         name: &str,
-        query: wire::SeatsQuery,
-    ) -> Result<wire::SupplySeats, Problem> {
+        query: wire::SharersQuery,
+    ) -> Result<wire::SupplySharers, Problem> {
         access.everywhere(Scope::Read)?;
         access.note_list();
-        let seats = self.engine.seats(&name_of(name)?, query.account.as_deref(), page_size(query.max))?;
-        Ok(wire::SupplySeats { seats: seats.into_iter().map(seat).collect() })
+        let sharers = self.engine.sharers(&name_of(name)?, query.account.as_deref(), page_size(query.max))?;
+        Ok(wire::SupplySharers { sharers: sharers.into_iter().map(sharer).collect() })
     }
 
     /// Change a supply without a new catalog; in force within 100 ms.

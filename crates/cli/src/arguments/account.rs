@@ -190,6 +190,63 @@ pub(crate) enum AccountCommand {
         #[arg(value_parser = id)]
         account: Id,
     },
+    /// Add a seat, or change its type or member
+    Seat {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// The seat
+        #[arg(value_parser = name)]
+        seat: Name,
+        /// Its type, one of the plan's; default: as it is
+        #[arg(long = "type", value_parser = name)]
+        kind: Option<Name>,
+        /// The member that holds it, like user:alice; default: as it is
+        #[arg(long, value_parser = segment)]
+        member: Option<Segment>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Show its seats
+    Seats {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+    },
+    /// Give a seat to a member, or release it
+    AssignSeat {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// The seat
+        #[arg(value_parser = name)]
+        seat: Name,
+        /// The member, like user:alice; without one the seat is released
+        #[arg(value_parser = segment)]
+        member: Option<Segment>,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
+    /// Remove a seat
+    RemoveSeat {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// The seat
+        #[arg(value_parser = name)]
+        seat: Name,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
     /// Ask for a higher limit, for itself or for a segment
     AskIncrease {
         /// The account

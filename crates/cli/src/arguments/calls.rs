@@ -212,7 +212,7 @@ pub(crate) enum SuppliesCommand {
     /// List the supplies with their capacity and use
     List,
     /// Show the current users of a supply: accounts and their keys, with their shares
-    Seats {
+    Sharers {
         /// The supply
         #[arg(value_parser = name)]
         supply: Name,

@@ -82,6 +82,8 @@ impl Account {
                 }
                 self.set_override(record, terms);
             }
+            CycleEvent::SeatSet(terms) => self.set_seat(record, terms),
+            CycleEvent::SeatRemoved { seat, .. } => self.remove_seat(seat)?,
             CycleEvent::IncreaseAsked(terms) => self.ask_increase(record, terms),
             CycleEvent::IncreaseDenied { asked, reason } => {
                 self.answer_increase(record, *asked, false, reason.as_ref())?;

@@ -23,6 +23,7 @@ mod overrides;
 mod pauses;
 mod rare;
 mod resets;
+mod seats;
 mod state;
 mod windows;
 
@@ -35,9 +36,11 @@ pub use fold::FoldError;
 pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
 pub(crate) use pauses::Billing;
-pub use rare::{Answer, Asked, Balance, BankedReset, Increase, Overriding, Paused, RareState, Schedule};
+pub use rare::{
+    Answer, Asked, Balance, BankedReset, Increase, Overriding, Paused, RareState, Schedule, Seat,
+};
 pub(crate) use rare::{
-    INCREASES_MAX, OVERRIDES_MAX, PAUSE_MAX, PAUSES_MAX, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX,
+    INCREASES_MAX, OVERRIDES_MAX, PAUSE_MAX, PAUSES_MAX, QUARANTINE_MAX, RESETS_MAX, SCHEDULES_MAX, SEATS_MAX,
 };
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;

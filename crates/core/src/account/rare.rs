@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use super::abuse_state::AbuseState;
 use super::books::Books;
 use crate::record::{
-    Credits, GrantId, GrantTerms, Instant, Label, Levels, Name, Override, PlanToCome, ResetTerms, Segment,
-    Seq, Span, Standing,
+    Credits, GrantId, GrantTerms, Instant, Label, Levels, Name, Override, PlanToCome, ResetTerms, SeatTerms,
+    Segment, Seq, Span, Standing,
 };
 
 /// Most recurring grants of one account.
@@ -197,6 +197,23 @@ pub struct Answer {
     pub reason: Option<Label>,
 }
 
+/// Most seats of one account.
+pub(crate) const SEATS_MAX: usize = 10_000;
+
+/// A seat.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Seat {
+    /// Its terms.
+    #[n(0)]
+    pub terms: SeatTerms,
+    /// Since when its member holds it, or nobody does.
+    #[n(1)]
+    pub since: Instant,
+    /// The caller that set it, if known.
+    #[n(2)]
+    pub set_by: Option<Name>,
+}
+
 /// The longest pause, and how far a pause without a planned end moves everything.
 pub(crate) const PAUSE_MAX: Span = Span::MAX;
 /// Most pauses of one account, over its life.
@@ -275,6 +292,12 @@ pub struct RareState {
     /// Requests for higher limits, by name: those that wait, and the latest that have been answered.
     #[cbor(n(13), default)]
     pub increases: Vec<Increase>,
+    /// Seats, by name.
+    #[cbor(n(14), default)]
+    pub seats: Vec<Seat>,
+    /// The members that hold one, in order, each with the name of its seat.
+    #[cbor(n(15), default)]
+    pub(crate) seated: Vec<(Segment, Name)>,
 }
 
 /// The extras of most accounts: none.
@@ -293,4 +316,6 @@ pub(super) static NOTHING: RareState = RareState {
     pause: None,
     pauses: Vec::new(),
     increases: Vec::new(),
+    seats: Vec::new(),
+    seated: Vec::new(),
 };

@@ -182,6 +182,8 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
         | CycleEvent::OverrideRemoved { .. }
         | CycleEvent::IncreaseAsked(_)
         | CycleEvent::IncreaseDenied { .. }
+        | CycleEvent::SeatSet(_)
+        | CycleEvent::SeatRemoved { .. }
         | CycleEvent::Paused(_)
         | CycleEvent::PauseEnded(_)
         | CycleEvent::Resumed { .. } => Vec::new(),

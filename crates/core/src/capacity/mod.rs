@@ -31,7 +31,7 @@ pub fn percent(of: u64, percent: u8) -> u64 {
 /// Cluster, account and key are digests of names, so that the tree needs no text and nobody can find a name that collides with
 /// another's. They are short because a tick reads all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Seat {
+pub struct Sharer {
     /// The place of the class in the supply's list.
     pub class: u16,
     /// The accounts of one identity share one weight.
@@ -42,8 +42,8 @@ pub struct Seat {
     pub key: u64,
 }
 
-impl Seat {
-    /// A seat by names; an account without a cluster is its own.
+impl Sharer {
+    /// A sharer by names; an account without a cluster is its own.
     #[must_use]
     pub fn new(class: u16, cluster: Option<&Name>, account: &Name, key: Option<&str>) -> Self {
         let of = |kind: u8, name: &str| {
@@ -70,7 +70,7 @@ pub struct Offer {
     pub class: Name,
     /// Whether there is room.
     pub fits: bool,
-    /// Cost in flight of the account's seat before.
+    /// Cost in flight of the account's sharer before.
     pub used: u64,
     /// The cost of the request in the unit of the rate.
     pub cost: u64,

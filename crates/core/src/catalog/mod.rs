@@ -16,6 +16,7 @@ mod places;
 mod plan;
 mod policy;
 mod problems;
+mod seats;
 pub mod source;
 mod supplies;
 mod text;

@@ -8,7 +8,7 @@ use crate::record::{Name, REQUESTS};
 const LISTED_MAX: usize = 16;
 
 /// The fix where a level below the account is missing.
-pub(super) const A_LEVEL: &str = "write organization, cost_center, team, user, key or session";
+pub(super) const A_LEVEL: &str = "write organization, cost_center, team, user, seat, key or session";
 
 /// The fix for a name that is not defined. Makes its text only when it is shown.
 pub(super) fn one_of<'a>(names: impl Iterator<Item = &'a Name> + Clone) -> impl fmt::Display {

@@ -1,5 +1,6 @@
 //! Plans: for each feature its checks and its sources, in order.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -8,6 +9,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::feature::Feature;
+use super::seats::Seats;
 use super::source::ExpiredDraws;
 use crate::account::Billing;
 use crate::record::{
@@ -33,6 +35,8 @@ pub struct Plan {
     pub(crate) cost_max: Option<u64>,
     /// Factors on its prices; `None`: 1.
     pub(crate) price_factors: Option<PriceFactors>,
+    /// Its seats; `None`: it has none of its own.
+    pub(super) seats: Option<Box<Seats>>,
     /// The programs of its features, by the features' index.
     pub(super) programs: Programs,
     /// The windows that a reset can clear.
@@ -204,6 +208,11 @@ impl Plan {
         self.programs().find_map(|program| program.limit(name))
     }
 
+    /// The levels that the limit with this name counts at; an overdraft and the factor on prices count at none.
+    pub(super) fn counts_for(&self, name: &Name) -> Option<Levels> {
+        self.programs().find_map(|program| program.counts_for(name))
+    }
+
     /// Whether the periods of the window or pool with this name are counted from the billing anchor; `None`: it has none.
     pub(crate) fn is_billed(&self, name: &Name) -> Option<bool> {
         self.programs().find_map(|program| program.is_billed(name))
@@ -241,6 +250,19 @@ impl Program {
                 (name == of).then_some((true, None))
             }
             Layer::Grants { pool: None, .. } => None,
+        })
+    }
+
+    fn counts_for(&self, of: &Name) -> Option<Levels> {
+        let guard = self.guards().find(|guard| guard.name == *of).map(|guard| guard.level);
+        guard.or_else(|| {
+            self.layers().find_map(|layer| match layer {
+                Layer::Allowance { level, windows, .. } => {
+                    windows.iter().any(|(name, _)| name == of).then_some(*level)
+                }
+                Layer::Grants { name, pool: Some(pool), .. } => (name == of).then_some(pool.member),
+                Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => None,
+            })
         })
     }
 

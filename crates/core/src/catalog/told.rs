@@ -100,6 +100,7 @@ fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> 
     if let Some(factors) = &plan.price_factors {
         lines.push(format!("prices are multiplied by {}", factors.told()));
     }
+    lines.extend(plan.seats.iter().flat_map(|seats| seats.told()));
     match plan.consent {
         Consent::Allow => {}
         Consent::Ask => {

@@ -13,6 +13,7 @@ use super::holds::{Extend, is_use};
 use super::increases::AnswerIncrease;
 use super::overrides::NewOverride;
 use super::plans::ChangePlan;
+use super::seats::NewSeat;
 use super::top_ups::TopUp;
 use super::turned_out::Asked;
 use crate::record::{
@@ -142,6 +143,15 @@ pub enum Command {
         /// The answer.
         answer: AnswerIncrease,
     },
+    /// Set a seat: add it, or change its type or member.
+    SetSeat(NewSeat),
+    /// Remove a seat.
+    RemoveSeat {
+        /// Its name.
+        seat: Name,
+        /// Why.
+        reason: Option<Label>,
+    },
     /// Redeem a banked reset.
     Redeem {
         /// The reset; `None`: of those that would clear something, the first to expire.
@@ -245,7 +255,9 @@ impl Command {
             | Self::WithdrawPlanChange { .. }
             | Self::StopRenewal { .. }
             | Self::Pause { .. }
-            | Self::Resume { .. } => Operation::Change,
+            | Self::Resume { .. }
+            | Self::SetSeat(_)
+            | Self::RemoveSeat { .. } => Operation::Change,
             Self::Authorize(_) => Operation::Authorize,
             Self::Extend(_) => Operation::Extend,
             Self::Settle { .. } => Operation::Settle,

@@ -27,6 +27,7 @@ mod receipts;
 mod refunds;
 mod requests;
 mod resets;
+mod seats;
 mod step;
 mod top_ups;
 mod turned_out;
@@ -50,6 +51,7 @@ pub(crate) use pauses::{billed_windows, end_of_pause};
 pub(crate) use plans::planned_change;
 pub use plans::{ChangePlan, When};
 pub(crate) use receipts::{end_free, end_within};
+pub use seats::NewSeat;
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
 use turned_out::Asked;
@@ -116,6 +118,8 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
             resets::bank(ctx, windows, *expires_at, reference.clone())?
         }
         Command::Override(new) => overrides::set(ctx, new)?,
+        Command::SetSeat(new) => seats::set(ctx, new)?,
+        Command::RemoveSeat { seat, reason } => seats::remove(ctx, seat, reason.clone())?,
         Command::AskIncrease(new) => increases::ask(ctx, new)?,
         Command::AnswerIncrease { asked, answer } => increases::answer(ctx, *asked, answer)?,
         Command::RemoveOverride { id, reason } => overrides::remove(ctx, *id, reason.clone(), history)?,

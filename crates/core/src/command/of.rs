@@ -14,13 +14,14 @@ use super::kinds::Command;
 use super::overrides::{NewFigure, NewOverride};
 use super::plans::{ChangePlan, When};
 use super::quarantine;
+use super::seats::NewSeat;
 use super::top_ups::TopUp;
 use crate::abuse::recorded_penalty;
 use crate::capacity::Offer;
 use crate::record::{
     AbuseEvent, Alert, Charge, Credits, CycleEvent, Decision, Event, GrantId, HeldCapacity, HoldId, Instant,
-    Late, Operation, Override, Part, Pause, PlanChange, REQUESTS, Reason, Record, ResetTerms, Seq, Use,
-    Verdict, Visit,
+    Late, Operation, Override, Part, Pause, PlanChange, REQUESTS, Reason, Record, ResetTerms, SeatTerms, Seq,
+    Use, Verdict, Visit,
 };
 use crate::waterfall::{AskedPart, Authorize, Quantities, Request};
 
@@ -225,6 +226,16 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
             Some(Command::AnswerIncrease { asked: *asked, answer })
         }
         CycleEvent::Overridden(terms) => Some(Command::Override(new_override(terms))),
+        CycleEvent::SeatSet(SeatTerms { name, kind, member, reason }) => Some(Command::SetSeat(NewSeat {
+            name: name.clone(),
+            kind: Some(kind.clone()),
+            member: Some(member.clone()),
+            exists: false,
+            reason: reason.clone(),
+        })),
+        CycleEvent::SeatRemoved { seat, reason } => {
+            Some(Command::RemoveSeat { seat: seat.clone(), reason: reason.clone() })
+        }
         CycleEvent::IncreaseAsked(terms) => Some(Command::AskIncrease(new_override(terms))),
         CycleEvent::IncreaseDenied { asked, reason } => Some(Command::AnswerIncrease {
             asked: *asked,
@@ -304,6 +315,8 @@ impl Command {
             | Self::Bank { .. }
             | Self::Override(_)
             | Self::AskIncrease(_)
+            | Self::SetSeat(_)
+            | Self::RemoveSeat { .. }
             | Self::WithdrawPlanChange { .. }
             | Self::Pause { .. }
             | Self::Resume { .. }

@@ -1,12 +1,10 @@
 //! Setting and removing overrides of limits.
 
-use alloc::string::ToString;
-
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::OVERRIDES_MAX;
 use crate::catalog::{FACTOR_MAX, PRICE_FACTOR};
-use crate::record::{Credits, CycleEvent, Figure, Instant, Label, Name, Once, Override, Path, Seq, Terms};
+use crate::record::{CycleEvent, Figure, Instant, Label, Name, Once, Override, Path, Seq, Terms};
 use crate::waterfall::{Context, Refusal};
 
 const BAD_FACTOR: Refusal =
@@ -58,7 +56,7 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
     let figure = match &new.figure {
         NewFigure::Recorded(figure) => *figure,
         NewFigure::Unlimited => Figure::Unlimited,
-        NewFigure::Written(text) => match written(text.as_str(), is_credits) {
+        NewFigure::Written(text) => match Figure::written(text.as_str(), is_credits) {
             Some(figure) => Figure::Limit(figure),
             None if is_factor => return Err(BAD_FACTOR),
             None if is_credits => {
@@ -84,16 +82,6 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
     }
     let NewOverride { limit, path, until, reason, .. } = new.clone();
     Ok(Override { limit, path, figure, until, reason, approves: None })
-}
-
-/// A figure as it is written, in nano-credits or whole units.
-fn written(text: &str, is_credits: bool) -> Option<i64> {
-    let figure = if is_credits {
-        text.parse::<Credits>().ok().map(Credits::nano)
-    } else {
-        text.parse::<i64>().ok().filter(|n| n.to_string() == text)
-    };
-    figure.filter(|n| *n >= 0)
 }
 
 pub(super) fn remove(

@@ -10,7 +10,9 @@ use super::receipts::{Happened, charge_happened, counted_by};
 use super::step::{Need, Step};
 use crate::catalog::Feature;
 use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
-use crate::waterfall::{Authorize, Context, Refusal, Request, derive, fold_path, prepare, price_then};
+use crate::waterfall::{
+    Authorize, Context, Refusal, Request, check_seat, derive, fold_path, prepare, price_then,
+};
 use crate::window::Used;
 
 /// A decision as a step: a granted request becomes a draft.
@@ -97,6 +99,10 @@ fn charge_draft(charge: Charge, decision: Decision, said_at: Option<Instant>) ->
 pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result<Step, Refusal> {
     let mut request = Cow::Borrowed(request);
     if !request.recorded {
+        check_seat(&request.path)?;
+        if let Some(path) = ctx.account.seated(&request.path) {
+            request.to_mut().path = path;
+        }
         if let Some(path) = fold_path(ctx, &request.path) {
             request.to_mut().path = path;
         }

@@ -51,6 +51,8 @@ pub(super) fn redeem(
         return Err(Refusal::AlreadyRedeemed(reset, by.seq).into());
     }
     let plan = ctx.plan()?;
+    let seated = ctx.account.seated(path);
+    let path = seated.as_ref().unwrap_or(path);
     let resets = ctx.account.rare().resets.iter();
     let mut usable: Vec<_> = resets
         .filter(|r| r.terms.expires_at > ctx.now && reset.is_none_or(|wanted| wanted == r.id))

@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::ids::{GrantId, Seq};
-use super::name::Label;
+use super::name::{Label, Name};
 use super::overrides::Override;
 use super::path::Path;
 use super::pauses::{Pause, PauseEnd};
 use super::plans::{PlanChange, PlanToCome};
 use super::resets::{Cleared, ResetTerms};
+use super::seats::SeatTerms;
 use super::time::Instant;
 
 /// An event of the billing cycle.
@@ -102,6 +103,19 @@ pub enum CycleEvent {
         /// The request.
         #[n(0)]
         asked: Seq,
+        /// Why.
+        #[n(1)]
+        reason: Option<Label>,
+    },
+    /// A seat is like this from now on.
+    #[n(17)]
+    SeatSet(#[n(0)] SeatTerms),
+    /// A seat was removed.
+    #[n(18)]
+    SeatRemoved {
+        /// Its name.
+        #[n(0)]
+        seat: Name,
         /// Why.
         #[n(1)]
         reason: Option<Label>,

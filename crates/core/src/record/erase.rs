@@ -106,9 +106,11 @@ impl Erasure {
                 | CycleEvent::OverrideEnded(_)
                 | CycleEvent::OverrideRemoved { .. }
                 | CycleEvent::IncreaseDenied { .. }
+                | CycleEvent::SeatRemoved { .. }
                 | CycleEvent::Paused(_)
                 | CycleEvent::PauseEnded(_)
                 | CycleEvent::Resumed { .. } => false,
+                CycleEvent::SeatSet(seat) => seat.member.as_mut().is_some_and(|member| self.segment(member)),
                 CycleEvent::Overridden(terms) | CycleEvent::IncreaseAsked(terms) => {
                     self.path(&mut terms.path)
                 }

@@ -321,6 +321,8 @@ impl Event {
                 CycleEvent::Overridden(_) => "override_set",
                 CycleEvent::IncreaseAsked(_) => "increase_asked",
                 CycleEvent::IncreaseDenied { .. } => "increase_denied",
+                CycleEvent::SeatSet(_) => "seat_set",
+                CycleEvent::SeatRemoved { .. } => "seat_removed",
                 CycleEvent::OverrideEnded(_) => "override_ended",
                 CycleEvent::OverrideRemoved { .. } => "override_removed",
                 CycleEvent::Paused(_) => "paused",

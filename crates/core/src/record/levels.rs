@@ -46,6 +46,9 @@ pub enum Level {
     /// A user.
     #[n(2)]
     User,
+    /// A seat: it follows from the user or team that holds it.
+    #[n(7)]
+    Seat,
     /// An API key of the product.
     #[n(3)]
     Key,
@@ -56,8 +59,8 @@ pub enum Level {
 
 impl Level {
     /// The levels that segments have, outermost first.
-    pub const BELOW_ACCOUNT: [Self; 6] =
-        [Self::Organization, Self::CostCenter, Self::Team, Self::User, Self::Key, Self::Session];
+    pub const BELOW_ACCOUNT: [Self; 7] =
+        [Self::Organization, Self::CostCenter, Self::Team, Self::User, Self::Seat, Self::Key, Self::Session];
 
     /// The word used in paths and catalogs.
     #[must_use]
@@ -68,6 +71,7 @@ impl Level {
             Self::CostCenter => "cost_center",
             Self::Team => "team",
             Self::User => "user",
+            Self::Seat => "seat",
             Self::Key => "key",
             Self::Session => "session",
         }
@@ -93,8 +97,9 @@ impl Levels {
             Level::CostCenter => 1 << 1,
             Level::Team => 1 << 2,
             Level::User => 1 << 3,
-            Level::Key => 1 << 4,
-            Level::Session => 1 << 5,
+            Level::Seat => 1 << 4,
+            Level::Key => 1 << 5,
+            Level::Session => 1 << 6,
         })
     }
 

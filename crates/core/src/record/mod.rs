@@ -39,6 +39,7 @@ mod policy;
 mod printable;
 mod reason;
 mod resets;
+mod seats;
 mod server;
 mod settings;
 mod sound;
@@ -87,6 +88,7 @@ pub use policy::{CatalogChanges, CatalogHash, NamesChanged};
 pub use printable::{ID_LEN_MAX, NAME_LEN_MAX, NameError, What, check_seen, nfc};
 pub use reason::{Lifter, Reason, Wall};
 pub use resets::{Cleared, ResetTerms};
+pub use seats::SeatTerms;
 pub use server::{
     ApiKey, ClassFigures, Inbound, KeyLimits, KeyRate, KeyUse, Purpose, Resume, Sealed, SecretChange, Server,
     StripeValue, SupplyChange, Webhook, WebhookFormat,

@@ -2,8 +2,11 @@
 //!
 //! Units: those of the limit; credits in nano-credits.
 
+use alloc::string::ToString;
+
 use minicbor::{Decode, Encode};
 
+use super::amount::Credits;
 use super::ids::Seq;
 use super::name::{Label, Name};
 use super::path::Path;
@@ -45,6 +48,17 @@ pub enum Figure {
 }
 
 impl Figure {
+    /// A figure as it is written, in nano-credits or whole units; not below zero.
+    #[must_use]
+    pub(crate) fn written(text: &str, is_credits: bool) -> Option<i64> {
+        let figure = if is_credits {
+            text.parse::<Credits>().ok().map(Credits::nano)
+        } else {
+            text.parse::<i64>().ok().filter(|n| n.to_string() == text)
+        };
+        figure.filter(|n| *n >= 0)
+    }
+
     /// The figure, as a number: no limit is more than anything.
     #[must_use]
     pub fn most(self) -> i64 {

@@ -48,14 +48,14 @@ impl fmt::Display for PathError {
             Self::BadSegment(s) => {
                 write!(
                     f,
-                    "`{s}` is not a path segment; write organization:…, cost_center:…, team:…, user:…, key:… or session:…"
+                    "`{s}` is not a path segment; write organization:…, cost_center:…, team:…, user:…, seat:…, key:… or session:…"
                 )
             }
             Self::BadName(s, e) => write!(f, "`{s}`: {e}"),
             Self::OutOfOrder(s) => {
                 write!(
                     f,
-                    "`{s}` is out of order; a path goes organization, cost_center, team, user, key, session, each at most once"
+                    "`{s}` is out of order; a path goes organization, cost_center, team, user, seat, key, session, each at most once"
                 )
             }
         }
@@ -84,6 +84,16 @@ impl core::str::FromStr for Segment {
 pub struct Path(SmallVec<[Segment; 2]>);
 
 impl Path {
+    /// This path with another segment in its place; a segment of the same level gives way.
+    #[must_use]
+    pub(crate) fn with(&self, segment: Segment) -> Self {
+        let mut path = self.clone();
+        path.0.retain(|known| known.level != segment.level);
+        let at = path.0.iter().take_while(|known| known.level < segment.level).count();
+        path.0.insert(at, segment);
+        path
+    }
+
     /// The segments, outermost first.
     #[must_use]
     pub fn segments(&self) -> &[Segment] {

@@ -17,6 +17,9 @@ pub enum Reason {
     /// The plan does not include the feature.
     #[n(1)]
     NotEntitled,
+    /// The plan is for members with a seat, and nobody on the path has one.
+    #[n(28)]
+    NoSeat,
     /// The cost is larger than a guard can ever admit.
     #[n(2)]
     ExceedsCapacity,
@@ -134,10 +137,11 @@ pub enum Lifter {
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Suspended,
         Self::Paused,
         Self::NotEntitled,
+        Self::NoSeat,
         Self::ExceedsCapacity,
         Self::CostMaximum,
         Self::HoldsLimit,
@@ -172,6 +176,7 @@ impl Reason {
             Self::Suspended => "suspended",
             Self::Paused => "paused",
             Self::NotEntitled => "not_entitled",
+            Self::NoSeat => "no_seat",
             Self::ExceedsCapacity => "exceeds_capacity",
             Self::CostMaximum => "cost_maximum",
             Self::HoldsLimit => "holds_limit",
@@ -223,6 +228,7 @@ impl Reason {
             Self::Suspended
             | Self::Paused
             | Self::NotEntitled
+            | Self::NoSeat
             | Self::ExceedsCapacity
             | Self::CostMaximum
             | Self::InDebt
@@ -240,7 +246,7 @@ impl Reason {
     pub fn lifter(self) -> Lifter {
         match self {
             Self::Suspended | Self::Paused | Self::NotEntitled | Self::InDebt => Lifter::Operator,
-            Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
+            Self::NoSeat | Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
             Self::Velocity
             | Self::SharedKey
             | Self::Penalty

@@ -38,6 +38,10 @@ impl Run<'_, '_> {
             let until = Until::from(pause.until);
             self.refuse_at(Level::Account, Reason::Paused, Wall::Operator, until);
         }
+        if self.scene.plan.requires_seats() && usage.path.at(Level::Seat).is_none() {
+            let wall = Wall::Path(Level::Account);
+            self.refuse_at(Level::Account, Reason::NoSeat, wall, Until::Never);
+        }
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
             self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator, Until::HoldsEnd);
         }

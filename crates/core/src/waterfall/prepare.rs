@@ -69,6 +69,10 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if ask.request.recorded {
         return Ok(prepared);
     }
+    check_seat(&ask.request.path)?;
+    if let Some(path) = ctx.account.seated(&ask.request.path) {
+        prepared.filled_in().path = path;
+    }
     if !ask.settle_now {
         for (meter, usual) in &feature.estimate {
             if !prepared.ask().request.names(meter) {
@@ -77,7 +81,7 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
             }
         }
     }
-    if let Some(path) = fold_path(ctx, &ask.request.path) {
+    if let Some(path) = fold_path(ctx, &prepared.ask().request.path) {
         prepared.filled_in().path = path;
     }
     if feature.derives() {
@@ -185,6 +189,16 @@ fn check_any_named(
     check_named(feature, program, usage, is_named)
 }
 
+/// A seat follows from the account's list.
+pub(crate) fn check_seat(path: &Path) -> Result<(), Refusal> {
+    match path.at(Level::Seat) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::BadSeat(
+            "a seat follows from the member that holds it; name the member in the path and leave the seat out",
+        )),
+    }
+}
+
 /// Adds the dimensions that follow from each part of a request at an instant.
 pub(crate) fn derive(feature: &Feature, request: &mut Request, at: Instant) {
     if let Some(all) = feature.derived(&request.dimensions, at, |meter| request.quantity(meter)) {
@@ -267,10 +281,14 @@ pub(crate) fn wanted_more(hold: &Hold, quantities: &Quantities, more: &[AskedPar
 
 /// The most of one meter that fits every guard and allowance when nothing is used.
 fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request) -> Result<u64, Refusal> {
-    let Some(program) = ctx.plan()?.program(feature) else { return Ok(u64::MAX) };
+    let plan = ctx.plan()?;
+    let Some(program) = plan.program(feature) else { return Ok(u64::MAX) };
     let billing = ctx.account.billing();
     let Request { path, quantities: asked, .. } = request;
-    let own = |limit: &Name, terms: Terms| ctx.account.own_terms((limit, terms), path, ctx.now).0;
+    let own = |limit: &Name, terms: Terms| match ctx.account.own_terms((limit, terms), path, ctx.now) {
+        (terms, None) => plan.seat_terms(ctx.account, (limit, terms), path),
+        (terms, Some(_)) => terms,
+    };
     let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));

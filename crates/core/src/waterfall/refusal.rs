@@ -118,6 +118,12 @@ pub enum Refusal {
     BadOverride(&'static str),
     /// No such override.
     UnknownOverride(Seq),
+    /// The account has no such seat.
+    UnknownSeat(Name),
+    /// The member holds this seat already.
+    HasSeat(Name),
+    /// A seat that cannot be: why.
+    BadSeat(&'static str),
     /// No such request for a higher limit.
     UnknownIncrease(Seq),
     /// The request for a higher limit has been answered, by this record.
@@ -258,12 +264,14 @@ impl fmt::Display for Refusal {
                 f,
                 "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`"
             ),
-            Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) | Self::BadParts(why) => {
+            Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) | Self::BadParts(why) | Self::BadSeat(why) => {
                 f.write_str(why)
             }
             Self::Paused(id) => write!(f, "the account is paused, since record {id}; resume it first"),
             Self::NotPaused => f.write_str("the account is not paused"),
             Self::UnknownOverride(id) => write!(f, "the account has no override {id}"),
+            Self::UnknownSeat(seat) => write!(f, "the account has no seat `{seat}`"),
+            Self::HasSeat(seat) => write!(f, "the member holds the seat `{seat}`; release that one first"),
             Self::UnknownIncrease(id) => write!(f, "the account has no request {id} for a higher limit"),
             Self::IncreaseAnswered(id, by) => {
                 write!(f, "the request {id} for a higher limit was answered before, by record {by}")

@@ -249,7 +249,11 @@ impl<'a, 'p> Run<'a, 'p> {
             Mode::Happened(at) if at < now => window.terms_then(used, (at, now), billing),
             Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, billing),
         };
-        let (terms, overridden_by) = account.own_terms((name, terms), self.usage.path, now);
+        let own = account.own_terms((name, terms), self.usage.path, now);
+        let (terms, overridden_by) = match own {
+            (terms, None) => (self.scene.plan.seat_terms(account, (name, terms), self.usage.path), None),
+            own => own,
+        };
         Looked { used, terms, room: terms.room(used, now), overridden_by }
     }
 }

@@ -39,6 +39,9 @@ impl Run<'_, '_> {
     }
 
     fn visit_allowance(&mut self, layer: &Name, level: Levels, windows: &[(Name, WindowTerms)]) {
+        if level.contains(Level::Seat) && self.usage.path.at(Level::Seat).is_none() {
+            return self.pass_over(layer, level, windows);
+        }
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
@@ -71,6 +74,22 @@ impl Run<'_, '_> {
         }
         let worth = self.need.pay_from_allowance(amount);
         self.draws.push(Draw { source: Source::Allowance, layer: layer.clone(), amount, worth });
+    }
+
+    /// An allowance of seats pays nothing without one.
+    fn pass_over(&mut self, layer: &Name, level: Levels, windows: &[(Name, WindowTerms)]) {
+        self.visits.extend(windows.iter().map(|(name, _)| Visit {
+            kind: VisitKind::Allowance,
+            name: name.clone(),
+            level,
+            verdict: Verdict::Refused(Reason::NoSeat),
+            terms: None,
+            before: 0,
+            cost: 0,
+            basis: Basis::Layer(layer.clone()),
+            overridden_by: None,
+            mark: None,
+        }));
     }
 
     /// An allowance that pays a request whole leaves nothing to the credits before it, which could not.

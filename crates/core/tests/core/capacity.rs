@@ -1,6 +1,6 @@
 //! The queue against a model of its own; helpers for supplies.
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::capacity::queue::{FairQueue, QueueFull, Waiter};
 use headworks_core::catalog::{ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{Instant, Level, Name, Span};
@@ -45,16 +45,16 @@ pub(crate) fn small(n: u64) -> u32 {
     u32::try_from(n).expect("a small number")
 }
 
-pub(crate) fn seat(class: u16, cluster: u64, account: u64, key: u64) -> Seat {
-    Seat { class, cluster, account, key }
+pub(crate) fn sharer(class: u16, cluster: u64, account: u64, key: u64) -> Sharer {
+    Sharer { class, cluster, account, key }
 }
 
 fn at_ms(ms: i64) -> Instant {
     Instant::from_micros(ms * 1_000)
 }
 
-fn waiter(seat: Seat, cost: u64, deadline: Instant, who: u64) -> Waiter<u64> {
-    Waiter { seat, cost, in_flight: 1, deadline, who }
+fn waiter(sharer: Sharer, cost: u64, deadline: Instant, who: u64) -> Waiter<u64> {
+    Waiter { sharer, cost, in_flight: 1, deadline, who }
 }
 
 /// Backlogged identities are never more than two requests apart, for any cost of their requests.
@@ -69,7 +69,7 @@ fn queue_is_fair() {
         let push = |queue: &mut FairQueue<u64>, random: &mut Random, i: u64| {
             let weight = weights[usize::try_from(i).expect("four")];
             queue
-                .push(&terms, weight, waiter(seat(0, i, i, 0), 1 + random.below(100), at_ms(1_000), i))
+                .push(&terms, weight, waiter(sharer(0, i, i, 0), 1 + random.below(100), at_ms(1_000), i))
                 .expect("room");
         };
         for i in [0, 1, 2, 3, 0, 1, 2, 3] {
@@ -79,7 +79,7 @@ fn queue_is_fair() {
             let (id, next) = queue.head(&terms).map(|(id, w)| (id, w.clone())).expect("work");
             queue.take(id);
             let at = usize::try_from(next.who).expect("four");
-            queue.charge(&terms, next.seat, weights[at], i64::try_from(next.cost).expect("small"));
+            queue.charge(&terms, next.sharer, weights[at], i64::try_from(next.cost).expect("small"));
             // One more comes for each that was served: there is always one waiting.
             push(&mut queue, &mut random, next.who);
             served[at] += next.cost;
@@ -95,21 +95,21 @@ fn queue_is_fair() {
 fn idleness_saves_nothing_up() {
     let terms = only(ClassTerms::default());
     let mut queue = FairQueue::default();
-    let busy = seat(0, 1, 1, 0);
+    let busy = sharer(0, 1, 1, 0);
     // The other one was there before, and rested while the busy one was served.
-    queue.charge(&terms, seat(0, 2, 2, 0), 1, 1);
+    queue.charge(&terms, sharer(0, 2, 2, 0), 1, 1);
     for _ in 0..1_000 {
         queue.charge(&terms, busy, 1, 100);
     }
     for i in 0..20 {
         queue.push(&terms, 1, waiter(busy, 100, at_ms(1_000), i)).expect("room");
-        queue.push(&terms, 1, waiter(seat(0, 2, 2, 0), 100, at_ms(1_000), 100 + i)).expect("room");
+        queue.push(&terms, 1, waiter(sharer(0, 2, 2, 0), 100, at_ms(1_000), 100 + i)).expect("room");
     }
     let mut first = Vec::new();
     for _ in 0..10 {
         let (id, next) = queue.head(&terms).map(|(id, w)| (id, w.clone())).expect("work");
         queue.take(id);
-        queue.charge(&terms, next.seat, 1, 100);
+        queue.charge(&terms, next.sharer, 1, 100);
         first.push(next.who >= 100);
     }
     let newcomer = first.iter().filter(|n| **n).count();
@@ -121,7 +121,7 @@ fn a_queue_is_bounded_and_deadlines_pass() {
     let terms = SupplyTerms { waiting_max_per_account: 150, waiting_max: 250, ..only(ClassTerms::default()) };
     let mut queue = FairQueue::default();
     let push = |queue: &mut FairQueue<u64>, account, key, deadline| {
-        let waiter = waiter(seat(0, account, account, key), 100, at_ms(deadline), account);
+        let waiter = waiter(sharer(0, account, account, key), 100, at_ms(deadline), account);
         queue.push(&terms, 1, waiter).map_err(|(why, _)| why)
     };
     let first = push(&mut queue, 1, 1, 500).expect("room");
@@ -141,14 +141,14 @@ fn the_queue_serves_bands_in_order_with_their_floor() {
     let terms = supply(&[("batch", class(1)), ("chat", class(0))]);
     let mut queue = FairQueue::default();
     for i in 0..1_000 {
-        queue.push(&terms, 1, waiter(seat(0, 1, 1, 0), 1, at_ms(i), 0)).expect("room");
-        queue.push(&terms, 1, waiter(seat(1, 2, 2, 0), 100, at_ms(i), 1)).expect("room");
+        queue.push(&terms, 1, waiter(sharer(0, 1, 1, 0), 1, at_ms(i), 0)).expect("room");
+        queue.push(&terms, 1, waiter(sharer(1, 2, 2, 0), 100, at_ms(i), 1)).expect("room");
     }
     let mut served = [0_u64; 2];
     for _ in 0..500 {
         let (id, next) = queue.head(&terms).map(|(id, w)| (id, w.clone())).expect("work");
         queue.take(id);
-        queue.charge(&terms, next.seat, 1, i64::try_from(next.cost).expect("small"));
+        queue.charge(&terms, next.sharer, 1, i64::try_from(next.cost).expect("small"));
         served[usize::try_from(next.who).expect("two")] += next.cost;
     }
     let share = served[0] * 1_000 / (served[0] + served[1]);
@@ -162,8 +162,8 @@ fn a_formula_is_exact_and_bounded() {
     assert_eq!(of(256, 256), 256 + 512 + 5, "a request counts one when it is not given");
     assert_eq!(of(u64::MAX, u64::MAX), headworks_core::catalog::COST_MAX);
     assert_ne!(
-        Seat::new(0, None, &name("a"), None),
-        Seat::new(0, Some(&name("a")), &name("a"), None),
+        Sharer::new(0, None, &name("a"), None),
+        Sharer::new(0, Some(&name("a")), &name("a"), None),
         "a cluster is no account"
     );
     let _: Name = name("a");

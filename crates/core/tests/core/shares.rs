@@ -1,12 +1,12 @@
 //! Shares: published vectors, tables in the words of the rule, and whole trees against it.
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::capacity::fair::{Claim, max_min};
 use headworks_core::catalog::{ClassTerms, SupplyTerms};
 use headworks_core::record::{AccountTerms, Span};
 
-use crate::capacity::{only, seat, supply};
+use crate::capacity::{only, sharer, supply};
 
 mod memory;
 mod rational;
@@ -15,13 +15,13 @@ mod trees;
 
 const SECOND: Span = Span::from_secs(1);
 
-/// One leaf: its seat, what the operator says of its account, what it asks for.
-type Leaf = (Seat, AccountTerms, u64);
+/// One leaf: its sharer, what the operator says of its account, what it asks for.
+type Leaf = (Sharer, AccountTerms, u64);
 
 fn allot(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf]) -> Table {
     let mut allocator = Allocator::default();
-    for (place, (seat, terms, _)) in leaves.iter().enumerate() {
-        allocator.add(*seat, u32::try_from(place).expect("few leaves"), *terms);
+    for (place, (sharer, terms, _)) in leaves.iter().enumerate() {
+        allocator.add(*sharer, u32::try_from(place).expect("few leaves"), *terms);
     }
     allocator.tick(
         terms,
@@ -57,7 +57,7 @@ fn doormans_vectors() {
         assert_eq!(max_min(capacity, &plain), published);
         let leaf = |(i, (weight, demand)): (usize, &(u32, u64))| {
             let i = u64::try_from(i).expect("few");
-            (seat(0, i, i, 0), weighing(*weight), *demand)
+            (sharer(0, i, i, 0), weighing(*weight), *demand)
         };
         let leaves: Vec<Leaf> = claims.iter().enumerate().map(leaf).collect();
         assert_eq!(rates(&only(ClassTerms::default()), capacity, &leaves), published);
@@ -69,13 +69,13 @@ fn floors_come_first_and_maxima_hold() {
     let floored = AccountTerms { weight: 1, floor: 500, max: None };
     let capped = AccountTerms { weight: 1, floor: 0, max: Some(100) };
     let leaves = [
-        (seat(0, 1, 1, 0), floored, 2_000),
-        (seat(0, 2, 2, 0), weighing(1), 2_000),
-        (seat(0, 3, 3, 0), capped, 2_000),
+        (sharer(0, 1, 1, 0), floored, 2_000),
+        (sharer(0, 2, 2, 0), weighing(1), 2_000),
+        (sharer(0, 3, 3, 0), capped, 2_000),
     ];
     // 500 to the floor; the other 500: 100 to the capped one, 200 each to the others.
     assert_eq!(rates(&only(ClassTerms::default()), 1_000, &leaves), [700, 200, 100]);
-    let idle = [(seat(0, 1, 1, 0), floored, 10), leaves[1], leaves[2]];
+    let idle = [(sharer(0, 1, 1, 0), floored, 10), leaves[1], leaves[2]];
     assert_eq!(rates(&only(ClassTerms::default()), 1_000, &idle), [10, 890, 100], "an unused floor is lent");
 }
 
@@ -84,7 +84,7 @@ fn bands_keep_their_floor() {
     let class =
         |priority, starvation_percent| ClassTerms { priority, starvation_percent, ..ClassTerms::default() };
     let terms = supply(&[("batch", class(2, 2)), ("chat", class(0, 2)), ("free", class(1, 0))]);
-    let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
+    let leaf = |class, demand| (sharer(class, class.into(), class.into(), 0), weighing(1), demand);
     let rows = [
         // batch, chat, free
         ([5_000, 5_000, 5_000], [20, 980, 0], "strictly by band, 2 % for who has a floor"),
@@ -106,7 +106,7 @@ fn classes_lend_and_borrow() {
         starvation_percent: 0,
         ..ClassTerms::default()
     };
-    let leaf = |class, demand| (seat(class, class.into(), class.into(), 0), weighing(1), demand);
+    let leaf = |class, demand| (sharer(class, class.into(), class.into(), 0), weighing(1), demand);
     // a: floor 40 %, lends half of it. b: floor 20 %, borrows up to 30 % more.
     let terms = supply(&[("a", class(40, 50, 100)), ("b", class(20, 100, 30)), ("c", class(0, 100, 100))]);
     let rows = [
@@ -125,14 +125,14 @@ fn classes_lend_and_borrow() {
 #[test]
 fn a_cluster_has_one_weight() {
     let terms = only(ClassTerms::default());
-    let honest = (seat(0, 1, 1, 0), weighing(1), 10_000);
+    let honest = (sharer(0, 1, 1, 0), weighing(1), 10_000);
     for n in [1, 2, 10, 100] {
         let mut accounts = vec![honest];
-        accounts.extend((0..n).map(|i| (seat(0, 2, 100 + i, 0), weighing(1), 10_000)));
+        accounts.extend((0..n).map(|i| (sharer(0, 2, 100 + i, 0), weighing(1), 10_000)));
         let got = rates(&terms, 1_000, &accounts);
         assert_eq!(got[0], 500, "{n} accounts of one cluster take from another");
         let mut keys = vec![honest];
-        keys.extend((0..n).map(|i| (seat(0, 2, 2, i), weighing(1), 10_000)));
+        keys.extend((0..n).map(|i| (sharer(0, 2, 2, i), weighing(1), 10_000)));
         assert_eq!(rates(&terms, 1_000, &keys)[0], 500, "{n} keys of one account take from another");
     }
 }
@@ -140,7 +140,7 @@ fn a_cluster_has_one_weight() {
 #[test]
 fn demand_rises_at_once_and_falls_slowly() {
     let mut allocator = Allocator::default();
-    allocator.add(seat(0, 1, 1, 0), 0, AccountTerms::default());
+    allocator.add(sharer(0, 1, 1, 0), 0, AccountTerms::default());
     let terms = only(ClassTerms::default());
     let mut ask = |offered| {
         let capacity = Capacity { rate: Some(1_000_000), in_flight: Some(1_000) };

@@ -17,12 +17,12 @@ use headworks_core::waterfall::{Context, Purpose, Wanted};
 use smallvec::{SmallVec, smallvec};
 
 mod room;
-mod seats;
+mod sharers;
 pub mod supply;
 
 use room::pump;
 pub(crate) use room::{EngineSupply, RequestRoom, Taken, Wish};
-pub(crate) use seats::Seats;
+pub(crate) use sharers::Sharers;
 use supply::{Cost, Kind, Leaf, Room, Supply};
 
 /// The supplies in force.
@@ -100,9 +100,9 @@ impl Supplies {
         learns
     }
 
-    /// The wishes of a request, one supply after the other: a seat and a cost in
+    /// The wishes of a request, one supply after the other: a sharer and a cost in
     /// its feature's supply and in each fallback.
-    fn wishes(&self, ctx: Context<'_>, seats: &mut Seats, wanted: &Wanted) -> impl Iterator<Item = Wish> {
+    fn wishes(&self, ctx: Context<'_>, sharers: &mut Sharers, wanted: &Wanted) -> impl Iterator<Item = Wish> {
         let own = ctx.catalog.feature(wanted.feature.as_str()).and_then(|f| f.supply.as_ref());
         let own = own.and_then(|name| ctx.catalog.supplies.get_key_value(name));
         let names = own.into_iter().flat_map(|(name, terms)| std::iter::once(name).chain(&terms.fallback));
@@ -111,7 +111,7 @@ impl Supplies {
             let supply = Arc::clone(supplies.get(name)?);
             let terms = supply.terms();
             let class = ctx.catalog.class_of(&terms, &ctx.account.settings, wanted.is_demoted)?;
-            let leaf = seats.find(&supply, class, ctx.account, wanted.path.at(terms.share_by));
+            let leaf = sharers.find(&supply, class, ctx.account, wanted.path.at(terms.share_by));
             let (used, mut cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
             if wanted.purpose == Purpose::Hold {
                 cost.rate = expected(&supply, &leaf, wanted);
@@ -124,7 +124,7 @@ impl Supplies {
     pub(crate) fn take(
         &self,
         ctx: Context<'_>,
-        seats: &mut Seats,
+        sharers: &mut Sharers,
         wanted: &Wanted,
         before: Option<Taken>,
     ) -> RequestRoom {
@@ -134,7 +134,7 @@ impl Supplies {
                 supply.reprice(leaf, cost, expected(supply, leaf, wanted));
             }
             let key = wanted.path.at(taken.wish.supply.terms().share_by);
-            seats.adopt(&taken.wish, ctx.account, key);
+            sharers.adopt(&taken.wish, ctx.account, key);
             return RequestRoom {
                 offers: smallvec![taken.offer(ctx.now)],
                 taken: Some(taken),
@@ -142,7 +142,7 @@ impl Supplies {
             };
         }
         let mut found = RequestRoom::default();
-        for wish in self.wishes(ctx, seats, wanted) {
+        for wish in self.wishes(ctx, sharers, wanted) {
             let room = wish.supply.take(&wish.leaf, wish.cost);
             if found.add(wish, room, ctx.now) {
                 break;
@@ -153,8 +153,8 @@ impl Supplies {
 
     /// The offers of supplies for a request; takes nothing.
     pub(crate) fn look(&self, ctx: Context<'_>, wanted: &Wanted) -> Vec<Offer> {
-        let mut seats = Seats::default();
-        let wishes = self.wishes(ctx, &mut seats, wanted);
+        let mut sharers = Sharers::default();
+        let wishes = self.wishes(ctx, &mut sharers, wanted);
         wishes.map(|wish| wish.offer(wish.supply.look(&wish.leaf, wish.cost), ctx.now)).collect()
     }
 
@@ -163,20 +163,20 @@ impl Supplies {
     pub(crate) fn grow(
         &self,
         ctx: Context<'_>,
-        seats: &Seats,
+        sharers: &Sharers,
         held: &HeldCapacity,
         wanted: &Wanted,
     ) -> RequestRoom {
-        let Some(seat) = seats.of_hold(held, &wanted.path) else {
+        let Some(sharer) = sharers.of_hold(held, &wanted.path) else {
             return RequestRoom::default();
         };
-        let terms = seat.supply.terms();
+        let terms = sharer.supply.terms();
         let wish = Wish {
-            supply: Arc::clone(&seat.supply),
-            leaf: Arc::clone(&seat.leaf),
-            class: seat.class.clone(),
+            supply: Arc::clone(&sharer.supply),
+            leaf: Arc::clone(&sharer.leaf),
+            class: sharer.class.clone(),
             cost: cost_of(&terms, wanted),
-            used: seat.leaf.in_flight(),
+            used: sharer.leaf.in_flight(),
         };
         let room = if held.revocable {
             wish.supply.take(&wish.leaf, wish.cost)
@@ -190,25 +190,25 @@ impl Supplies {
     }
 
     /// Counts the room that a state's holds took before the state came into memory.
-    pub(crate) fn restore(&self, account: &Account, seats: &mut Seats) {
+    pub(crate) fn restore(&self, account: &Account, sharers: &mut Sharers) {
         let supplies = self.by_name.load();
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
             let Some(supply) = supplies.get(&held.supply) else { continue };
             let terms = supply.terms();
             let at = terms.class(held.class.as_str()).unwrap_or(0);
-            let leaf = seats.find(supply, (at, &held.class), account, hold.usage.path.at(terms.share_by));
+            let leaf = sharers.find(supply, (at, &held.class), account, hold.usage.path.at(terms.share_by));
             supply.restore(&leaf, held.in_flight);
         }
     }
 
     /// A state leaves memory while its holds are open: their room is counted again when it comes back.
-    pub(crate) fn forget(account: &Account, seats: &Seats) {
+    pub(crate) fn forget(account: &Account, sharers: &Sharers) {
         for hold in &account.holds {
             let Some(held) = hold.terms.capacity.as_deref() else { continue };
-            if let Some(seat) = seats.of_hold(held, &hold.usage.path) {
-                seat.supply.end(
-                    &seat.leaf,
+            if let Some(sharer) = sharers.of_hold(held, &hold.usage.path) {
+                sharer.supply.end(
+                    &sharer.leaf,
                     Cost { rate: 0, in_flight: held.in_flight },
                     None,
                     hold.opened_at,
@@ -218,7 +218,7 @@ impl Supplies {
     }
 
     /// The room that a record, about to be applied, ends or changes in supplies.
-    pub(crate) fn ending(account: &Account, seats: &Seats, record: &Record) -> Option<Ending> {
+    pub(crate) fn ending(account: &Account, sharers: &Sharers, record: &Record) -> Option<Ending> {
         let (id, actual) = if let Event::Settled { hold, charge, is_late: false } = &record.event {
             (hold, Some(&charge.usage))
         } else if let Event::Expired { hold, charge } = &record.event {
@@ -230,8 +230,8 @@ impl Supplies {
         };
         let hold = account.hold(*id)?;
         let held = hold.terms.capacity.as_deref()?;
-        let seat = seats.of_hold(held, &hold.usage.path)?;
-        let terms = seat.supply.terms();
+        let sharer = sharers.of_hold(held, &hold.usage.path)?;
+        let terms = sharer.supply.terms();
         let cost =
             |usage: &Use| terms.rate.formula.cost(usage.lines.iter().map(|l| (l.meter.as_str(), l.quantity)));
         let learned = actual.into_iter().flat_map(|actual| {
@@ -242,8 +242,8 @@ impl Supplies {
             })
         });
         Some(Ending {
-            supply: Arc::clone(&seat.supply),
-            leaf: Arc::clone(&seat.leaf),
+            supply: Arc::clone(&sharer.supply),
+            leaf: Arc::clone(&sharer.leaf),
             held: Cost { rate: held.cost, in_flight: held.in_flight },
             begun: hold.opened_at,
             learned: learned.collect(),
@@ -262,8 +262,8 @@ impl Supplies {
     }
 
     /// Changed settings of an account, in force at the next tick.
-    pub(crate) fn changed(account: &Account, seats: &Seats) {
-        seats.set_rank(account);
+    pub(crate) fn changed(account: &Account, sharers: &Sharers) {
+        sharers.set_rank(account);
     }
 }
 
@@ -285,7 +285,7 @@ fn in_force(terms: &Arc<SupplyTerms>, change: Option<&SupplyChange>) -> Arc<Supp
     change.and_then(|c| changed(terms, c).ok()).map_or_else(|| Arc::clone(terms), Arc::new)
 }
 
-/// New terms with each class in its old position: seats name a class by position. A removed class keeps its position
+/// New terms with each class in its old position: sharers name a class by position. A removed class keeps its position
 /// and its terms while the process runs, for the holds it let in.
 fn keeping_classes(before: &SupplyTerms, terms: &SupplyTerms) -> SupplyTerms {
     let stays = |(name, old): &(Name, ClassTerms)| {

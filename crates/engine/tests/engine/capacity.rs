@@ -362,7 +362,7 @@ async fn a_new_catalog_keeps_what_is_in_flight() {
     assert_eq!(view(&engine, "large").in_flight, 0, "holds of the class that is gone give their room back");
 }
 
-/// What holds have in flight is theirs, whichever seats of the account it was taken with.
+/// What holds have in flight is theirs, whichever sharers of the account it was taken with.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_cluster_leaves_nothing_in_flight() {
     let catalog = CATALOG.replacen("in_flight = 6", "in_flight = 100", 1).replacen(

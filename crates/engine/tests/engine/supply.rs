@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::catalog::{ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Level, Span};
@@ -31,7 +31,7 @@ pub(crate) fn supply(terms: SupplyTerms) -> Supply<u32> {
 }
 
 pub(crate) fn leaf(account: &str, terms: AccountTerms) -> Arc<Leaf> {
-    Arc::new(Leaf::new(Seat::new(0, None, &name(account), None), terms))
+    Arc::new(Leaf::new(Sharer::new(0, None, &name(account), None), terms))
 }
 
 pub(crate) fn tick_at(n: i64) -> Instant {

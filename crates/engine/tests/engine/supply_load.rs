@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::capacity::allocator::Why;
 use headworks_core::catalog::SupplyTerms;
 use headworks_core::record::{AccountTerms, Instant, Span};
@@ -184,25 +184,25 @@ fn of_a_maximum_a_second_is_saved_up() {
 
 /// Keys and sessions of an account have one maximum together, old and new ones.
 #[test]
-fn the_seats_of_an_account_have_one_maximum() {
+fn the_sharers_of_an_account_have_one_maximum() {
     for (rate, slots) in [(None, Some(100)), (Some(10_000), None)] {
         let supply = supply(terms(rate, slots));
         let first = leaf("a", AccountTerms { max: Some(50), ..AccountTerms::default() });
-        let seat = |key: String| {
-            let seat = Seat::new(0, None, &name("a"), Some(&key));
+        let sharer = |key: String| {
+            let sharer = Sharer::new(0, None, &name("a"), Some(&key));
             Arc::new(Leaf::knowing(
-                seat,
+                sharer,
                 first.terms(),
                 Arc::clone(&first.lengths),
                 Arc::clone(&first.maximum),
             ))
         };
-        let kept: Vec<_> = (0..2).map(|i| seat(format!("kept-{i}"))).collect();
+        let kept: Vec<_> = (0..2).map(|i| sharer(format!("kept-{i}"))).collect();
         let cost = Cost { rate: 10, in_flight: 1 };
         let mut got = 0;
         for n in 0..600 {
             supply.tick(tick_at(n));
-            for leaf in kept.iter().chain(&[seat(format!("new-{n}"))]) {
+            for leaf in kept.iter().chain(&[sharer(format!("new-{n}"))]) {
                 supply.note(leaf, cost);
                 if supply.take(leaf, cost).is_ok() {
                     supply.end(leaf, cost, Some(10), Instant::NEVER);

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant as StdInstant;
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Instant, Level, Name, Span};
 use headworks_engine::capacity::supply::{Cost, Leaf, Supply};
@@ -47,7 +47,7 @@ pub(super) fn run(as_json: bool) -> Outcome {
         let class = u16::try_from(i % 3)?;
         let cluster = (i % 10 == 0).then(|| name(&format!("cluster-{}", i / 100))).transpose()?;
         let terms = AccountTerms { weight: 1 + i % 4, ..AccountTerms::default() };
-        leaves.push(Arc::new(Leaf::new(Seat::new(class, cluster.as_ref(), &account, None), terms)));
+        leaves.push(Arc::new(Leaf::new(Sharer::new(class, cluster.as_ref(), &account, None), terms)));
     }
     let mut ticks = Vec::new();
     for tick in 0..TICKS {

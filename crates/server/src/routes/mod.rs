@@ -37,6 +37,7 @@ mod overrides;
 mod pauses;
 mod plans;
 mod resets;
+mod seats;
 mod supplies;
 mod test_clock;
 mod top_ups;
@@ -108,6 +109,9 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(increases::ask, increases::increases))
         .routes(routes!(increases::approve))
         .routes(routes!(increases::deny))
+        .routes(routes!(seats::set, seats::seats))
+        .routes(routes!(seats::assign))
+        .routes(routes!(seats::remove))
         .routes(routes!(top_ups::top_ups))
         .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))
@@ -128,7 +132,7 @@ fn table() -> OpenApiRouter<App> {
         )
         .routes(routes!(supplies::list))
         .routes(routes!(supplies::show, supplies::change))
-        .routes(routes!(supplies::seats))
+        .routes(routes!(supplies::sharers))
         .routes(routes!(supplies::feedback))
         .merge(
             OpenApiRouter::new()

@@ -34,17 +34,17 @@ pub(super) async fn show(
 }
 
 /// Show who uses a supply now
-#[utoipa::path(get, path = "/v1/supplies/{name}/seats", tag = "capacity",
-    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog"), wire::SeatsQuery),
-    responses((status = 200, description = "The seats with work in the last ten seconds", body = wire::SupplySeats),
+#[utoipa::path(get, path = "/v1/supplies/{name}/sharers", tag = "capacity",
+    params(("name" = headworks_core::record::Name, Path, description = "Its name in the catalog"), wire::SharersQuery),
+    responses((status = 200, description = "The sharers with work in the last ten seconds", body = wire::SupplySharers),
         (status = "4XX", description = "A problem", body = wire::Problem)))]
-pub(super) async fn seats(
+pub(super) async fn sharers(
     State(app): State<App>,
     Caller(access): Caller,
     Path(name): Path<String>,
-    Parameters(query): Parameters<wire::SeatsQuery>,
-) -> Result<Json<wire::SupplySeats>, Failure> {
-    Ok(Json(app.api.seats(&access, &name, query)?))
+    Parameters(query): Parameters<wire::SharersQuery>,
+) -> Result<Json<wire::SupplySharers>, Failure> {
+    Ok(Json(app.api.sharers(&access, &name, query)?))
 }
 
 /// Change a supply without a new catalog; in force within 100 ms

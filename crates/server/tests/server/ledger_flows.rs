@@ -375,3 +375,40 @@ async fn a_higher_limit_is_asked_for_and_approved() {
         (&json!("8"), &asked["id"])
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_is_added_assigned_and_removed() {
+    let s = Server::start().await;
+    let text = CATALOG
+        .replace(
+            "waterfall = [\n",
+            "waterfall = [\n  { allowance = { name = \"seat\", features = [\"chat\"], per = \"seat\", windows = [{ name = \"day\", window.fixed = { limit = \"5\", every = \"day\" } }] } },\n",
+        )
+        .replacen("[plans.p]\n", "[plans.p]\nseats = { required = true, types = { premium = { \"seat.day\" = \"9\" } } }\n", 1);
+    assert_eq!(s.call("PUT", "/v1/catalog", "c", &text).await.status, 200);
+    s.open("acme", "100").await;
+    let ask = |user: &str| {
+        json!({"account": "acme", "feature": "chat", "quantities": {"tokens": 7}, "settle": "now", "path": format!("user:{user}")})
+            .to_string()
+    };
+    let denied = s.call("POST", "/v1/authorize", "a1", &ask("ann")).await.body;
+    assert_eq!((&denied["reason"], &denied["unblock"]["by"]), (&json!("no_seat"), &json!("account_admin")));
+    let seat = r#"{"seat":"s1","type":"premium","member":"user:bob"}"#;
+    assert_eq!(s.call("POST", "/v1/accounts/acme/seats", "s", seat).await.body["kind"], "seat_set");
+    let taken = s.call("POST", "/v1/accounts/acme/seats", "t", r#"{"seat":"s2","member":"user:bob"}"#).await;
+    assert_eq!((taken.status, taken.problem()), (409, "has_seat"));
+    let assign = "/v1/accounts/acme/seats/s1/assign";
+    assert_eq!(s.call("POST", assign, "m", r#"{"member":"user:ann"}"#).await.status, 200);
+    let paid = s.call("POST", "/v1/authorize", "a2", &ask("ann")).await.body;
+    assert_eq!(
+        (&paid["draws"][0]["layer"], &paid["draws"][0]["amount"]),
+        (&json!("seat"), &json!("7")),
+        "{paid}"
+    );
+    let list = s.call("GET", "/v1/accounts/acme/seats", "", "").await.body;
+    assert_eq!(list["counts"]["premium"], json!({"all": 1, "held": 1}));
+    assert_eq!((&list["seats"][0]["seat"], &list["seats"][0]["member"]), (&json!("s1"), &json!("user:ann")));
+    let unknown = s.call("POST", "/v1/accounts/acme/seats/s9/remove", "r", "{}").await;
+    assert_eq!((unknown.status, unknown.problem()), (404, "unknown_seat"));
+    assert_eq!(s.call("POST", "/v1/accounts/acme/seats/s1/remove", "r2", "{}").await.status, 200);
+}

@@ -74,15 +74,18 @@ async fn a_supply_from_catalog_to_feedback() {
         }
     }
     // Who uses it: two slots of one account, whose third request waits.
-    let seats = s.call("GET", "/v1/supplies/large/seats?account=acme", "", "").await.body;
-    let seat = &seats["seats"][0];
-    assert_eq!((&seat["account"], &seat["class"]), (&json!("acme"), &json!("default")), "{seats}");
-    assert_eq!((&seat["in_flight"], &seat["waiting"], &seat["weight"]), (&json!(2), &json!(1), &json!(1)));
-    let others = s.call("GET", "/v1/supplies/large/seats?account=other", "", "").await.body;
-    assert_eq!(others["seats"], json!([]));
+    let sharers = s.call("GET", "/v1/supplies/large/sharers?account=acme", "", "").await.body;
+    let sharer = &sharers["sharers"][0];
+    assert_eq!((&sharer["account"], &sharer["class"]), (&json!("acme"), &json!("default")), "{sharers}");
+    assert_eq!(
+        (&sharer["in_flight"], &sharer["waiting"], &sharer["weight"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
+    let others = s.call("GET", "/v1/supplies/large/sharers?account=other", "", "").await.body;
+    assert_eq!(others["sharers"], json!([]));
     for (path, status, problem) in [
-        ("/v1/supplies/none/seats", 404, "unknown_supply"),
-        ("/v1/supplies/large/seats?max=many", 422, "invalid_request"),
+        ("/v1/supplies/none/sharers", 404, "unknown_supply"),
+        ("/v1/supplies/large/sharers?max=many", 422, "invalid_request"),
     ] {
         let refused = s.call("GET", path, "", "").await;
         assert_eq!((refused.status, refused.problem()), (status, problem), "{path}");

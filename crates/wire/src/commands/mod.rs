@@ -17,6 +17,7 @@ mod overrides;
 mod pauses;
 mod plans;
 mod resets;
+mod seats;
 
 /// Why a request cannot become a command.
 #[derive(Clone, Debug, PartialEq, Eq)]

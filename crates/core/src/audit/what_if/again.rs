@@ -209,6 +209,7 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::OverrideEnded(..)
             | Refusal::UnknownIncrease(_)
             | Refusal::IncreaseAnswered(..)
+            | Refusal::UnknownSeat(_)
             | Refusal::Paused(_)
             | Refusal::NotPaused
             | Refusal::NotInQuarantine(_)

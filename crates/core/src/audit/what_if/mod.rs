@@ -281,6 +281,8 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::OverrideRemoved { .. }
         | CycleEvent::IncreaseAsked(_)
         | CycleEvent::IncreaseDenied { .. }
+        | CycleEvent::SeatSet(_)
+        | CycleEvent::SeatRemoved { .. }
         | CycleEvent::Paused(_)
         | CycleEvent::PauseEnded(_)
         | CycleEvent::Resumed { .. } => None,

@@ -9,7 +9,7 @@ use crate::capacity::fair::{Fine, Split, Want, fill};
 use crate::catalog::{ClassTerms, SupplyTerms};
 use crate::record::Name;
 
-/// Floors, then starvation floors of the bands, then band by band. `wanted` has the demand of each class with seats.
+/// Floors, then starvation floors of the bands, then band by band. `wanted` has the demand of each class with sharers.
 pub(super) fn share_among(capacity: u64, terms: &SupplyTerms, wanted: &[(u16, u64)], into: &mut Split) {
     let whole = Fine::units(capacity);
     let mut classes: Vec<Claimant> = wanted

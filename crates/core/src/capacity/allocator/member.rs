@@ -1,18 +1,18 @@
-//! One seat of a supply: its demand, and its share.
+//! One sharer of a supply: its demand, and its share.
 //!
 //! Units: cost per second; cost in flight in thousandths.
 
-use crate::capacity::Seat;
+use crate::capacity::Sharer;
 use crate::catalog::SupplyTerms;
 use crate::record::{AccountTerms, Span, scaled};
 
 /// Cost in flight is shared out in thousandths.
 pub const MILLI: u64 = 1_000;
 
-/// Seconds of its share that a seat may save up.
+/// Seconds of its share that a sharer may save up.
 pub const BURST_S: u64 = 10;
 
-/// The load of one seat since the last tick.
+/// The load of one sharer since the last tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// Cost asked for, refused work included.
@@ -25,7 +25,7 @@ pub struct Load {
     pub in_flight: u64,
 }
 
-/// The bound of a seat's share.
+/// The bound of a sharer's share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Why {
     /// Its demand: it gets all it asks for.
@@ -37,7 +37,7 @@ pub enum Why {
     AccountMax,
 }
 
-/// The share of one seat until the next tick.
+/// The share of one sharer until the next tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// Cost per second.
@@ -53,14 +53,14 @@ pub struct Share {
     pub why: Why,
 }
 
-/// A seat's index in the table.
-pub type SeatIndex = u32;
+/// A sharer's index in the table.
+pub type SharerIndex = u32;
 
-/// A seat with its terms and its demand.
+/// A sharer with its terms and its demand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
-    pub(super) seat: Seat,
-    pub(super) index: SeatIndex,
+    pub(super) sharer: Sharer,
+    pub(super) index: SharerIndex,
     pub(super) terms: AccountTerms,
     pub(super) rate: u64,
     pub(super) in_flight: u64,
@@ -92,7 +92,7 @@ impl Member {
 
     /// Its share. Of a maximum, no more than a second is saved up.
     pub(super) fn share(&self, terms: &SupplyTerms, rate: u64, burst: u64, in_flight_milli: u64) -> Share {
-        let class = terms.class_at(self.seat.class).copied().unwrap_or_default();
+        let class = terms.class_at(self.sharer.class).copied().unwrap_or_default();
         let why = if rate >= self.rate && in_flight_milli >= self.in_flight {
             Why::Demand
         } else if self.terms.max.is_some_and(|max| rate >= max) {

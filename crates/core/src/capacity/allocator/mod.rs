@@ -8,7 +8,7 @@
 
 use alloc::vec::Vec;
 
-use super::Seat;
+use super::Sharer;
 use super::fair::Split;
 use super::points::{Points, Present, Turn};
 use crate::catalog::SupplyTerms;
@@ -19,7 +19,7 @@ mod member;
 mod tree;
 
 use member::{Aspect, Member};
-pub use member::{BURST_S, Load, MILLI, SeatIndex, Share, Why};
+pub use member::{BURST_S, Load, MILLI, Share, SharerIndex, Why};
 use tree::{Claims, Down, Tree};
 
 /// The capacity at this tick.
@@ -48,39 +48,39 @@ pub struct Allocator {
     /// Came since the last tick.
     fresh: Vec<Member>,
     tree: Tree,
-    /// Memory of the last tick, used again: a tick over many seats would spend a fifth of its time on new pages.
+    /// Memory of the last tick, used again: a tick over many sharers would spend a fifth of its time on new pages.
     rates: Shared,
     in_flight: Shared,
     points: Points,
 }
 
 impl Allocator {
-    /// Adds a seat; it has a share from the next tick on.
-    pub fn add(&mut self, seat: Seat, index: SeatIndex, terms: AccountTerms) {
-        self.fresh.push(Member { seat, index, terms, rate: 0, in_flight: 0 });
+    /// Adds a sharer; it has a share from the next tick on.
+    pub fn add(&mut self, sharer: Sharer, index: SharerIndex, terms: AccountTerms) {
+        self.fresh.push(Member { sharer, index, terms, rate: 0, in_flight: 0 });
     }
 
-    /// The number of seats.
+    /// The number of sharers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.members.len() + self.fresh.len()
     }
 
-    /// Whether there are no seats.
+    /// Whether there are no sharers.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Computes everybody's share. `load` gives the load of a seat in the last `span`, with its present terms;
-    /// `None` for a seat that is gone. `table` is an earlier table, reused for its memory.
+    /// Computes everybody's share. `load` gives the load of a sharer in the last `span`, with its present terms;
+    /// `None` for a sharer that is gone. `table` is an earlier table, reused for its memory.
     pub fn tick(
         &mut self,
         terms: &SupplyTerms,
         capacity: Capacity,
         span: Span,
         mut table: Table,
-        mut load: impl FnMut(SeatIndex) -> Option<(Load, AccountTerms)>,
+        mut load: impl FnMut(SharerIndex) -> Option<(Load, AccountTerms)>,
     ) -> Table {
         let mut is_other = self.take_in_fresh();
         let (mut places, before) = (0, self.members.len());
@@ -109,7 +109,7 @@ impl Allocator {
         table.classes.resize(terms.classes.len(), (0, 0));
         let shares = rates.shares.iter().zip(&in_flight.shares).zip(&rates.bursts);
         for (member, ((rate, in_flight), burst)) in self.members.iter().zip(shares) {
-            if let Some((r, f)) = table.classes.get_mut(usize::from(member.seat.class)) {
+            if let Some((r, f)) = table.classes.get_mut(usize::from(member.sharer.class)) {
                 (*r, *f) = (r.saturating_add(*rate), f.saturating_add(*in_flight));
             }
             let slot = usize::try_from(member.index).ok().and_then(|at| table.shares.get_mut(at));
@@ -134,7 +134,7 @@ impl Allocator {
         }
         self.members.append(&mut self.fresh);
         // Two runs, the first of them sorted: a stable sort merges them.
-        self.members.sort_by_key(|m| m.seat);
+        self.members.sort_by_key(|m| m.sharer);
         true
     }
 

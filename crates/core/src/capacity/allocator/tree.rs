@@ -1,11 +1,11 @@
-//! The tree of a supply's seats: classes, clusters, accounts, keys; their demands, and how shares are handed down.
+//! The tree of a supply's sharers: classes, clusters, accounts, keys; their demands, and how shares are handed down.
 //!
 //! Units: cost per second; cost in flight in thousandths.
 
 use alloc::vec::Vec;
 
 use super::member::{Aspect, BURST_S, Member};
-use crate::capacity::Seat;
+use crate::capacity::Sharer;
 use crate::capacity::fair::{Claim, Fine, Split};
 
 pub(super) type Range = core::ops::Range<usize>;
@@ -48,9 +48,9 @@ fn sum(parts: &[u64]) -> u64 {
 impl Tree {
     pub(super) fn of(members: &[Member]) -> Self {
         let mut tree = Self::default();
-        let mut before: Option<Seat> = None;
-        for (at, seat) in members.iter().map(|m| m.seat).enumerate() {
-            let same = |differs: fn(Seat, Seat) -> bool| before.is_none_or(|b| differs(b, seat));
+        let mut before: Option<Sharer> = None;
+        for (at, sharer) in members.iter().map(|m| m.sharer).enumerate() {
+            let same = |differs: fn(Sharer, Sharer) -> bool| before.is_none_or(|b| differs(b, sharer));
             let class = same(|a, b| a.class != b.class);
             let cluster = class || same(|a, b| a.cluster != b.cluster);
             let account = cluster || same(|a, b| a.account != b.account);
@@ -61,14 +61,14 @@ impl Tree {
             if cluster {
                 grow(&mut tree.classes, tree.clusters.len() - 1, class);
             }
-            before = Some(seat);
+            before = Some(sharer);
         }
         tree
     }
 
     pub(super) fn cluster_id(&self, members: &[Member], cluster: &Range) -> u64 {
         let first = self.accounts.get(cluster.start).and_then(|account| members.get(account.start));
-        first.map_or(0, |m| m.seat.cluster)
+        first.map_or(0, |m| m.sharer.cluster)
     }
 
     /// The cost that may be saved up: by weight at the level that the class's unmet identities are filled to; when all are met,
@@ -94,8 +94,8 @@ impl Tree {
             let Some(accounts) = self.clusters.get(cluster) else { continue };
             let first = self.accounts.get(accounts.start).map_or(0, |a| a.start);
             let end = self.accounts.get(accounts.end - 1).map_or(first, |a| a.end);
-            let seats = u128::try_from((end - first).max(1)).unwrap_or(1);
-            let burst = level * u128::from(claim.weight) * u128::from(BURST_S) / 1_000 / seats;
+            let sharers = u128::try_from((end - first).max(1)).unwrap_or(1);
+            let burst = level * u128::from(claim.weight) * u128::from(BURST_S) / 1_000 / sharers;
             let burst = u64::try_from(burst).unwrap_or(u64::MAX).max(1);
             out.get_mut(first..end).into_iter().flatten().for_each(|slot| *slot = burst);
         }
@@ -210,7 +210,7 @@ impl Claims {
         let class = |range: &Range| {
             let own: &[Claim] = clusters.get(range.clone()).unwrap_or_default();
             let first = tree.clusters.get(range.start).and_then(|c| tree.accounts.get(c.start));
-            let place = first.and_then(|a| members.get(a.start)).map_or(0, |m| m.seat.class);
+            let place = first.and_then(|a| members.get(a.start)).map_or(0, |m| m.sharer.class);
             (place, own.iter().fold(0, |a: u64, c| a.saturating_add(c.demand)))
         };
         *classes = tree.classes.iter().map(class).collect();

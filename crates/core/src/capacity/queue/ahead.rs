@@ -5,7 +5,7 @@
 
 use super::tree::{NodeId, ROOT, SCALE, Tree};
 use super::{FairQueue, WaiterId};
-use crate::capacity::Seat;
+use crate::capacity::Sharer;
 use crate::catalog::SupplyTerms;
 use crate::record::Instant;
 
@@ -13,10 +13,10 @@ use crate::record::Instant;
 const LOOKED_AT_MAX: usize = 4_096;
 
 impl<W> FairQueue<W> {
-    /// The cost that is served before one more request of a seat that gives up at `deadline`.
+    /// The cost that is served before one more request of a sharer that gives up at `deadline`.
     #[must_use]
-    pub fn ahead(&self, terms: &SupplyTerms, seat: Seat, weight: u32, deadline: Instant) -> u64 {
-        let way = Tree::way(terms, seat, weight);
+    pub fn ahead(&self, terms: &SupplyTerms, sharer: Sharer, weight: u32, deadline: Instant) -> u64 {
+        let way = Tree::way(terms, sharer, weight);
         let mut path: [Option<NodeId>; 6] = [Some(ROOT), None, None, None, None, None];
         for (level, (id, _)) in way.iter().enumerate() {
             let below = path
@@ -43,10 +43,10 @@ impl<W> FairQueue<W> {
         above.fold(ahead, u64::saturating_add)
     }
 
-    /// The cost that waits at a seat and is served before one more request of it that gives up at `deadline`.
+    /// The cost that waits at a sharer and is served before one more request of it that gives up at `deadline`.
     #[must_use]
-    pub fn before(&self, terms: &SupplyTerms, seat: Seat, deadline: Instant) -> u64 {
-        self.tree.known(terms, seat).1.map_or(0, |key| self.ahead_at_key(key, deadline))
+    pub fn before(&self, terms: &SupplyTerms, sharer: Sharer, deadline: Instant) -> u64 {
+        self.tree.known(terms, sharer).1.map_or(0, |key| self.ahead_at_key(key, deadline))
     }
 
     /// All that waits there, but for those that may wait longer.

@@ -11,7 +11,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Seat, percent};
+use super::{Sharer, percent};
 use crate::catalog::SupplyTerms;
 use crate::record::Instant;
 
@@ -93,12 +93,12 @@ impl<W> FairQueue<W> {
         if !has_room(ROOT, terms.waiting_max, WAITERS_MAX) {
             return Err((QueueFull::InAll, waiter));
         }
-        let (account, _) = self.tree.known(terms, waiter.seat);
+        let (account, _) = self.tree.known(terms, waiter.sharer);
         let most = terms.waiting_max_per_account;
         if !account.map_or(waiter.cost <= most, |at| has_room(at, most, WAITERS_PER_ACCOUNT_MAX)) {
             return Err((QueueFull::OfAccount, waiter));
         }
-        let key = self.tree.find(terms, waiter.seat, weight);
+        let key = self.tree.find(terms, waiter.sharer, weight);
         self.last += 1;
         let id = WaiterId(self.last);
         let node = self.tree.get(key);
@@ -114,7 +114,7 @@ impl<W> FairQueue<W> {
         Ok(id)
     }
 
-    /// The seat of a waiting request may not go on for now: all that waits there is passed over.
+    /// The sharer of a waiting request may not go on for now: all that waits there is passed over.
     pub fn park(&mut self, id: WaiterId) {
         let Some((_, key)) = self.waiters.get(&id) else { return };
         let key = *key;
@@ -176,10 +176,10 @@ impl<W> FairQueue<W> {
         node.backlog.first().and_then(|(_, at)| self.tree.get(*at)).map_or(0, |child| self.head_cost(child))
     }
 
-    /// The next request of one seat.
+    /// The next request of one sharer.
     #[must_use]
-    pub fn first_of(&self, terms: &SupplyTerms, seat: Seat) -> Option<(WaiterId, &Waiter<W>)> {
-        let key = self.tree.known(terms, seat).1?;
+    pub fn first_of(&self, terms: &SupplyTerms, sharer: Sharer) -> Option<(WaiterId, &Waiter<W>)> {
+        let key = self.tree.known(terms, sharer).1?;
         let (_, id) = self.tree.get(key)?.waiting.first()?;
         self.waiters.get(id).map(|(waiter, _)| (*id, waiter))
     }
@@ -214,14 +214,14 @@ impl<W> FairQueue<W> {
     }
 
     /// Counts service, whether the request waited or not; a negative cost corrects an estimate.
-    pub fn charge(&mut self, terms: &SupplyTerms, seat: Seat, weight: u32, cost: i64) {
-        let band = terms.class_at(seat.class).map_or(0, |c| c.priority);
+    pub fn charge(&mut self, terms: &SupplyTerms, sharer: Sharer, weight: u32, cost: i64) {
+        let band = terms.class_at(sharer.class).map_or(0, |c| c.priority);
         self.owe(terms, band, cost);
         if self.tree.len() >= self.forgets_at {
             self.tree.forget();
             self.forgets_at = NODES_KEPT.max(self.tree.len() * 2);
         }
-        let mut at = self.tree.find(terms, seat, weight);
+        let mut at = self.tree.find(terms, sharer, weight);
         while at != ROOT {
             let Some(node) = self.tree.get_mut(at) else { return };
             let before = node.served;

@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::waiter::WaiterId;
-use crate::capacity::Seat;
+use crate::capacity::Sharer;
 use crate::catalog::SupplyTerms;
 use crate::record::Instant;
 
@@ -96,28 +96,28 @@ impl Tree {
         self.nodes.get_mut(at).and_then(Option::as_mut)
     }
 
-    /// The way down to a seat's key: the id and the weight at each level.
-    pub(super) fn way(terms: &SupplyTerms, seat: Seat, account_weight: u32) -> [(u64, u32); 5] {
-        let class = terms.class_at(seat.class).copied().unwrap_or_default();
+    /// The way down to a sharer's key: the id and the weight at each level.
+    pub(super) fn way(terms: &SupplyTerms, sharer: Sharer, account_weight: u32) -> [(u64, u32); 5] {
+        let class = terms.class_at(sharer.class).copied().unwrap_or_default();
         [
             (u64::from(class.priority), 1),
-            (u64::from(seat.class), class.weight),
-            (seat.cluster, account_weight),
-            (seat.account, account_weight),
-            (seat.key, 1),
+            (u64::from(sharer.class), class.weight),
+            (sharer.cluster, account_weight),
+            (sharer.account, account_weight),
+            (sharer.key, 1),
         ]
     }
 
-    /// The node of a seat's key, made with all above it when it is new.
-    pub(super) fn find(&mut self, terms: &SupplyTerms, seat: Seat, account_weight: u32) -> NodeId {
-        let way = Self::way(terms, seat, account_weight);
+    /// The node of a sharer's key, made with all above it when it is new.
+    pub(super) fn find(&mut self, terms: &SupplyTerms, sharer: Sharer, account_weight: u32) -> NodeId {
+        let way = Self::way(terms, sharer, account_weight);
         way.into_iter().fold(ROOT, |parent, (id, weight)| self.child(parent, id, weight))
     }
 
-    /// The nodes of a seat's account and of its key, as far as they are there.
-    pub(super) fn known(&self, terms: &SupplyTerms, seat: Seat) -> (Option<NodeId>, Option<NodeId>) {
+    /// The nodes of a sharer's account and of its key, as far as they are there.
+    pub(super) fn known(&self, terms: &SupplyTerms, sharer: Sharer) -> (Option<NodeId>, Option<NodeId>) {
         let down = |at: NodeId, id: u64| self.get(at)?.children.get(&id).copied();
-        let [band, class, cluster, account, key] = Self::way(terms, seat, 1).map(|(id, _)| id);
+        let [band, class, cluster, account, key] = Self::way(terms, sharer, 1).map(|(id, _)| id);
         let account = [band, class, cluster, account].into_iter().try_fold(ROOT, down);
         (account, account.and_then(|at| down(at, key)))
     }

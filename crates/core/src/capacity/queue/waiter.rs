@@ -1,13 +1,13 @@
 //! A waiting request, and why a request cannot wait.
 
-use crate::capacity::Seat;
+use crate::capacity::Sharer;
 use crate::record::Instant;
 
 /// A waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiter<W> {
-    /// The seat it comes from.
-    pub seat: Seat,
+    /// The sharer it comes from.
+    pub sharer: Sharer,
     /// Its cost in the unit of the rate, which fairness counts.
     pub cost: u64,
     /// Its cost in flight.

@@ -35,6 +35,7 @@ mod likes;
 mod limits;
 mod plans;
 mod rows;
+mod seats;
 mod supplies;
 mod ties;
 mod walk;

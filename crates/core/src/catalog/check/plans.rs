@@ -1,5 +1,6 @@
 //! Plans: their features are defined, every guard and layer has a name of its own.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
@@ -8,6 +9,7 @@ use super::draft::Draft;
 use super::extend::Whole;
 use super::guards::add_guard;
 use super::layers::add_layer;
+use super::seats::seats;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
@@ -54,7 +56,7 @@ fn plan<'a>(
         check.elsewhere(&["plans", plan.as_str(), "warn_at"], |c| check_marks(marks, c));
         marks
     });
-    let plan = Plan {
+    let mut plan = Plan {
         consent: whole.consent,
         warn_at: warn_at.to_vec(),
         price_factors,
@@ -62,9 +64,13 @@ fn plan<'a>(
         allows_in_debt: whole.in_debt == InDebt::Allowances,
         class: whole.class.cloned(),
         cost_max: whole.cost_max,
+        seats: None,
         programs,
         resettable,
     };
+    plan.seats = whole.seats.map(|(lister, shape)| {
+        check.elsewhere(&["plans", lister.as_str(), "seats"], |c| Box::new(seats(shape, &plan, c)))
+    });
     if plan.price_factors.is_some() && !plan.takes_price_factor() {
         check.wrong_at(
             "price_factor",

@@ -48,6 +48,8 @@ pub(crate) struct PlanSource {
     /// `limit.warning`. At most 8.
     #[cfg_attr(feature = "schema", schema(max_items = 8))]
     pub(crate) warn_at: Option<Vec<u8>>,
+    /// The seats that members hold.
+    pub(crate) seats: Option<SeatsSource>,
     /// Conditions that must all hold, and names of lists of them. At most 256.
     #[cfg_attr(feature = "schema", schema(max_items = 256))]
     #[serde(default)]
@@ -56,6 +58,20 @@ pub(crate) struct PlanSource {
     #[cfg_attr(feature = "schema", schema(max_items = 64))]
     #[serde(default)]
     pub(crate) waterfall: Vec<Entry<LayerSource>>,
+}
+
+/// The seats of a plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeatsSource {
+    /// Whether requests of members without a seat are denied. Default `false`.
+    #[serde(default)]
+    pub(crate) required: bool,
+    /// The types of seats, at most 64, each with other figures for limits that count per user, seat, key or session:
+    /// `{ premium = { "included.week" = "160", rpm = 120 } }`.
+    #[serde(default)]
+    pub(crate) types: BTreeMap<Name, BTreeMap<Name, Decimal>>,
 }
 
 /// The rule for draws given back to a grant that has expired in the meantime.

@@ -1,7 +1,7 @@
 //! Rows of a business, and how they are tried.
 
 use headworks_core::account::Account;
-use headworks_core::command::{ChangePlan, Command, NewFigure, NewOverride, Patch};
+use headworks_core::command::{ChangePlan, Command, NewFigure, NewOverride, NewSeat, Patch};
 use headworks_core::record::{
     Category, Certainty, Credits, Decision, Dimension, Dimensions, Draw, Event, Every, HoldId, Instant,
     Label, Outcome, Overage, Path, Recurrence, Rollover, Source, WHOLE, Way,
@@ -49,7 +49,8 @@ pub(crate) fn run(policy: &str, rows: &str) {
                 ways.sort_unstable();
                 ways.join("; ")
             };
-            let expected = sorted(unblock.split("; ").map(str::to_owned).collect());
+            let ways = unblock.split("; ").filter(|way| *way != "nothing");
+            let expected = sorted(ways.map(str::to_owned).collect());
             told("unblock", &expected, sorted(seen.ways));
         }
     }
@@ -211,6 +212,24 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             let amounts = Vec::new();
             let ask = ChangePlan { plan, move_anchor: false, amounts, prorate: None, at: None, reason: None };
             w.apply(Command::ChangePlan(ask)).expect("changes");
+            Seen::default()
+        }
+        "seat" => {
+            let words: Vec<&str> = rest.split_whitespace().collect();
+            let [seat, kind, member] = words[..] else { panic!("a seat, its type and its member") };
+            let member: Path = member.parse().expect(member);
+            w.apply(Command::SetSeat(NewSeat {
+                name: name(seat),
+                kind: Some(Some(name(kind))),
+                member: Some(member.segments().first().cloned()),
+                exists: false,
+                reason: None,
+            }))
+            .expect("sets the seat");
+            Seen::default()
+        }
+        "unseat" => {
+            w.apply(Command::RemoveSeat { seat: name(rest), reason: None }).expect("removes the seat");
             Seen::default()
         }
         "override" => {

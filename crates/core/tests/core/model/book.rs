@@ -155,7 +155,7 @@ pub(super) struct Own {
 impl Path {
     pub(super) fn member(&self, level: Level) -> Option<u8> {
         match level {
-            Level::Account | Level::Organization | Level::Session => None,
+            Level::Account | Level::Organization | Level::Seat | Level::Session => None,
             Level::CostCenter => self.cost_center,
             Level::Team => self.team,
             Level::User => self.user,

@@ -18,6 +18,7 @@ pub(super) fn level(level: Level) -> &'static str {
         Level::CostCenter => "cost_center",
         Level::Team => "team",
         Level::User => "user",
+        Level::Seat => "seat",
         Level::Key => "key",
         Level::Session => "session",
     }

@@ -5,7 +5,7 @@ use headworks_core::catalog::{ClassTerms, SupplyTerms};
 use headworks_core::record::{AccountTerms, Span};
 
 use super::{SECOND, weighing};
-use crate::capacity::{only, seat};
+use crate::capacity::{only, sharer};
 
 const WEEK: Span = Span::from_secs(7 * 86_400);
 
@@ -28,7 +28,7 @@ impl Shared {
 
     fn come(&mut self, account: AccountTerms) {
         let index = u32::try_from(self.accounts.len()).expect("few");
-        self.allocator.add(seat(0, index.into(), index.into(), 0), index, account);
+        self.allocator.add(sharer(0, index.into(), index.into(), 0), index, account);
         self.accounts.push(account);
     }
 

@@ -123,10 +123,10 @@ fn among_classes(terms: &SupplyTerms, capacity: Fraction, classes: &[(u16, Node)
 fn classes(leaves: &[Leaf]) -> Vec<(u16, Node)> {
     type Keys = Vec<Node>;
     let mut accounts: BTreeMap<(u16, u64, u64), (AccountTerms, Keys)> = BTreeMap::new();
-    for (at, (seat, terms, demand)) in leaves.iter().enumerate() {
+    for (at, (sharer, terms, demand)) in leaves.iter().enumerate() {
         let key =
             Node { floor: Fraction::ZERO, demand: Fraction::of(*demand), weight: 1, below: Below::Leaf(at) };
-        let account = accounts.entry((seat.class, seat.cluster, seat.account));
+        let account = accounts.entry((sharer.class, sharer.cluster, sharer.account));
         account.or_insert_with(|| (*terms, Vec::new())).1.push(key);
     }
     let mut clusters: BTreeMap<(u16, u64), Vec<Node>> = BTreeMap::new();

@@ -10,7 +10,7 @@ use headworks_core::record::AccountTerms;
 use super::rational::Fraction;
 use super::rule::exact_shares;
 use super::{Leaf, allot};
-use crate::capacity::{Random, seat, small, supply};
+use crate::capacity::{Random, sharer, small, supply};
 
 const TREES: u64 = if cfg!(debug_assertions) { 10_000 } else { 100_000 };
 
@@ -56,7 +56,7 @@ fn leaves(random: &mut Random, terms: &SupplyTerms, scale: u64) -> Vec<Leaf> {
                 let terms = account(random, scale);
                 for key in 0..1 + random.below(2) {
                     let demand = if random.below(4) == 0 { 0 } else { random.below(scale) };
-                    leaves.push((seat(class, cluster, cluster * 10 + number, key), terms, demand));
+                    leaves.push((sharer(class, cluster, cluster * 10 + number, key), terms, demand));
                 }
             }
         }
@@ -88,16 +88,16 @@ fn check(terms: &SupplyTerms, capacity: u64, leaves: &[Leaf], got: &Table, seed:
     // By class, cluster, account and key, each level left out in turn.
     let mut sums: BTreeMap<[Option<u64>; 4], (u64, Fraction)> = BTreeMap::new();
     let mut accounts: BTreeMap<(u64, u64), (u64, AccountTerms)> = BTreeMap::new();
-    for (((seat, terms, demand), share), exact) in leaves.iter().zip(&got.shares).zip(&exact) {
-        assert!(share.rate <= *demand, "seed {seed}: {seat:?} has more than it asked for");
-        let path = [seat.class.into(), seat.cluster, seat.account, seat.key];
+    for (((sharer, terms, demand), share), exact) in leaves.iter().zip(&got.shares).zip(&exact) {
+        assert!(share.rate <= *demand, "seed {seed}: {sharer:?} has more than it asked for");
+        let path = [sharer.class.into(), sharer.cluster, sharer.account, sharer.key];
         for depth in 0..=path.len() {
             let mut above = path.map(Some);
             above[depth..].fill(None);
             let sum = sums.entry(above).or_insert((0, Fraction::ZERO));
             *sum = (sum.0 + share.rate, sum.1.plus(*exact));
         }
-        let account = accounts.entry((seat.class.into(), seat.account)).or_insert((0, *terms));
+        let account = accounts.entry((sharer.class.into(), sharer.account)).or_insert((0, *terms));
         account.0 += share.rate;
     }
     for (node, (got, exact)) in &sums {

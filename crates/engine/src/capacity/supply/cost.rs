@@ -10,7 +10,7 @@ use headworks_core::record::{Span, scaled};
 pub(super) const NO_BAND: u8 = u8::MAX;
 /// A rate, or cost in flight, without a limit.
 pub(super) const NO_LIMIT: u64 = u64::MAX;
-/// The index of a seat without an index.
+/// The index of a sharer without an index.
 pub(super) const NO_INDEX: u32 = u32::MAX;
 
 /// Thousandths in a unit of cost.

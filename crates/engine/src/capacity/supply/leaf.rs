@@ -1,10 +1,10 @@
-//! One seat of a supply: counters that the request path changes and the allocator reads.
+//! One sharer of a supply: counters that the request path changes and the allocator reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use headworks_core::capacity::allocator::Load;
-use headworks_core::capacity::{Seat, TICK};
+use headworks_core::capacity::{Sharer, TICK};
 use headworks_core::record::AccountTerms;
 
 use super::cost::{MICRO, NO_INDEX, NO_LIMIT, micro_of, milli};
@@ -12,12 +12,12 @@ use super::lengths::Lengths;
 use super::level::Level;
 use super::maximum::Maximum;
 
-/// One seat at run time: only counters. Those that the request path changes and those that the allocator writes are
-/// apart, so a tick over many seats needs no locked instruction and its cache misses overlap.
+/// One sharer at run time: only counters. Those that the request path changes and those that the allocator writes are
+/// apart, so a tick over many sharers needs no locked instruction and its cache misses overlap.
 #[derive(Debug)]
 pub struct Leaf {
     /// Its position in the tree.
-    pub seat: Seat,
+    pub sharer: Sharer,
     /// What the account's requests come to.
     pub lengths: Arc<Lengths>,
     /// What its account has left of its maximum here.
@@ -45,17 +45,22 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A seat of an account with these terms of the operator.
+    /// A sharer of an account with these terms of the operator.
     #[must_use]
-    pub fn new(seat: Seat, terms: AccountTerms) -> Self {
-        Self::knowing(seat, terms, Arc::default(), Arc::default())
+    pub fn new(sharer: Sharer, terms: AccountTerms) -> Self {
+        Self::knowing(sharer, terms, Arc::default(), Arc::default())
     }
 
-    /// A seat of an account of which something is known: what its requests come to, and what is left of its maximum here.
+    /// A sharer of an account of which something is known: what its requests come to, and what is left of its maximum here.
     #[must_use]
-    pub fn knowing(seat: Seat, terms: AccountTerms, lengths: Arc<Lengths>, maximum: Arc<Maximum>) -> Self {
+    pub fn knowing(
+        sharer: Sharer,
+        terms: AccountTerms,
+        lengths: Arc<Lengths>,
+        maximum: Arc<Maximum>,
+    ) -> Self {
         let leaf = Self {
-            seat,
+            sharer,
             index: AtomicU32::new(NO_INDEX),
             active: AtomicBool::new(false),
             level: Level::default(),

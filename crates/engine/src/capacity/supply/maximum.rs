@@ -1,7 +1,7 @@
-//! The maximum of an account in a supply, over all its seats there.
+//! The maximum of an account in a supply, over all its sharers there.
 //!
 //! M1 however much others leave, over any time an account starts no more than its maximum yields, a second of it, and one
-//! request (`a_maximum_binds_when_nobody_else_waits`, `the_seats_of_an_account_have_one_maximum`). A request larger than that second
+//! request (`a_maximum_binds_when_nobody_else_waits`, `the_sharers_of_an_account_have_one_maximum`). A request larger than that second
 //! goes ahead, and the next waits until it is made up for.
 
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -11,7 +11,7 @@ use headworks_core::record::{Instant, Span};
 use super::cost::{milli, milli_of, over};
 use super::level::Level;
 
-/// What the seats of one account may start together.
+/// What the sharers of one account may start together.
 #[derive(Debug)]
 pub struct Maximum {
     level: Level,
@@ -36,7 +36,7 @@ impl Maximum {
         self.level.charge(cost);
     }
 
-    /// Adds what a maximum, in millionths a second, has yielded since; a second of it can be saved up, or one request. Every seat
+    /// Adds what a maximum, in millionths a second, has yielded since; a second of it can be saved up, or one request. Every sharer
     /// asks for it at a tick; only the first gets something. Out of line: few have a maximum, and a tick over those without is a few percent faster.
     #[cold]
     #[inline(never)]

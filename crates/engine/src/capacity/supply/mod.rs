@@ -50,11 +50,11 @@ pub struct Supply<W> {
     table: ArcSwap<Table>,
     /// Cost that may start in total, in thousandths; refilled at each tick, and a negative value is debt.
     level: AtomicI64,
-    /// The part of the debt that seats owe each by itself: they make up for it, not the others.
+    /// The part of the debt that sharers owe each by itself: they make up for it, not the others.
     owed: AtomicI64,
     /// The largest request lately, in thousandths.
     largest: AtomicU64,
-    /// Some seat has less than it asks for because others ask for as much.
+    /// Some sharer has less than it asks for because others ask for as much.
     is_contended: AtomicBool,
     /// Ticks so far.
     ticks: AtomicU64,
@@ -101,7 +101,7 @@ pub struct SupplyView {
     pub waiting: u64,
     /// Waiting cost.
     pub waiting_cost: u64,
-    /// The number of seats with recent work.
+    /// The number of sharers with recent work.
     pub active: usize,
     /// By class: the share of its accounts in the rate, and in cost in flight, in thousandths.
     pub classes: Vec<(Name, u64, u64)>,
@@ -198,17 +198,17 @@ impl<W> Supply<W> {
         self.table.load().shares.get(index).copied()
     }
 
-    /// Whether a seat may use room that others leave: not if its class has its own upper bound, or its account is at its
+    /// Whether a sharer may use room that others leave: not if its class has its own upper bound, or its account is at its
     /// maximum.
     fn borrows(&self, leaf: &Leaf) -> bool {
-        let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
+        let class = self.terms.load().class_at(leaf.sharer.class).copied().unwrap_or_default();
         class.borrow_percent == 100 && !leaf.is_at_maximum()
     }
 
-    /// Whether a seat's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, has an upper
+    /// Whether a sharer's waiters may pass the queue's order while they are inside its share: it is guaranteed a part, has an upper
     /// bound, or has saved up some of its share. Among those who ask for more, the queue's order is exact.
     fn comes_first(&self, leaf: &Leaf) -> bool {
-        let class = self.terms.load().class_at(leaf.seat.class).copied().unwrap_or_default();
+        let class = self.terms.load().class_at(leaf.sharer.class).copied().unwrap_or_default();
         // Two seconds of what its weight would bring it: who always asks for more never has that.
         let is_calm = || self.share(leaf).is_some_and(|share| leaf.level() > part_of_second(share.burst, 5));
         let is_bounded = class.borrow_percent < 100 || leaf.max.load(Relaxed) != NO_LIMIT;
@@ -216,24 +216,24 @@ impl<W> Supply<W> {
     }
 
     fn band(&self, leaf: &Leaf) -> u8 {
-        self.terms.load().class_at(leaf.seat.class).map_or(0, |c| c.priority)
+        self.terms.load().class_at(leaf.sharer.class).map_or(0, |c| c.priority)
     }
 
-    /// How long the class of a seat lets a request wait if the request does not say.
+    /// How long the class of a sharer lets a request wait if the request does not say.
     #[must_use]
     pub fn wait_max(&self, leaf: &Leaf) -> Span {
-        self.terms.load().class_at(leaf.seat.class).map_or(Span::ZERO, |c| c.wait_max)
+        self.terms.load().class_at(leaf.sharer.class).map_or(Span::ZERO, |c| c.wait_max)
     }
 
-    /// The name of the class that a seat counts in.
+    /// The name of the class that a sharer counts in.
     #[must_use]
     pub fn class_of(&self, leaf: &Leaf) -> Name {
         let terms = self.terms.load();
-        let named = terms.classes.get(usize::from(leaf.seat.class)).map(|(name, _)| name.clone());
+        let named = terms.classes.get(usize::from(leaf.sharer.class)).map(|(name, _)| name.clone());
         named.unwrap_or_else(|| self.name.clone())
     }
 
-    /// The core's view of a request that asked for room; `used` is its seat's earlier cost in flight.
+    /// The core's view of a request that asked for room; `used` is its sharer's earlier cost in flight.
     #[must_use]
     pub fn offer(&self, class: Name, cost: Cost, used: u64, room: Result<Room, Busy>, now: Instant) -> Offer {
         Offer {
@@ -279,7 +279,7 @@ impl<W> Supply<W> {
         }
     }
 
-    /// The share in force of a seat, its rate as cost in the period of the supply's terms.
+    /// The share in force of a sharer, its rate as cost in the period of the supply's terms.
     #[must_use]
     pub fn share_of(&self, leaf: &Leaf) -> Share {
         let share = self.share(leaf).unwrap_or_default();

@@ -31,7 +31,7 @@ pub struct Pumped<W> {
 /// The waiting requests.
 pub(super) struct Queue<W> {
     pub(super) fair: FairQueue<(Arc<Leaf>, W)>,
-    /// Seats that wait inside a share of their own, the next deadline first.
+    /// Sharers that wait inside a share of their own, the next deadline first.
     pub(super) owed: VecDeque<Arc<Leaf>>,
 }
 
@@ -41,7 +41,7 @@ impl<W> Default for Queue<W> {
     }
 }
 
-/// Removes a waiter's cost from the counters of its seat.
+/// Removes a waiter's cost from the counters of its sharer.
 pub(super) fn stopped_waiting<W>(waiter: Waiter<(Arc<Leaf>, W)>) -> W {
     let (leaf, who) = waiter.who;
     leaf.waiting.fetch_sub(waiter.cost, Relaxed);

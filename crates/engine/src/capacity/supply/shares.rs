@@ -1,6 +1,6 @@
-//! The seats with work, each in its place, and the allocator that computes all shares.
+//! The sharers with work, each in its place, and the allocator that computes all shares.
 //!
-//! Under the supply's lock: a request takes it only to report that its seat has work.
+//! Under the supply's lock: a request takes it only to report that its sharer has work.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,10 +14,10 @@ use headworks_core::record::{AccountTerms, Instant, Span, scaled};
 use super::cost::{NO_INDEX, micro_of, micro_rate, milli, milli_of, over};
 use super::leaf::Leaf;
 
-/// Ticks without work after which a seat leaves the allocator.
+/// Ticks without work after which a sharer leaves the allocator.
 const IDLE_TICKS: u32 = 100;
 
-/// The seats, their loads, and the learned limits of the upstream.
+/// The sharers, their loads, and the learned limits of the upstream.
 pub(super) struct Inner {
     pub(super) allocator: Allocator,
     /// By index.
@@ -34,21 +34,21 @@ pub(super) struct Inner {
     pub(super) busy_ticks: u64,
     pub(super) loads: Vec<Option<(Load, AccountTerms)>>,
     pub(super) spare: Table,
-    /// Thousandths of cost that seats had saved up before the last tick.
+    /// Thousandths of cost that sharers had saved up before the last tick.
     pub(super) saved: i64,
-    /// Thousandths of the supply's level that no seat was credited with.
+    /// Thousandths of the supply's level that no sharer was credited with.
     pub(super) unclaimed: i64,
 }
 
 /// What came out of a tick.
 pub(super) struct Allotted {
-    /// Seats that wait inside their share.
+    /// Sharers that wait inside their share.
     pub(super) waiting: Vec<Arc<Leaf>>,
-    /// Thousandths of cost that seats owe, each by itself.
+    /// Thousandths of cost that sharers owe, each by itself.
     pub(super) owed: i64,
-    /// Of all seats: what they have saved up, less what they owe.
+    /// Of all sharers: what they have saved up, less what they owe.
     pub(super) levels: i64,
-    /// Some seat gets less than it asks for because others ask for as much.
+    /// Some sharer gets less than it asks for because others ask for as much.
     pub(super) is_contended: bool,
 }
 
@@ -73,7 +73,7 @@ impl Inner {
                 self.leaves.push(None);
                 u32::try_from(self.leaves.len() - 1).unwrap_or(NO_INDEX)
             });
-            self.allocator.add(leaf.seat, index, per_second(leaf.terms()));
+            self.allocator.add(leaf.sharer, index, per_second(leaf.terms()));
             if let Some(slot) = usize::try_from(index).ok().and_then(|at| self.leaves.get_mut(at)) {
                 placed.push((Arc::clone(&leaf), index));
                 *slot = Some(leaf);

@@ -14,7 +14,7 @@ use super::cost::{Busy, Cost, NO_BAND, NO_LIMIT, Room, micro_rate, milli, signed
 use super::leaf::Leaf;
 
 impl<W> Supply<W> {
-    /// Marks a seat as having work; the allocator sees it at the next tick.
+    /// Marks a sharer as having work; the allocator sees it at the next tick.
     pub(super) fn activate(&self, leaf: &Arc<Leaf>) {
         leaf.idle.store(0, Relaxed);
         if !leaf.active.load(Relaxed) && !leaf.active.swap(true, Relaxed) {
@@ -49,7 +49,7 @@ impl<W> Supply<W> {
         self.rate.load(Relaxed) == NO_LIMIT || self.level.load(Relaxed) > 0
     }
 
-    /// Whether there is room for a seat without a share left. While some get less than they ask for, what is left is theirs by
+    /// Whether there is room for a sharer without a share left. While some get less than they ask for, what is left is theirs by
     /// weight, not that of who asks most often: who owes more than a request borrows only if for its weight there is more left
     /// for each of the others, or if it would soon be lost.
     fn lends(&self, leaf: &Leaf) -> bool {
@@ -74,7 +74,7 @@ impl<W> Supply<W> {
         self.waiting_band.load(Relaxed) != NO_BAND
     }
 
-    /// Thousandths started beyond the rate that no seat owes by itself: savings that were spent together. Zero or below.
+    /// Thousandths started beyond the rate that no sharer owes by itself: savings that were spent together. Zero or below.
     pub(super) fn debt(&self) -> i64 {
         self.level.load(Relaxed).saturating_add(self.owed.load(Relaxed)).min(0)
     }
@@ -109,7 +109,7 @@ impl<W> Supply<W> {
     pub(super) fn tell_queue(&self, leaf: &Leaf, cost: i64) {
         if cost != 0 && self.is_waited_for() {
             let weight = leaf.weight.load(Relaxed);
-            self.queue().fair.charge(&self.terms.load(), leaf.seat, weight, cost);
+            self.queue().fair.charge(&self.terms.load(), leaf.sharer, weight, cost);
         }
     }
 

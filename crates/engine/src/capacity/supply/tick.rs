@@ -89,7 +89,7 @@ impl<W> Supply<W> {
         let mut queue = self.queue();
         queue.fair.unpark();
         let first =
-            |leaf: &Arc<Leaf>| queue.fair.first_of(&terms, leaf.seat).map(|(id, head)| (head.deadline, id));
+            |leaf: &Arc<Leaf>| queue.fair.first_of(&terms, leaf.sharer).map(|(id, head)| (head.deadline, id));
         let mut owed: Vec<_> = allotted.waiting.into_iter().filter(|leaf| self.comes_first(leaf)).collect();
         owed.sort_by_cached_key(first);
         queue.owed = owed.into();

@@ -19,7 +19,7 @@ impl<W> Supply<W> {
     /// the speed at which the supply serves, and its account's maximum.
     pub(super) fn predict(&self, leaf: &Leaf, cost: Cost, deadline: Instant) -> Option<Span> {
         let by_maximum = leaf.terms().max.and_then(|_| {
-            let before = self.queue().fair.before(&self.terms.load(), leaf.seat, deadline);
+            let before = self.queue().fair.before(&self.terms.load(), leaf.sharer, deadline);
             self.until_maximum(leaf, before)
         });
         self.predict_queue(leaf, cost, deadline).into_iter().chain(by_maximum).max()
@@ -33,7 +33,7 @@ impl<W> Supply<W> {
             return None;
         }
         let weight = leaf.weight.load(Relaxed);
-        let ahead = self.queue().fair.ahead(&self.terms.load(), leaf.seat, weight, deadline);
+        let ahead = self.queue().fair.ahead(&self.terms.load(), leaf.sharer, weight, deadline);
         // A rate serves once its level is above zero; of those in flight, one must end first.
         let owed = if is_rate { 1 - self.level.load(Relaxed).min(0) } else { milli(cost.rate / 2) };
         Some(takes(milli(ahead).saturating_add(owed), served))
@@ -65,7 +65,7 @@ impl<W> Supply<W> {
             return Err((NoWait::TooLong(predicted), who));
         }
         let waiter = Waiter {
-            seat: leaf.seat,
+            sharer: leaf.sharer,
             cost: cost.rate,
             in_flight: cost.in_flight,
             deadline,
@@ -135,7 +135,7 @@ impl<W> Supply<W> {
             }
             self.charge(&leaf, cost);
             if let Some(waiter) = fair.take(id) {
-                fair.charge(&terms, leaf.seat, leaf.weight.load(Relaxed), signed(cost.rate));
+                fair.charge(&terms, leaf.sharer, leaf.weight.load(Relaxed), signed(cost.rate));
                 pumped.admitted.push((leaf, cost, stopped_waiting(waiter)));
             }
         }
@@ -143,7 +143,7 @@ impl<W> Supply<W> {
         pumped
     }
 
-    /// The next to admit: first seats that wait inside a share of their own, then the one served least.
+    /// The next to admit: first sharers that wait inside a share of their own, then the one served least.
     fn next(
         &self,
         terms: &SupplyTerms,
@@ -152,7 +152,7 @@ impl<W> Supply<W> {
     ) -> Option<(WaiterId, Arc<Leaf>, Cost, bool)> {
         let of = |head: &Waiter<(Arc<Leaf>, W)>| Cost { rate: head.cost, in_flight: head.in_flight };
         while let Some(leaf) = owed.front() {
-            let first = fair.first_of(terms, leaf.seat).filter(|(_, head)| self.fits_share(leaf, of(head)));
+            let first = fair.first_of(terms, leaf.sharer).filter(|(_, head)| self.fits_share(leaf, of(head)));
             if let Some((id, head)) = first {
                 return Some((id, Arc::clone(&head.who.0), of(head), true));
             }

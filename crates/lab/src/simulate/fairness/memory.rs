@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
-use headworks_core::capacity::Seat;
+use headworks_core::capacity::Sharer;
 use headworks_core::capacity::allocator::{Allocator, Capacity, Load, Table};
 use headworks_core::catalog::{ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Level, Name, Span};
@@ -71,8 +71,8 @@ struct Day {
     floor: f64,
 }
 
-fn seat(index: u32) -> Seat {
-    Seat { class: 0, cluster: index.into(), account: index.into(), key: 0 }
+fn sharer(index: u32) -> Sharer {
+    Sharer { class: 0, cluster: index.into(), account: index.into(), key: 0 }
 }
 
 /// Shares a capacity of the clients' mean demand out. `times`: how many times its demand the first client declares; `floor`: that of
@@ -99,7 +99,7 @@ fn day(demands: &Demands, points_s_max: Option<u32>, times: u64, floor: u64) -> 
     // All are known when the day begins. A client that asks for nothing leaves, as it would leave a supply.
     let mut present = vec![true; demands.len()];
     for index in 0..u32::try_from(demands.len())? {
-        allocator.add(seat(index), index, account(index));
+        allocator.add(sharer(index), index, account(index));
     }
     let capacity = Capacity { rate: Some(rate), in_flight: None };
     let mut table = allocator
@@ -110,7 +110,7 @@ fn day(demands: &Demands, points_s_max: Option<u32>, times: u64, floor: u64) -> 
         let asked: Vec<u64> = demands.iter().map(|d| d.get(window).copied().unwrap_or(0)).collect();
         for ((index, asked), present) in (0_u32..).zip(&asked).zip(&mut present) {
             if *asked > 0 && !*present {
-                allocator.add(seat(index), index, account(index));
+                allocator.add(sharer(index), index, account(index));
             }
             *present = *asked > 0;
         }

@@ -17,7 +17,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
 use headworks_core::capacity::queue::{FairQueue, Waiter};
-use headworks_core::capacity::{Seat, TICK};
+use headworks_core::capacity::{Sharer, TICK};
 use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Level, Name, Span};
 use headworks_engine::capacity::supply::{Cost, Kind, Leaf, Supply};
@@ -150,8 +150,8 @@ impl World {
             let account = Name::new(&format!("a{}", task.account))?;
             let session = (policy == Policy::Ours).then(|| session.to_string());
             let account = if policy == Policy::FirstCome { Name::new("all")? } else { account };
-            let seat = Seat::new(0, None, &account, session.as_deref());
-            Ok(Arc::new(Leaf::new(seat, AccountTerms::default())))
+            let sharer = Sharer::new(0, None, &account, session.as_deref());
+            Ok(Arc::new(Leaf::new(sharer, AccountTerms::default())))
         };
         let leaves = tasks.iter().enumerate().map(leaf).collect::<Result<_, _>>()?;
         let asks = tasks.iter().enumerate().map(|(i, task)| Reverse((task.begun, Event::Asks(i))));
@@ -211,7 +211,7 @@ impl World {
             return wait.map(drop).map_err(|_| "the queue is full".into());
         }
         let deadline = instant(now).after(Span::from_secs(36_000));
-        let waiter = Waiter { seat: leaf.seat, cost: rate, in_flight: 1, deadline, who: i };
+        let waiter = Waiter { sharer: leaf.sharer, cost: rate, in_flight: 1, deadline, who: i };
         self.queue.push(&self.terms, 1, waiter).map(drop).map_err(|_| "the queue is full".into())
     }
 
@@ -228,7 +228,7 @@ impl World {
         while self.busy < SLOTS {
             let Some((id, _)) = self.queue.head(&self.terms) else { break };
             let Some(waiter) = self.queue.take(id) else { break };
-            self.queue.charge(&self.terms, waiter.seat, 1, i64::try_from(waiter.cost)?);
+            self.queue.charge(&self.terms, waiter.sharer, 1, i64::try_from(waiter.cost)?);
             self.start(waiter.who, Cost { rate: waiter.cost, in_flight: 1 }, now)?;
         }
         Ok(())
@@ -267,7 +267,7 @@ impl World {
             self.supply.end(leaf, call.cost, Some(actual), instant(call.begun));
         } else {
             let more = i64::try_from(actual)? - i64::try_from(call.cost.rate)?;
-            self.queue.charge(&self.terms, leaf.seat, 1, more);
+            self.queue.charge(&self.terms, leaf.sharer, 1, more);
         }
         self.keep(call.task);
         Ok(())

@@ -1,6 +1,6 @@
 //! A supply with a rate and too much demand: service follows the weights, and asking for more gains nothing.
 //!
-//! Measured after five minutes: what a seat borrows from the savings of others is a debt, and counts only while it grows.
+//! Measured after five minutes: what a sharer borrows from the savings of others is a debt, and counts only while it grows.
 
 #![allow(
     clippy::float_arithmetic,

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use headworks_core::capacity::controller::{Answered, DRIP, Feedback};
-use headworks_core::capacity::{Seat, TICK};
+use headworks_core::capacity::{Sharer, TICK};
 use headworks_core::catalog::{COST_MAX, ClassTerms, Formula, Learn, SupplyDimension, SupplyTerms};
 use headworks_core::record::{AccountTerms, Level, Name, Span};
 use headworks_engine::capacity::supply::{Cost, Leaf, Supply};
@@ -160,8 +160,8 @@ struct World<'a> {
 /// Runs a case.
 pub(crate) fn run(case: &Case) -> Result<Run, Failed> {
     let account = |i: usize| -> Result<_, Failed> {
-        let seat = Seat::new(0, None, &Name::new(&format!("a{i}"))?, None);
-        Ok(Arc::new(Leaf::new(seat, AccountTerms::default())))
+        let sharer = Sharer::new(0, None, &Name::new(&format!("a{i}"))?, None);
+        Ok(Arc::new(Leaf::new(sharer, AccountTerms::default())))
     };
     let zeros = vec![0; bins(case.seconds)];
     let mut world = World {

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use headworks_core::capacity::controller::DRIP;
-use headworks_core::capacity::{Offer, Seat, TICK};
+use headworks_core::capacity::{Offer, Sharer, TICK};
 use headworks_core::catalog::{Catalog, Feature};
 use headworks_core::command::Step;
 use headworks_core::record::{Category, Credits, HoldId, Instant, Name, Reason, Span};
@@ -214,12 +214,12 @@ impl<'a> World<'a> {
         let class = self.catalog.class_of(&terms, &account.settings, demoted);
         let (class, _) = class.ok_or("a supply without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
-        let seat = Seat::new(class, cluster, &account.id, None);
+        let sharer = Sharer::new(class, cluster, &account.id, None);
         // The account has one maximum, demoted or not.
         let other = self.leaves.get(&(client, supply, !demoted));
         let (lengths, maximum) =
             other.map(|o| (Arc::clone(&o.lengths), Arc::clone(&o.maximum))).unwrap_or_default();
-        let leaf = Arc::new(Leaf::knowing(seat, account.settings.account_terms(), lengths, maximum));
+        let leaf = Arc::new(Leaf::knowing(sharer, account.settings.account_terms(), lengths, maximum));
         self.leaves.insert((client, supply, demoted), Arc::clone(&leaf));
         Ok(leaf)
     }

@@ -43,6 +43,7 @@ pub(super) fn whole<'a>(
         expired_draws: shape.expired_draws.or(base.map(|b| b.expired_draws)).unwrap_or_default(),
         in_debt: shape.in_debt.or(base.map(|b| b.in_debt)).unwrap_or_default(),
         warn_at: shape.warn_at.as_ref().map(|at| (name, at)).or(base.and_then(|b| b.warn_at)),
+        seats: shape.seats.as_ref().map(|seats| (name, seats)).or(base.and_then(|b| b.seats)),
         guards: joined(
             base.map(|b| &b.guards),
             guards,

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::catalog::problems::{Path, Step};
 use crate::catalog::source::{
-    AllowanceWindowSource, ExpiredDraws, FactorSource, GuardSource, InDebt, LayerSource,
+    AllowanceWindowSource, ExpiredDraws, FactorSource, GuardSource, InDebt, LayerSource, SeatsSource,
 };
 use crate::record::{Consent, Name};
 
@@ -25,6 +25,8 @@ pub(in crate::catalog::check) struct Whole<'a> {
     pub(in crate::catalog::check) in_debt: InDebt,
     /// The marks of warnings, and the plan that writes them.
     pub(in crate::catalog::check) warn_at: Option<(&'a Name, &'a Vec<u8>)>,
+    /// Seats, and the plan that writes them.
+    pub(in crate::catalog::check) seats: Option<(&'a Name, &'a SeatsSource)>,
     pub(in crate::catalog::check) guards: Vec<Part<'a, GuardSource>>,
     pub(in crate::catalog::check) layers: Vec<LayerPart<'a>>,
 }

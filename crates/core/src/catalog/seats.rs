@@ -1,0 +1,57 @@
+//! Seats in plans: whether requests need one, and the figures of their types.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::plan::Plan;
+use crate::account::Account;
+use crate::record::{Figure, Name, Path, Terms};
+
+/// The seats of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Seats {
+    /// Requests of members without a seat are denied.
+    pub(super) required: bool,
+    /// The figures of each type, by limit; as written, for people.
+    pub(super) kinds: BTreeMap<Name, BTreeMap<Name, (i64, String)>>,
+}
+
+impl Plan {
+    /// Whether requests need a seat.
+    pub(crate) fn requires_seats(&self) -> bool {
+        self.seats.as_deref().is_some_and(|seats| seats.required)
+    }
+
+    /// Whether it has seats of a type.
+    pub(crate) fn has_seats_of(&self, kind: &Name) -> bool {
+        self.seats.as_deref().is_some_and(|seats| seats.kinds.contains_key(kind))
+    }
+
+    /// The terms of a limit for use on a path: those that the type of its seat has, where it has any.
+    #[inline]
+    pub(crate) fn seat_terms(&self, account: &Account, (limit, terms): (&Name, Terms), path: &Path) -> Terms {
+        let Some(seats) = self.seats.as_deref().filter(|seats| !seats.kinds.is_empty()) else { return terms };
+        let figures = account.seat_kind(path).and_then(|kind| seats.kinds.get(kind));
+        let figure = figures.and_then(|figures| figures.get(limit));
+        figure.map_or(terms, |(figure, _)| Figure::Limit(*figure).on(terms))
+    }
+}
+
+impl Seats {
+    /// What it says, in words.
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.required {
+            lines.push("a request needs a seat".into());
+        }
+        for (kind, figures) in &self.kinds {
+            let each: Vec<String> =
+                figures.iter().map(|(limit, (_, text))| format!("{limit} {text}")).collect();
+            let figures = if each.is_empty() { "as the plan says".into() } else { each.join(", ") };
+            lines.push(format!("seats of type {kind}: {figures}"));
+        }
+        lines
+    }
+}
