@@ -39,6 +39,7 @@ pub(crate) enum Act {
     Grant,
     Adjust,
     Refund,
+    PayInvoice,
     Correct,
     ConfirmTopUp,
     ChangePlan,
@@ -63,6 +64,7 @@ impl From<Act> for Need {
             | Act::Grant
             | Act::Adjust
             | Act::Refund
+            | Act::PayInvoice
             | Act::Correct
             | Act::ConfirmTopUp
             | Act::ChangePlan
@@ -280,6 +282,7 @@ mod tests {
             Act::Grant,
             Act::Adjust,
             Act::Refund,
+            Act::PayInvoice,
             Act::Correct,
             Act::ConfirmTopUp,
             Act::ChangePlan,

@@ -51,6 +51,7 @@ kinds! {
     HasSeat = "has_seat",
     IncreaseAnswered = "increase_answered",
     InvalidRequest = "invalid_request",
+    InvoicePaid = "invoice_paid",
     KeyExpired = "key_expired",
     KeyLimited = "key_limited",
     LastAdminKey = "last_admin_key",
@@ -285,12 +286,14 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::NotRecorded(_) => Kind::InvalidRequest,
         Refusal::UnknownAccount(_) => Kind::UnknownAccount,
         Refusal::AccountExists(_) => Kind::AccountExists,
-        Refusal::UnknownRecord(_) | Refusal::UnknownOverride(_) | Refusal::UnknownIncrease(_) => {
-            Kind::UnknownRecord
-        }
         Refusal::UnknownSeat(_) => Kind::UnknownSeat,
         Refusal::HasSeat(_) => Kind::HasSeat,
+        Refusal::UnknownRecord(_)
+        | Refusal::UnknownOverride(_)
+        | Refusal::UnknownIncrease(_)
+        | Refusal::UnknownInvoice(_) => Kind::UnknownRecord,
         Refusal::IncreaseAnswered(..) => Kind::IncreaseAnswered,
+        Refusal::InvoicePaid(..) | Refusal::NothingToPay(_) => Kind::InvoicePaid,
         Refusal::OverrideEnded(..) => Kind::OverrideEnded,
         Refusal::BadOverride(_) => Kind::OverrideRefused,
         Refusal::BadPlanChange(_) => Kind::PlanChangeRefused,

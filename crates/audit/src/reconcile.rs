@@ -36,6 +36,8 @@ pub struct Totals {
     pub debt: i128,
     /// Drawn from agreed overdrafts.
     pub overdraft: i128,
+    /// Lent after use and not paid by an invoice yet.
+    pub postpaid: i128,
     /// Free in grants: still owed to accounts.
     pub free: i128,
     /// Set aside by open holds.
@@ -52,6 +54,7 @@ impl Totals {
             (&mut self.goodwill, goodwill),
             (&mut self.debt, debt),
             (&mut self.overdraft, overdraft),
+            (&mut self.postpaid, account.lent(unit)),
             (&mut self.held, account.held(unit)),
         ];
         for (total, amount) in pairs {
@@ -64,7 +67,7 @@ impl Totals {
     /// Credits in minus credits out: zero when the books balance.
     #[must_use]
     pub fn difference(&self) -> i128 {
-        self.issued + self.goodwill + self.debt + self.overdraft
+        self.issued + self.goodwill + self.debt + self.overdraft + self.postpaid
             - (self.free + self.held + self.spent + self.breakage)
     }
 

@@ -162,6 +162,12 @@ pub(crate) async fn run(
             let path = account_path(&id, &format!("overrides/{}/remove", encoded(&id.to_string())));
             ("change", client.post(&path, None, &wire::RemoveOverrideRequest { reason }).await?)
         }
+        AccountCommand::Invoices { account } => ("invoices", client.get(&at(&account, "/invoices")).await?),
+        AccountCommand::PayInvoice { id, reference, key } => {
+            let path = account_path(&id, &format!("invoices/{}/pay", encoded(&id.to_string())));
+            let ask = wire::PayInvoiceRequest { reference, idempotency_key: Some(key_of(key)?) };
+            ("change", client.post(&path, None, &ask).await?)
+        }
         AccountCommand::Holds { account } => ("holds", client.get(&at(&account, "/holds")).await?),
         AccountCommand::Records { account, from, max } => {
             ("records", client.get(&at(&account, &format!("/records?from={from}&max={max}"))).await?)

@@ -11,7 +11,8 @@ use alloc::vec::Vec;
 use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
 use crate::command::{
-    Draft, Moves, carried_block, end_free, end_of_pause, end_within, owed, own_grant, planned_change, repay,
+    Draft, Moves, carried_block, end_free, end_of_pause, end_within, invoice_due, owed, own_grant,
+    planned_change, repay,
 };
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
@@ -81,6 +82,8 @@ pub fn wrote(event: &Event) -> bool {
                     | CycleEvent::Ended(_)
                     | CycleEvent::OverrideEnded(_)
                     | CycleEvent::PauseEnded(_)
+                    | CycleEvent::InvoiceOpened(_)
+                    | CycleEvent::InvoiceClosed(_)
                     | CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
                     | CycleEvent::PlanWithdrawn { has_failed: true, .. }
             )
@@ -119,6 +122,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
     }
     match account.due(now)? {
         Due::Hold(id) => account.hold(id).map(|hold| expire(ctx, hold)),
+        Due::Invoice(layer) => invoice_due(ctx, layer),
         Due::Rollover(id) => account.schedule(id).map(|schedule| roll_over(ctx, schedule)),
         Due::Grant(id) => grant_ends(ctx, id),
         Due::Renewal(id) => account.schedule(id).map(|schedule| renew(ctx, schedule)),

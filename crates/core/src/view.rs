@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::account::{Account, CountedWindow, Increase, Overriding, Seat};
+use crate::catalog::source::Unpaid;
 use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::command::billed_windows;
 use crate::record::{CREDITS, Credits, Instant, Levels, Name, Path, REQUESTS, Seq, Terms, Unit, own_unit};
@@ -122,6 +123,10 @@ fn add_program<'a>(ctx: Context<'a>, program: &'a Program, shown: &mut Shown<'a>
                 let window = WindowTerms::Fixed { limit: cap, calendar: pool.window.clone() };
                 add(ctx, name, pool.member, &window, &Counts::Capped(credits().into_name()), shown);
             }
+            Layer::Postpaid { name, window, unpaid } => {
+                let unit = Counts::Lent(credits().into_name(), program.credit_unit.clone(), *unpaid);
+                add(ctx, name, Levels::ACCOUNT, window, &unit, shown);
+            }
             Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => {}
         }
     }
@@ -131,6 +136,8 @@ fn add_program<'a>(ctx: Context<'a>, program: &'a Program, shown: &mut Shown<'a>
 enum Counts {
     Units(String),
     Credits(String),
+    /// Credits that are lent, less those of unpaid invoices.
+    Lent(String, Option<Name>, Unpaid),
     /// Credits of a pool, for which a member or its team may have its own cap.
     Capped(String),
 }
@@ -138,7 +145,7 @@ enum Counts {
 impl Counts {
     fn into_name(self) -> String {
         match self {
-            Self::Units(unit) | Self::Credits(unit) | Self::Capped(unit) => unit,
+            Self::Units(unit) | Self::Credits(unit) | Self::Capped(unit) | Self::Lent(unit, ..) => unit,
         }
     }
 }
@@ -181,7 +188,7 @@ fn capped(ctx: Context<'_>, state: &CountedWindow, window: &WindowTerms, unit: &
                 .map_or(*limit, Credits::nano);
             WindowTerms::Fixed { limit, calendar: calendar.clone() }
         }
-        (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_), _) => window.clone(),
+        (Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_) | Counts::Lent(..), _) => window.clone(),
     }
 }
 
@@ -199,6 +206,10 @@ fn view(
     let (terms, overridden_by) = match (ctx.account.own_terms((name, terms), &path, ctx.now), ctx.plan()) {
         ((terms, None), Ok(plan)) => (plan.seat_terms(ctx.account, (name, terms), &path), None),
         (own, _) => own,
+    };
+    let terms = match unit {
+        Counts::Lent(_, unit, unpaid) => unpaid.on(terms, name, unit.as_ref(), ctx.account),
+        Counts::Units(_) | Counts::Credits(_) | Counts::Capped(_) => terms,
     };
     let room = terms.room(used, ctx.now);
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
@@ -219,9 +230,11 @@ fn view(
         used: room.used,
         remaining: room.free,
         unit: match unit {
-            Counts::Units(unit) | Counts::Credits(unit) | Counts::Capped(unit) => unit.clone(),
+            Counts::Units(unit) | Counts::Credits(unit) | Counts::Capped(unit) | Counts::Lent(unit, ..) => {
+                unit.clone()
+            }
         },
-        is_credits: matches!(unit, Counts::Credits(_) | Counts::Capped(_)),
+        is_credits: matches!(unit, Counts::Credits(_) | Counts::Capped(_) | Counts::Lent(..)),
         resets_at,
     }
 }

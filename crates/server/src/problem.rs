@@ -110,6 +110,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::OverrideEnded
         | Kind::IncreaseAnswered
         | Kind::HasSeat
+        | Kind::InvoicePaid
         | Kind::PlanChangeRefused
         | Kind::ServerFull
         | Kind::TooManyExtensions

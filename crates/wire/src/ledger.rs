@@ -66,7 +66,7 @@ pub struct Finding {
     pub what: String,
 }
 
-/// The operator's side of all accounts, in credits. `issued + goodwill + debt + overdraft = free + held + spent + breakage`.
+/// The operator's side of all accounts, in credits. `issued + goodwill + debt + overdraft + postpaid = free + held + spent + breakage`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OperatorBooks {
     /// Issued to accounts, less credits taken back.
@@ -81,6 +81,8 @@ pub struct OperatorBooks {
     pub debt: String,
     /// Drawn from agreed overdrafts.
     pub overdraft: String,
+    /// Lent after use and not paid by an invoice yet.
+    pub postpaid: String,
     /// Free in grants: still owed to accounts.
     pub free: String,
     /// Set aside by open holds.
@@ -200,7 +202,7 @@ pub struct StatementSum {
 /// The amount a source paid in a period, less the amount it got back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StatementSource {
-    /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
+    /// `allowance`, `grant`, `overdraft`, `postpaid`, `debt` or `goodwill`.
     pub source: String,
     /// The layer of the waterfall.
     pub layer: Name,

@@ -10,7 +10,7 @@ use crate::reference::Reference;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OverrideRequest {
-    /// The limit: a guard, an allowance's window as `allowance.window`, a pool, an overdraft or `price_factor` of the account's plan.
+    /// The limit: a guard, an allowance's window as `allowance.window`, a pool, a postpaid layer, an overdraft or `price_factor` of the account's plan.
     pub limit: Name,
     /// The place that it is for, such as `user:alice` or `team:research/user:alice`, with everything below it. Default: the account.
     #[serde(default)]

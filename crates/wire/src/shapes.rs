@@ -8,7 +8,7 @@ use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 /// The kinds that are sent if a webhook names none: those that people should hear about.
-pub const ALERTS: [&str; 16] = [
+pub const ALERTS: [&str; 17] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
@@ -16,6 +16,7 @@ pub const ALERTS: [&str; 16] = [
     "overshoot.refunded",
     "limit.warning",
     "increase.asked",
+    "invoice.closed",
     "top_up.asked",
     "top_up.failed",
     "catalog.changed",

@@ -115,6 +115,7 @@ fn balances_in(ctx: Context<'_>, unit: Option<&Name>) -> wire::UnitBalances {
         goodwill: books.goodwill,
         debt: books.debt,
         overdraft: books.overdraft,
+        postpaid: account.lent(unit),
         grants: account
             .grants
             .iter()

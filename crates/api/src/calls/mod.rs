@@ -19,6 +19,7 @@ mod credits;
 pub(crate) mod decisions;
 pub(crate) mod inbound;
 mod increases;
+mod invoices;
 pub(crate) mod ledger;
 mod overrides;
 mod pauses;

@@ -77,6 +77,7 @@ pub(crate) fn draw(account: &Name, d: &core::Draw, usage: &Use) -> wire::Draw {
         core::Source::Allowance => ("allowance", None, None),
         core::Source::Grant(id, category) => ("grant", Some(reference(account, id.0)), Some(category)),
         core::Source::Overdraft => ("overdraft", None, None),
+        core::Source::Postpaid(_) => ("postpaid", None, None),
         core::Source::Debt => ("debt", None, None),
         core::Source::Goodwill => ("goodwill", None, None),
     };

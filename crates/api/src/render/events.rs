@@ -49,6 +49,9 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
     if let Some((kind, data)) = alert(account, record) {
         add(kind, None, data);
     }
+    if let Some(invoice) = render::invoices::closed(account, record) {
+        add("invoice.closed", None, json!(invoice));
+    }
     if let Some(charge) = record.charge() {
         let refunded = charge.excess.as_ref().filter(|e| e.refunded.is_positive());
         if let Some(excess) = refunded.filter(|_| !matches!(record.event, Event::Corrected { .. })) {

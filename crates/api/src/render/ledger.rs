@@ -50,6 +50,7 @@ fn books(t: &Totals) -> wire::OperatorBooks {
         goodwill: credits(t.goodwill),
         debt: credits(t.debt),
         overdraft: credits(t.overdraft),
+        postpaid: credits(t.postpaid),
         free: credits(t.free),
         held: credits(t.held),
         difference: credits(t.difference()),

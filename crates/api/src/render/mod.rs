@@ -13,6 +13,7 @@ mod accounts;
 mod amounts;
 pub(crate) mod events;
 mod hex;
+mod invoices;
 mod ledger;
 mod limits;
 pub(crate) mod statement_text;
@@ -22,6 +23,7 @@ pub(crate) use accounts::account;
 use amounts::{amount, reference};
 pub(crate) use amounts::{draw, usage};
 pub(crate) use hex::hex;
+pub(crate) use invoices::invoices;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 pub(crate) use limits::{increase, overriding, window};
@@ -187,6 +189,7 @@ fn book(b: Book) -> String {
         Book::Goodwill => "goodwill".into(),
         Book::Debt => "debt".into(),
         Book::Overdraft => "overdraft".into(),
+        Book::Postpaid => "postpaid".into(),
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn visit(
         core::VisitKind::Grant(id) => ("grant", Some(reference(account, id.0))),
         core::VisitKind::MemberCap => ("member_cap", None),
         core::VisitKind::Overdraft => ("overdraft", None),
+        core::VisitKind::Postpaid => ("postpaid", None),
         core::VisitKind::Account => ("account", None),
         core::VisitKind::Supply => ("supply", None),
         core::VisitKind::Abuse => ("abuse", None),

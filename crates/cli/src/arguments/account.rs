@@ -166,7 +166,7 @@ pub(crate) enum AccountCommand {
         /// The account
         #[arg(value_parser = id)]
         account: Id,
-        /// The limit: a guard, an allowance's window like included.week, a pool, an overdraft or price_factor
+        /// The limit: a guard, an allowance's window like included.week, a pool, a postpaid layer, an overdraft or price_factor
         #[arg(value_parser = name)]
         limit: Name,
         /// The figure in its unit, or none
@@ -308,6 +308,23 @@ pub(crate) enum AccountCommand {
         /// Why, for the ledger
         #[arg(long, value_parser = label)]
         reason: Option<Label>,
+    },
+    /// Show its invoices
+    Invoices {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+    },
+    /// Mark an invoice paid
+    PayInvoice {
+        /// The invoice, like acme~17
+        #[arg(value_parser = reference)]
+        id: Reference,
+        /// Your reference, such as that of the payment
+        #[arg(long, value_parser = label)]
+        reference: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
     },
     /// Show its open holds
     Holds {

@@ -286,6 +286,7 @@ fn draw(charge: &Charge, draw: &Draw, gives_back: Option<Seq>) -> Vec<Cell> {
         Source::Allowance => ("allowance", Cell::Null, Cell::Null),
         Source::Grant(id, category) => ("grant", number(id.0), Cell::text(category.as_str())),
         Source::Overdraft => ("overdraft", Cell::Null, Cell::Null),
+        Source::Postpaid(_) => ("postpaid", Cell::Null, Cell::Null),
         Source::Debt => ("debt", Cell::Null, Cell::Null),
         Source::Goodwill => ("goodwill", Cell::Null, Cell::Null),
     };
@@ -295,9 +296,10 @@ fn draw(charge: &Charge, draw: &Draw, gives_back: Option<Seq>) -> Vec<Cell> {
         (Source::Allowance, Unit::Requests) => (whole, Cell::text(REQUESTS)),
         (Source::Allowance, Unit::Meter(meter)) => (whole, Cell::text(meter)),
         (Source::Allowance, Unit::Credits)
-        | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
-            (nano, unit_of(credit_unit))
-        }
+        | (
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+            _,
+        ) => (nano, unit_of(credit_unit)),
     };
     let sign = if gives_back.is_some() { -1 } else { 1 };
     vec![

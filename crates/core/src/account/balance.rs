@@ -24,7 +24,9 @@ impl Account {
     /// Whether anything has been issued or lent to the account in a unit.
     #[must_use]
     pub fn has_books_in(&self, unit: Option<&Name>) -> bool {
-        self.books_of(unit) != Books::default() || self.grants.iter().any(|g| g.terms.unit.as_ref() == unit)
+        self.books_of(unit) != Books::default()
+            || !self.lent(unit).is_zero()
+            || self.grants.iter().any(|g| g.terms.unit.as_ref() == unit)
     }
 
     /// Credits that can be drawn at `now`, debt and settled overdraft taken off; below zero when more is owed.
@@ -70,15 +72,21 @@ impl Account {
         let grants = || self.grants.iter().filter(|g| g.terms.unit.as_ref() == unit);
         let (free, granted_held) = (sum(grants().map(|g| g.remaining)), sum(grants().map(|g| g.held)));
         let held = self.held_of(unit, |_| true);
-        let inflow = sum([b.issued, b.goodwill, b.debt, b.overdraft]);
+        let inflow = sum([b.issued, b.goodwill, b.debt, b.overdraft, self.lent(unit)]);
         let outflow = free + held + sum([b.spent, b.breakage]);
         if inflow != outflow {
             return Err(alloc::format!(
                 "issued and lent {inflow} but free, held, spent and expired {outflow}"
             ));
         }
-        if granted_held + self.held_of(unit, |source| source == Source::Overdraft) != held {
-            return Err(alloc::format!("holds say {held}, grants and overdraft say {granted_held}"));
+        let postpaid_held = self.held_of(unit, |source| matches!(source, Source::Postpaid(_)));
+        let lent = self.held_of(unit, |source| source == Source::Overdraft) + postpaid_held;
+        if granted_held + lent != held {
+            return Err(alloc::format!("holds say {held}, grants and loans say {}", granted_held + lent));
+        }
+        let (lent, known) = (sum([self.lent(unit)]), postpaid_held + self.outstanding(unit));
+        if lent != known {
+            return Err(alloc::format!("postpaid says {lent}, holds and invoices say {known}"));
         }
         Ok(())
     }

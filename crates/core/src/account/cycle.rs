@@ -94,6 +94,9 @@ impl Account {
             CycleEvent::Paused(pause) => self.begin_pause(record, pause)?,
             CycleEvent::PauseEnded(end) => self.end_pause(end, None)?,
             CycleEvent::Resumed { end, .. } => self.end_pause(end, Some(record.recorded_at))?,
+            CycleEvent::InvoiceOpened(period) => self.open_invoice(record, period)?,
+            CycleEvent::InvoiceClosed(invoice) => self.close_invoice(record, invoice)?,
+            CycleEvent::InvoicePaid { invoice, .. } => self.pay_invoice(record, *invoice)?,
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! Due events of an account: holds and grants that end, recurring grants that are carried over or open again.
+//! Due events of an account: holds and grants that end, recurring grants that are carried over or open again,
+//! invoices that close.
 //!
 //! Units: nano-credits; instants in UTC microseconds.
 
@@ -12,6 +13,8 @@ use crate::record::{Credits, GrantId, HoldId, Instant, Seq};
 pub(crate) enum Due {
     /// A hold passes its deadline.
     Hold(HoldId),
+    /// The period of a postpaid layer's next invoice ends, or is not known yet.
+    Invoice(usize),
     /// The remainder of a recurring grant is carried over.
     Rollover(GrantId),
     /// A grant expires.
@@ -79,7 +82,8 @@ impl Account {
             let carries = s.next_at <= until && self.to_carry(s).is_positive();
             (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
         });
-        let all = holds.chain(grants).chain(schedules).chain(self.changes_of_limits());
+        let invoices = self.invoices_due().map(|(at, layer)| (at, Due::Invoice(layer)));
+        let all = holds.chain(invoices).chain(grants).chain(schedules).chain(self.changes_of_limits());
         all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
     }
 }

@@ -73,6 +73,7 @@ impl Account {
         for movement in &record.movements {
             self.apply_movement(movement, record.unit.as_ref()).map_err(|what| self.broken(&what))?;
         }
+        self.note_postpaid(record).map_err(|what| self.broken(&what))?;
         self.finish_event(record).map_err(|what| self.broken(&what))?;
         (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
         if self.wakes_at <= now {
@@ -100,7 +101,8 @@ impl Account {
         let grants = self.grants.iter().filter(|g| g.remaining.is_positive()).map(|g| g.terms.expires_at);
         let periods = self.rare().schedules.iter().map(|s| s.next_at);
         let changes = self.changes_of_limits().map(|(at, _)| at);
-        let all = holds.chain(grants).chain(periods).chain(changes).chain(self.next_top_up());
+        let invoices = self.invoices_due().map(|(at, _)| at);
+        let all = holds.chain(grants).chain(periods).chain(changes).chain(invoices).chain(self.next_top_up());
         all.min().unwrap_or(Instant::NEVER)
     }
 

@@ -16,11 +16,13 @@ mod due;
 mod fold;
 mod holds;
 mod increases;
+mod invoices;
 mod late;
 mod movements;
 mod open;
 mod overrides;
 mod pauses;
+mod postpaid;
 mod rare;
 mod resets;
 mod seats;
@@ -36,6 +38,7 @@ pub use fold::FoldError;
 pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
 pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
 pub(crate) use pauses::Billing;
+pub use postpaid::{ClosedInvoice, Postpaid, Uninvoiced};
 pub use rare::{
     Answer, Asked, Balance, BankedReset, Increase, Overriding, Paused, RareState, Schedule, Seat,
 };

@@ -1,4 +1,5 @@
-//! The fold of movements: credits that leave one book enter another, and only the book of issued credits goes below zero.
+//! The fold of movements: credits that leave one book enter another, and only the books of issued and postpaid
+//! credits go below zero.
 
 use alloc::string::String;
 
@@ -18,8 +19,9 @@ impl Account {
     fn post(&mut self, book: Book, amount: Credits, enters: bool, unit: Option<&Name>) -> Result<(), String> {
         let move_to = |balance: &mut Credits, adds: bool| -> Result<(), String> {
             let next = if adds { balance.checked_add(amount) } else { balance.checked_sub(amount) };
+            // What an invoice has paid may be refunded after.
             // Credits that goodwill has paid for go back to the operator when voided: perhaps more than were issued.
-            let may_fall_below = book == Book::Operator;
+            let may_fall_below = matches!(book, Book::Operator | Book::Postpaid);
             let next = next.filter(|n| may_fall_below || *n >= Credits::ZERO);
             *balance = next.ok_or("a book would go below zero or overflow")?;
             Ok(())
@@ -37,8 +39,16 @@ impl Account {
                 }
                 return move_to(&mut grant.remaining, enters);
             }
-            Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft | Book::Spent | Book::Breakage => {
-            }
+            Book::Operator
+            | Book::Goodwill
+            | Book::Debt
+            | Book::Overdraft
+            | Book::Postpaid
+            | Book::Spent
+            | Book::Breakage => {}
+        }
+        if book == Book::Postpaid {
+            return move_to(self.lent_mut(unit), !enters);
         }
         let books = self.books_mut(unit, !enters)?;
         match book {
@@ -49,7 +59,7 @@ impl Account {
             Book::Overdraft => move_to(&mut books.overdraft, !enters),
             Book::Spent => move_to(&mut books.spent, enters),
             Book::Breakage => move_to(&mut books.breakage, enters),
-            Book::Hold(_) | Book::Grant(_) => Ok(()),
+            Book::Hold(_) | Book::Grant(_) | Book::Postpaid => Ok(()),
         }
     }
 

@@ -189,6 +189,10 @@ impl Account {
             }
         }
         let Some(rare) = self.rare.as_deref_mut() else { return };
+        let open = rare.postpaid.iter_mut().flat_map(|postpaid| &mut postpaid.uninvoiced);
+        for period in open.filter_map(|open| open.period.as_mut()).filter(|p| windows.contains(&p.layer)) {
+            period.end = by.of(period.end);
+        }
         for schedule in &mut rare.schedules {
             schedule.began_at = by.of_beginning(schedule.began_at);
             schedule.next_at = by.of(schedule.next_at);

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::abuse_state::AbuseState;
 use super::books::Books;
+use super::postpaid::Postpaid;
 use crate::record::{
     Credits, GrantId, GrantTerms, Instant, Label, Levels, Name, Override, PlanToCome, ResetTerms, SeatTerms,
     Segment, Seq, Span, Standing,
@@ -293,11 +294,14 @@ pub struct RareState {
     #[cbor(n(13), default)]
     pub increases: Vec<Increase>,
     /// Seats, by name.
-    #[cbor(n(14), default)]
+    #[cbor(n(16), default)]
     pub seats: Vec<Seat>,
     /// The members that hold one, in order, each with the name of its seat.
     #[cbor(n(15), default)]
     pub(crate) seated: Vec<(Segment, Name)>,
+    /// What postpaid layers have lent.
+    #[n(14)]
+    pub postpaid: Option<Box<Postpaid>>,
 }
 
 /// The extras of most accounts: none.
@@ -318,4 +322,5 @@ pub(super) static NOTHING: RareState = RareState {
     increases: Vec::new(),
     seats: Vec::new(),
     seated: Vec::new(),
+    postpaid: None,
 };

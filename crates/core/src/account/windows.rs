@@ -13,7 +13,7 @@ impl Account {
     pub(super) fn take_visits(&mut self, path: &Path, visits: &[Visit], at: Instant, now: Instant) {
         for visit in visits {
             if let (Some(terms), true) = (&visit.terms, visit.cost != 0) {
-                let keeps = visit.kind == VisitKind::Allowance;
+                let keeps = matches!(visit.kind, VisitKind::Allowance | VisitKind::Postpaid);
                 // Use served in a lower class does not count as usual for the account's own class today, but does for later days.
                 let is_demoted = visit.verdict == Verdict::Demoted;
                 let cost = if is_demoted { 0 } else { visit.cost };

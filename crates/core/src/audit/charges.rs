@@ -8,7 +8,7 @@ use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
     Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Priced, Record, Rounding,
-    Source, Unit, Use, Verdict, Visit,
+    Source, Terms, Unit, Use, Verdict, Visit,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -238,7 +238,10 @@ fn is_worth(usage: &Use, draw: &Draw) -> bool {
             worth <= amount * price
         }
         (Source::Allowance, Unit::Credits)
-        | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => amount == worth,
+        | (
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+            _,
+        ) => amount == worth,
     }
 }
 
@@ -265,6 +268,11 @@ fn check_visits(decision: &Decision, found: &mut Findings) {
                         id == visited && v.name == draw.layer
                     }
                     (Source::Overdraft, VisitKind::Overdraft) => v.name == draw.layer,
+                    (Source::Postpaid(start), VisitKind::Postpaid) => {
+                        let terms = v.terms;
+                        v.name == draw.layer
+                            && matches!(terms, Some(Terms::Period { start: of, .. }) if of == start)
+                    }
                     (Source::Allowance, VisitKind::Allowance) => {
                         matches!(&v.basis, Basis::Layer(layer) if *layer == draw.layer)
                     }
@@ -274,7 +282,7 @@ fn check_visits(decision: &Decision, found: &mut Findings) {
         // Every window of an allowance counts all of it.
         let visited: i128 = match draw.source {
             Source::Allowance => visited.map(|v| i128::from(v.cost)).min().unwrap_or(0),
-            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_) => {
                 visited.map(|v| i128::from(v.cost)).sum()
             }
         };

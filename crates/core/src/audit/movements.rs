@@ -172,7 +172,23 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             };
             cleared.iter().all(used).then(Vec::new)?
         }
+        CycleEvent::InvoiceClosed(invoice) => {
+            let total: i128 = invoice.lines.iter().map(|line| i128::from(line.amount.nano())).sum();
+            (total == i128::from(invoice.total.nano())).then(Vec::new)?
+        }
+        CycleEvent::InvoicePaid { invoice, .. } => {
+            let unpaid = before.postpaid()?.invoices.iter().find(|of| of.id == *invoice && of.is_unpaid())?;
+            let total = unpaid.invoice.total;
+            let mut moved = some(Book::Operator, Book::Postpaid, total);
+            moved.extend(some(
+                Book::Postpaid,
+                Book::Operator,
+                Credits::from_nano(total.nano().checked_neg()?),
+            ));
+            moved
+        }
         CycleEvent::Ended(_)
+        | CycleEvent::InvoiceOpened(_)
         | CycleEvent::Banked(_)
         | CycleEvent::Overridden(_)
         | CycleEvent::PlanPlanned(_)

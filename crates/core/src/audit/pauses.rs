@@ -38,7 +38,9 @@ pub(super) fn check_pause(record: &Record, before: &Account, found: &mut Finding
 
 fn is_open(account: &Account, name: &Name, now: Instant) -> bool {
     let open = |used: &Used| matches!(used, Used::Period(period) if now < period.end);
+    let mut invoices = account.postpaid().into_iter().flat_map(|postpaid| &postpaid.uninvoiced);
     account.windows.iter().any(|window| window.name == *name && open(&window.used))
+        || invoices.any(|u| u.period.as_ref().is_some_and(|p| p.layer == *name && now < p.end))
 }
 
 /// Moved back by the length, it is the old anchor, or the end of the month that the pause began in.

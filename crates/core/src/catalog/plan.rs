@@ -9,9 +9,8 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::feature::Feature;
-use super::seats::Seats;
-use super::source::ExpiredDraws;
-use crate::account::Billing;
+use super::source::{ExpiredDraws, Unpaid};
+use crate::account::{Account, Billing};
 use crate::record::{
     Calendar, Category, Consent, Credits, Dimension, Instant, Levels, Name, Parts, Priced, Span, Terms, Tier,
     Unit, WHOLE_PRICE,
@@ -41,6 +40,15 @@ pub struct Plan {
     pub(super) programs: Programs,
     /// The windows that a reset can clear.
     pub(super) resettable: Resettable,
+}
+
+/// The seats of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Seats {
+    /// Requests of members without a seat are denied.
+    pub(super) required: bool,
+    /// The figures of each type, by limit; as written, for people.
+    pub(super) kinds: BTreeMap<Name, BTreeMap<Name, (i64, String)>>,
 }
 
 /// The greatest factor on prices, in billionths.
@@ -164,6 +172,7 @@ pub(crate) enum Layer {
     Allowance { name: Name, level: Levels, windows: Vec<(Name, WindowTerms)> },
     Grants { name: Name, categories: Categories, pool: Option<Pool> },
     Overdraft { name: Name, limit: Credits },
+    Postpaid { name: Name, window: WindowTerms, unpaid: Unpaid },
 }
 
 /// How members share grants.
@@ -213,6 +222,18 @@ impl Plan {
         self.programs().find_map(|program| program.counts_for(name))
     }
 
+    /// The window of a postpaid layer, which lends credits in a unit.
+    pub(crate) fn postpaid(&self, of: &Name, unit: Option<&Name>) -> Option<&WindowTerms> {
+        let programs = self.programs().filter(|program| program.credit_unit.as_ref() == unit);
+        programs.flat_map(Program::layers).find_map(|layer| match layer {
+            Layer::Postpaid { name, window, .. } if name == of => Some(window),
+            Layer::Postpaid { .. }
+            | Layer::Allowance { .. }
+            | Layer::Grants { .. }
+            | Layer::Overdraft { .. } => None,
+        })
+    }
+
     /// Whether the periods of the window or pool with this name are counted from the billing anchor; `None`: it has none.
     pub(crate) fn is_billed(&self, name: &Name) -> Option<bool> {
         self.programs().find_map(|program| program.is_billed(name))
@@ -249,6 +270,7 @@ impl Program {
             Layer::Grants { name, pool: Some(_), .. } | Layer::Overdraft { name, .. } => {
                 (name == of).then_some((true, None))
             }
+            Layer::Postpaid { name, window, .. } => (name == of).then_some((true, Some(window))),
             Layer::Grants { pool: None, .. } => None,
         })
     }
@@ -261,7 +283,7 @@ impl Program {
                     windows.iter().any(|(name, _)| name == of).then_some(*level)
                 }
                 Layer::Grants { name, pool: Some(pool), .. } => (name == of).then_some(pool.member),
-                Layer::Grants { pool: None, .. } | Layer::Overdraft { .. } => None,
+                Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
             })
         })
     }
@@ -269,7 +291,10 @@ impl Program {
     fn is_billed(&self, of: &Name) -> Option<bool> {
         let pool = self.layers().find_map(|layer| match layer {
             Layer::Grants { name, pool: Some(pool), .. } if name == of => Some(pool.window.is_anchored()),
-            Layer::Grants { .. } | Layer::Allowance { .. } | Layer::Overdraft { .. } => None,
+            Layer::Grants { .. }
+            | Layer::Allowance { .. }
+            | Layer::Overdraft { .. }
+            | Layer::Postpaid { .. } => None,
         });
         pool.or_else(|| self.limit(of)?.1.map(WindowTerms::is_billed))
     }
@@ -288,7 +313,7 @@ impl Program {
     pub(crate) fn overdraft(&self) -> Option<(&Name, Credits)> {
         self.layers().find_map(|layer| match layer {
             Layer::Overdraft { name, limit } => Some((name, *limit)),
-            Layer::Allowance { .. } | Layer::Grants { .. } => None,
+            Layer::Allowance { .. } | Layer::Grants { .. } | Layer::Postpaid { .. } => None,
         })
     }
 }
@@ -349,6 +374,19 @@ impl WindowTerms {
             Self::Free(_) => None,
             Self::Fixed { .. } => Some(false),
             Self::FirstUse { .. } => Some(true),
+        }
+    }
+}
+
+impl Unpaid {
+    /// The terms of a postpaid layer's period, with the limit that unpaid invoices leave.
+    pub(crate) fn on(self, terms: Terms, layer: &Name, unit: Option<&Name>, account: &Account) -> Terms {
+        match (self, terms) {
+            (Self::Counts, Terms::Period { limit, start, end }) => {
+                let unpaid = account.unpaid_beside(unit, (layer, start));
+                Terms::Period { limit: limit.saturating_sub(unpaid).max(0), start, end }
+            }
+            (Self::Counts | Self::Ignored, terms) => terms,
         }
     }
 }

@@ -1,22 +1,12 @@
 //! Seats in plans: whether requests need one, and the figures of their types.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::plan::Plan;
+use super::plan::{Plan, Seats};
 use crate::account::Account;
 use crate::record::{Figure, Name, Path, Terms};
-
-/// The seats of a plan.
-#[derive(Debug, Default)]
-pub(crate) struct Seats {
-    /// Requests of members without a seat are denied.
-    pub(super) required: bool,
-    /// The figures of each type, by limit; as written, for people.
-    pub(super) kinds: BTreeMap<Name, BTreeMap<Name, (i64, String)>>,
-}
 
 impl Plan {
     /// Whether requests need a seat.

@@ -12,6 +12,7 @@ use super::derived::Derived;
 use super::feature::{Feature, PriceEntry};
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
+use super::source::Unpaid;
 use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, Terms, Unit, WHOLE_PRICE};
 
 /// Most prices of one feature that are listed; the rest is counted.
@@ -208,6 +209,13 @@ fn layer(layer: &Layer, unit: Option<(&Unit, Option<&Name>)>, of: &str) -> Strin
                 |cap| format!("at most {cap} {credits} {}", pool.window.told()),
             );
             format!("{name}: {}, {cap}{}", grants(*categories), each(pool.member))
+        }
+        Layer::Postpaid { name, window, unpaid } => {
+            let counts = match unpaid {
+                Unpaid::Counts => "less unpaid invoices, ",
+                Unpaid::Ignored => "",
+            };
+            format!("{name}: up to {}, {counts}paid by invoice", within(window, credits, true))
         }
         Layer::Overdraft { name, limit } => format!("{name}: up to {limit} {credits} below zero"),
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
-use super::refunds::{Standing, Unwinding, live_charge};
+use super::refunds::{Standing, Unwinding, live_charge, postpaid_back};
 use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
@@ -185,6 +185,9 @@ pub(super) fn correct(
         back.unwind(draw, part);
     }
     let (mut moves, reopened) = back.close();
+    // The draws of the correction take the place of all of them, also of those that are kept.
+    let all: Vec<_> = charge.draws.iter().map(|draw| (draw, draw.amount)).collect();
+    let postpaid = postpaid_back(charge, &all);
     moves.draw(&more, Book::Spent);
     let (corrections, counted) = recount(&charge.counted, &usage, &kept);
     let visits = excess.map_or_else(Vec::new, |e| e.visits);
@@ -197,7 +200,7 @@ pub(super) fn correct(
     let has_excess = !visits.is_empty() || owed.is_positive() || refunded.is_positive();
     let excess = has_excess.then_some(Excess { visits, refunded, owed });
     let corrected = Charge { usage, price, draws, excess, counted };
-    let correcting = Correcting { charge: seq, reopened, reason };
+    let correcting = Correcting { charge: seq, reopened, reason, postpaid };
     let event = Event::Corrected { correcting, charge: Box::new(corrected) };
     let effective_at = Some(record.effective_at);
     Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })

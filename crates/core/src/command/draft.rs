@@ -72,9 +72,11 @@ impl Draft {
     #[must_use]
     pub fn fits(&self, account: &Account) -> bool {
         let b = account.books_of(self.unit.as_ref());
-        let inflow =
-            |m: &&Movement| matches!(m.from, Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft);
-        let standing = [b.issued, b.goodwill, b.debt, b.overdraft].into_iter();
+        let inflow = |m: &&Movement| {
+            matches!(m.from, Book::Operator | Book::Goodwill | Book::Debt | Book::Overdraft | Book::Postpaid)
+        };
+        let lent = account.lent(self.unit.as_ref());
+        let standing = [b.issued, b.goodwill, b.debt, b.overdraft, lent].into_iter();
         let mut all = standing.chain(self.movements.iter().filter(inflow).map(|m| m.amount));
         all.try_fold(Credits::ZERO, |sum, amount| sum.checked_add(amount)).is_some()
     }
@@ -224,6 +226,7 @@ impl<'a> Returns<'a> {
         let to = match draw.source {
             Source::Allowance => return,
             Source::Overdraft => Book::Overdraft,
+            Source::Postpaid(_) => Book::Postpaid,
             Source::Debt => Book::Debt,
             Source::Goodwill => Book::Goodwill,
             Source::Grant(id, _) => match self.ctx.account.grant(id) {

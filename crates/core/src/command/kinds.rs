@@ -152,6 +152,13 @@ pub enum Command {
         /// Why.
         reason: Option<Label>,
     },
+    /// Mark an invoice paid.
+    PayInvoice {
+        /// The record that closed it.
+        invoice: Seq,
+        /// The operator's reference.
+        reference: Option<Label>,
+    },
     /// Redeem a banked reset.
     Redeem {
         /// The reset; `None`: of those that would clear something, the first to expire.
@@ -273,6 +280,7 @@ impl Command {
             | Self::RemoveOverride { .. }
             | Self::AskIncrease(_)
             | Self::AnswerIncrease { .. } => Operation::Override,
+            Self::PayInvoice { .. } => Operation::PayInvoice,
             Self::Redeem { .. } => Operation::RedeemReset,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,

@@ -16,6 +16,7 @@ mod draft;
 mod history;
 mod holds;
 mod increases;
+mod invoices;
 mod kinds;
 mod late;
 mod of;
@@ -44,6 +45,7 @@ pub use history::{History, Log};
 pub use holds::Extend;
 pub(crate) use holds::{growing, growth};
 pub use increases::AnswerIncrease;
+pub(crate) use invoices::invoice_due;
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, more_of, quantities_of, request_of};
 pub use overrides::{NewFigure, NewOverride};
@@ -123,6 +125,9 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::AskIncrease(new) => increases::ask(ctx, new)?,
         Command::AnswerIncrease { asked, answer } => increases::answer(ctx, *asked, answer)?,
         Command::RemoveOverride { id, reason } => overrides::remove(ctx, *id, reason.clone(), history)?,
+        Command::PayInvoice { invoice, reference } => {
+            invoices::pay(ctx, *invoice, reference.clone(), history)?
+        }
         Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,
         Command::DiscardLate { kept, reason } => late::discard(ctx, *kept, reason.clone())?,

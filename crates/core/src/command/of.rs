@@ -247,12 +247,17 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::Paused(Pause { until, reason, .. }) => {
             Some(Command::Pause { until: *until, reason: reason.clone() })
         }
+        CycleEvent::InvoicePaid { invoice, reference } => {
+            Some(Command::PayInvoice { invoice: *invoice, reference: reference.clone() })
+        }
         CycleEvent::Resumed { reason, .. } => Some(Command::Resume { reason: reason.clone() }),
         CycleEvent::RolledOver(_)
         | CycleEvent::Renewed { .. }
         | CycleEvent::Ended(_)
         | CycleEvent::OverrideEnded(_)
-        | CycleEvent::PauseEnded(_) => None,
+        | CycleEvent::PauseEnded(_)
+        | CycleEvent::InvoiceOpened(_)
+        | CycleEvent::InvoiceClosed(_) => None,
     }
 }
 
@@ -303,6 +308,7 @@ impl Command {
             Self::Redeem { reset, .. } => *reset = reset.and_then(number),
             Self::RemoveOverride { id, .. } => *id = number(*id)?,
             Self::AnswerIncrease { asked, .. } => *asked = number(*asked)?,
+            Self::PayInvoice { invoice, .. } => *invoice = number(*invoice)?,
             Self::Grant(NewGrant { top_up, .. }) => *top_up = top_up.and_then(number),
             Self::ChangePlan(ChangePlan { amounts, .. }) => {
                 let mut known = |(id, amount): (GrantId, Credits)| Some((GrantId(number(id.0)?), amount));

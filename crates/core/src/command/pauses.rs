@@ -53,15 +53,19 @@ pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
     let Context { account, catalog, now, .. } = ctx;
     let pause = account.pause();
     let to_come = |end: Instant| now < end && end < Instant::NEVER;
+    let moves_end = |end: Instant| to_come(end) && pause.is_none_or(|p| p.ends_at() <= end);
     let moves = |used: &Used| match used {
-        Used::Period(period) => to_come(period.end) && pause.is_none_or(|p| p.ends_at() <= period.end),
+        Used::Period(period) => moves_end(period.end),
         Used::Rate(_) | Used::Log(_) | Used::Cells(_) | Used::Slots(_) | Used::Habit(_) => false,
     };
     let has_moved = |name: &Name| pause.is_some_and(|p| p.until.is_none() || p.windows.contains(name));
     let is_billed = |name: &&Name| has_moved(name) || catalog.is_billed(&account.settings.plan, name);
     let open = account.windows.iter().filter(|w| moves(&w.used)).map(|w| &w.name);
-    let mut names: Vec<Name> = open.filter(is_billed).cloned().collect();
-    // Windows lie in the order of their names.
+    let invoices =
+        account.postpaid().into_iter().flat_map(|p| &p.uninvoiced).filter_map(|u| u.period.as_ref());
+    let invoices = invoices.filter(|period| moves_end(period.end)).map(|period| &period.layer);
+    let mut names: Vec<Name> = open.chain(invoices).filter(is_billed).cloned().collect();
+    names.sort();
     names.dedup();
     names
 }

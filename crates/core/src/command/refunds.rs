@@ -10,7 +10,7 @@ use super::history::{History, Stop};
 use super::receipts::correction;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    Label, Name, Once, Priced, Record, Seq, Source, Unit,
+    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -90,11 +90,24 @@ pub(super) fn refund(
         back.unwind(draw, *part);
     }
     let (moves, reopened) = back.close();
+    let postpaid = postpaid_back(charge, &given);
     let before = charge.parts(0, returned);
     let corrections = uncounted(charge, &before, &given, wanted == left);
     let path = charge.usage.path.clone();
-    let event = Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before: refunds };
+    let event =
+        Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before: refunds, postpaid };
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
+}
+
+/// What postpaid layers no longer have of a charge.
+pub(super) fn postpaid_back(charge: &Charge, parts: &[(&Draw, i64)]) -> Option<Vec<PostpaidBack>> {
+    let back = parts.iter().filter(|(_, part)| *part > 0).filter_map(|(draw, part)| {
+        let Source::Postpaid(period) = draw.source else { return None };
+        let (feature, amount) = (charge.usage.feature.clone(), Credits::from_nano(*part));
+        Some(PostpaidBack { layer: draw.layer.clone(), line: InvoiceLine { feature, period, amount } })
+    });
+    let back: Vec<PostpaidBack> = back.collect();
+    (!back.is_empty()).then_some(back)
 }
 
 /// The counts that windows give back: caps and allowances of credits the amount that comes back, latest counts first; other
@@ -206,7 +219,7 @@ impl<'a> Unwinding<'a> {
         let owed = match draw.source {
             Source::Debt => Some(&mut self.debt),
             Source::Overdraft => Some(&mut self.overdraft),
-            Source::Allowance | Source::Goodwill | Source::Grant(..) => None,
+            Source::Allowance | Source::Goodwill | Source::Grant(..) | Source::Postpaid(_) => None,
         };
         if let Some(owed) = owed {
             let shrinks = part.min(*owed);

@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 
 use super::codec::list;
 use super::{
-    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Levels, Name, Seq, Source, Unit, Use,
-    Visit,
+    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Levels, Name, PostpaidBack, Seq,
+    Source, Unit, Use, Visit,
 };
 
 /// The charged use of a hold or of a direct charge.
@@ -68,9 +68,10 @@ impl Charge {
         let given = parts.filter_map(|(draw, part)| match (draw.source, &self.usage.unit) {
             (Source::Allowance, Unit::Requests | Unit::Meter(_)) => is_last.then(|| draw.clone()),
             (Source::Allowance, Unit::Credits)
-            | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
-                (part > 0).then(|| Draw { amount: part, worth: part, ..draw.clone() })
-            }
+            | (
+                Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+                _,
+            ) => (part > 0).then(|| Draw { amount: part, worth: part, ..draw.clone() }),
         });
         given.collect()
     }
@@ -100,6 +101,9 @@ pub struct Correcting {
     /// Why.
     #[n(2)]
     pub reason: Option<Label>,
+    /// What goes back to postpaid layers, if they paid any of it.
+    #[n(3)]
+    pub postpaid: Option<Vec<PostpaidBack>>,
 }
 
 /// Use that a hold counted in a window.

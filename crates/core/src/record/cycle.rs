@@ -1,10 +1,12 @@
-//! The billing cycle: periods of recurring grants, banked resets, changes of plan, overrides of limits, pauses.
+//! The billing cycle: periods of recurring grants, banked resets, changes of plan, overrides of limits, pauses,
+//! invoices.
 
 use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
 use super::ids::{GrantId, Seq};
+use super::invoice::{Invoice, InvoicePeriod};
 use super::name::{Label, Name};
 use super::overrides::Override;
 use super::path::Path;
@@ -108,10 +110,10 @@ pub enum CycleEvent {
         reason: Option<Label>,
     },
     /// A seat is like this from now on.
-    #[n(17)]
+    #[n(20)]
     SeatSet(#[n(0)] SeatTerms),
     /// A seat was removed.
-    #[n(18)]
+    #[n(21)]
     SeatRemoved {
         /// Its name.
         #[n(0)]
@@ -135,5 +137,21 @@ pub enum CycleEvent {
         /// Why.
         #[n(1)]
         reason: Option<Label>,
+    },
+    /// Something is to go on the next invoice of a postpaid layer: its period is known from now on.
+    #[n(17)]
+    InvoiceOpened(#[n(0)] InvoicePeriod),
+    /// A period of a postpaid layer has ended.
+    #[n(18)]
+    InvoiceClosed(#[n(0)] Invoice),
+    /// An invoice was marked paid.
+    #[n(19)]
+    InvoicePaid {
+        /// The record that closed it.
+        #[n(0)]
+        invoice: Seq,
+        /// The operator's reference.
+        #[n(1)]
+        reference: Option<Label>,
     },
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::record::codec::list;
 use crate::record::{
-    Book, Category, Credits, GrantId, Name, Reason, Unblock, Unit, Verdict, Visit, VisitKind, Wall,
+    Book, Category, Credits, GrantId, Instant, Name, Reason, Unblock, Unit, Verdict, Visit, VisitKind, Wall,
 };
 
 /// The answer.
@@ -101,7 +101,11 @@ impl Decision {
             self.visits.iter().rev().find(|v| {
                 matches!(
                     v.kind,
-                    VisitKind::Grant(_) | VisitKind::Overdraft | VisitKind::Allowance | VisitKind::MemberCap
+                    VisitKind::Grant(_)
+                        | VisitKind::Overdraft
+                        | VisitKind::Postpaid
+                        | VisitKind::Allowance
+                        | VisitKind::MemberCap
                 )
             })
         };
@@ -142,6 +146,9 @@ pub enum Source {
     /// Covered by the operator after an overshoot.
     #[n(4)]
     Goodwill,
+    /// Postpaid, in the period that began at this instant.
+    #[n(5)]
+    Postpaid(#[n(0)] Instant),
 }
 
 impl Source {
@@ -150,7 +157,7 @@ impl Source {
     pub fn is_paid(self) -> bool {
         match self {
             Self::Grant(_, category) => category.is_paid(),
-            Self::Overdraft => true,
+            Self::Overdraft | Self::Postpaid(_) => true,
             Self::Allowance | Self::Debt | Self::Goodwill => false,
         }
     }
@@ -158,7 +165,7 @@ impl Source {
     /// Whether caps count its payments: debt and goodwill were not anybody's to spend.
     pub(crate) fn is_capped(self) -> bool {
         match self {
-            Self::Grant(..) | Self::Overdraft => true,
+            Self::Grant(..) | Self::Overdraft | Self::Postpaid(_) => true,
             Self::Allowance | Self::Debt | Self::Goodwill => false,
         }
     }
@@ -171,6 +178,7 @@ impl Source {
             Self::Overdraft => Some(Book::Overdraft),
             Self::Debt => Some(Book::Debt),
             Self::Goodwill => Some(Book::Goodwill),
+            Self::Postpaid(_) => Some(Book::Postpaid),
         }
     }
 }
@@ -199,7 +207,7 @@ impl Draw {
     pub fn credits(&self) -> Credits {
         match self.source {
             Source::Allowance => Credits::ZERO,
-            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill => {
+            Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_) => {
                 Credits::from_nano(self.amount)
             }
         }
@@ -211,7 +219,10 @@ impl Draw {
         match (self.source, unit) {
             (Source::Allowance, Unit::Requests | Unit::Meter(_)) => 0,
             (Source::Allowance, Unit::Credits)
-            | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => self.amount,
+            | (
+                Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+                _,
+            ) => self.amount,
         }
     }
 

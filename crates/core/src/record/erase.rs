@@ -109,7 +109,10 @@ impl Erasure {
                 | CycleEvent::SeatRemoved { .. }
                 | CycleEvent::Paused(_)
                 | CycleEvent::PauseEnded(_)
-                | CycleEvent::Resumed { .. } => false,
+                | CycleEvent::Resumed { .. }
+                | CycleEvent::InvoiceOpened(_)
+                | CycleEvent::InvoiceClosed(_)
+                | CycleEvent::InvoicePaid { .. } => false,
                 CycleEvent::SeatSet(seat) => seat.member.as_mut().is_some_and(|member| self.segment(member)),
                 CycleEvent::Overridden(terms) | CycleEvent::IncreaseAsked(terms) => {
                     self.path(&mut terms.path)

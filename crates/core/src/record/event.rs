@@ -11,7 +11,7 @@ use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
     AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, CycleEvent, Decision, GrantId, GrantTerms, HoldId,
-    Instant, Label, Late, Name, Path, Seq, Server, Settings, Use,
+    Instant, Label, Late, Name, Path, PostpaidBack, Seq, Server, Settings, Use,
 };
 
 /// An event.
@@ -154,6 +154,9 @@ pub enum Event {
         /// How many refunds of the charge there were before.
         #[n(5)]
         before: u8,
+        /// What goes back to postpaid layers, if they paid any of it.
+        #[n(6)]
+        postpaid: Option<Vec<PostpaidBack>>,
     },
     /// Requests were denied.
     #[n(13)]
@@ -327,6 +330,9 @@ impl Event {
                 CycleEvent::OverrideRemoved { .. } => "override_removed",
                 CycleEvent::Paused(_) => "paused",
                 CycleEvent::PauseEnded(_) => "pause_ended",
+                CycleEvent::InvoiceOpened(_) => "invoice_opened",
+                CycleEvent::InvoiceClosed(_) => "invoice_closed",
+                CycleEvent::InvoicePaid { .. } => "invoice_paid",
                 CycleEvent::Resumed { .. } => "resumed",
             },
             Self::Corrected { .. } => "corrected",

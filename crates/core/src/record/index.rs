@@ -28,6 +28,8 @@ pub enum Once {
     Redeems(Seq),
     /// Ends or removes an override of a limit.
     EndsOverride(Seq),
+    /// Marks an invoice paid.
+    PaysInvoice(Seq),
     /// Keeps the explanation of the denial decided at this instant.
     Explains(Instant),
 }
@@ -64,6 +66,7 @@ impl IndexKey {
             Once::Voids(grant) => Self::of(account, 5, &grant.0.to_be_bytes()),
             Once::Redeems(reset) => Self::of(account, 6, &reset.to_be_bytes()),
             Once::EndsOverride(id) => Self::of(account, 8, &id.to_be_bytes()),
+            Once::PaysInvoice(id) => Self::of(account, 9, &id.to_be_bytes()),
             Once::Explains(at) => Self::of(account, 4, &at.micros().to_be_bytes()),
         }
     }
@@ -90,6 +93,10 @@ impl Event {
             && let CycleEvent::OverrideEnded(id) | CycleEvent::OverrideRemoved { id, .. } = &**cycle
         {
             Some(Once::EndsOverride(*id))
+        } else if let Self::Cycle(cycle) = self
+            && let CycleEvent::InvoicePaid { invoice, .. } = &**cycle
+        {
+            Some(Once::PaysInvoice(*invoice))
         } else {
             self.ends().map(Once::Ends)
         }

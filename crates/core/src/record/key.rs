@@ -66,6 +66,9 @@ pub enum Operation {
     /// Override a limit, or remove an override.
     #[n(18)]
     Override,
+    /// Mark an invoice paid.
+    #[n(19)]
+    PayInvoice,
 }
 
 impl Operation {
@@ -92,6 +95,7 @@ impl Operation {
             Self::TopUp => "top_up",
             Self::Abuse => "abuse",
             Self::Override => "override",
+            Self::PayInvoice => "pay_invoice",
         }
     }
 }
@@ -120,6 +124,7 @@ impl Operation {
             Self::TopUp => "confirm a top-up",
             Self::Abuse => "report or lift something about abuse",
             Self::Override => "override a limit, or remove an override",
+            Self::PayInvoice => "mark an invoice paid",
         }
     }
 }

@@ -35,6 +35,9 @@ pub enum Book {
     /// Agreed overdraft.
     #[n(7)]
     Overdraft,
+    /// Lent after use, to be paid by invoice; below zero when the operator owes more than it has lent.
+    #[n(8)]
+    Postpaid,
 }
 
 /// One balance update: `amount` leaves `from` and enters `to`, so every journal sums to zero.

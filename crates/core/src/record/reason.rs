@@ -18,7 +18,7 @@ pub enum Reason {
     #[n(1)]
     NotEntitled,
     /// The plan is for members with a seat, and nobody on the path has one.
-    #[n(28)]
+    #[n(29)]
     NoSeat,
     /// The cost is larger than a guard can ever admit.
     #[n(2)]
@@ -83,7 +83,10 @@ pub enum Reason {
     /// The included use is used up, and nothing in the plan pays after it.
     #[n(15)]
     AllowanceUsed,
-    /// Grants, pool and overdraft together do not cover the rest.
+    /// Postpaid credits would cover the rest if unpaid invoices did not count against their limit.
+    #[n(28)]
+    InvoiceUnpaid,
+    /// Grants, pool, overdraft and postpaid credits together do not cover the rest.
     #[n(16)]
     InsufficientCredits,
     /// Everything else passes, but the supply has no room now.
@@ -137,7 +140,7 @@ pub enum Lifter {
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Suspended,
         Self::Paused,
         Self::NotEntitled,
@@ -163,6 +166,7 @@ impl Reason {
         Self::ConsentNever,
         Self::ConsentNeeded,
         Self::AllowanceUsed,
+        Self::InvoiceUnpaid,
         Self::InsufficientCredits,
         Self::Capacity,
         Self::Partial,
@@ -198,6 +202,7 @@ impl Reason {
             Self::ConsentNever => "consent_never",
             Self::ConsentNeeded => "consent_needed",
             Self::AllowanceUsed => "allowance_used",
+            Self::InvoiceUnpaid => "invoice_unpaid",
             Self::InsufficientCredits => "insufficient_credits",
             Self::Capacity => "capacity",
             Self::Partial => "partial",
@@ -235,6 +240,7 @@ impl Reason {
             | Self::MemberMissing
             | Self::ConsentNever
             | Self::ConsentNeeded
+            | Self::InvoiceUnpaid
             | Self::InsufficientCredits
             | Self::Partial
             | Self::Allowed => false,
@@ -245,7 +251,9 @@ impl Reason {
     #[must_use]
     pub fn lifter(self) -> Lifter {
         match self {
-            Self::Suspended | Self::Paused | Self::NotEntitled | Self::InDebt => Lifter::Operator,
+            Self::Suspended | Self::Paused | Self::NotEntitled | Self::InDebt | Self::InvoiceUnpaid => {
+                Lifter::Operator
+            }
             Self::NoSeat | Self::SpendCap | Self::MemberCap | Self::ConsentNever => Lifter::AccountAdmin,
             Self::Velocity
             | Self::SharedKey

@@ -39,7 +39,10 @@ fn is_worth(draws: &[Draw], price: Credits) -> Result<(), &'static str> {
 fn passes_nothing(decision: &Decision) -> Result<(), &'static str> {
     decision.visits.iter().try_for_each(|visit| {
         takes_what_is_there(visit)?;
-        let bounds = matches!(visit.kind, VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap);
+        let bounds = matches!(
+            visit.kind,
+            VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap | VisitKind::Postpaid
+        );
         match visit.terms {
             // The usual use of an account is not a limit of its own.
             None | Some(Terms::Habit { .. }) => Ok(()),

@@ -35,6 +35,9 @@ pub enum VisitKind {
     /// An abuse rule.
     #[n(7)]
     Abuse,
+    /// Postpaid credits; the limit in its terms is what unpaid invoices leave of it.
+    #[n(8)]
+    Postpaid,
 }
 
 /// The result of a visit.
@@ -147,7 +150,7 @@ pub struct Visit {
 impl VisitKind {
     /// Whether it pays credits, or bounds sources that do.
     pub(crate) fn is_credits(self) -> bool {
-        matches!(self, Self::Grant(_) | Self::MemberCap | Self::Overdraft)
+        matches!(self, Self::Grant(_) | Self::MemberCap | Self::Overdraft | Self::Postpaid)
     }
 }
 
@@ -171,9 +174,14 @@ impl Visit {
             // Besides its slot, the rule on holds checks the credits they set aside.
             (VisitKind::Abuse, Basis::None) if self.name != Rule::Holds.name() => Measure::Cost,
             (VisitKind::Guard | VisitKind::Abuse, _)
-            | (VisitKind::Grant(_) | VisitKind::MemberCap | VisitKind::Overdraft | VisitKind::Account, _) => {
-                Measure::Credits
-            }
+            | (
+                VisitKind::Grant(_)
+                | VisitKind::MemberCap
+                | VisitKind::Overdraft
+                | VisitKind::Postpaid
+                | VisitKind::Account,
+                _,
+            ) => Measure::Credits,
         }
     }
 
@@ -185,6 +193,7 @@ impl Visit {
             VisitKind::Guard
             | VisitKind::Allowance
             | VisitKind::MemberCap
+            | VisitKind::Postpaid
             | VisitKind::Account
             | VisitKind::Supply
             | VisitKind::Abuse => self.before.saturating_add(self.cost),

@@ -156,6 +156,7 @@ fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
 fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
     let bounds = visit.kind == VisitKind::Allowance
         || visit.kind == VisitKind::MemberCap
+        || visit.kind == VisitKind::Postpaid
         || visit.basis == Basis::Spend;
     if !bounds || visit.before == 0 && !matches!(visit.verdict, Verdict::Refused(_)) {
         return None;

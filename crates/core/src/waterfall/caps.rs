@@ -34,11 +34,21 @@ impl Run<'_, '_> {
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
         for visit in &mut self.visits {
-            let source = matches!(visit.kind, VisitKind::Grant(_) | VisitKind::Overdraft);
-            if source && visit.verdict != Verdict::Refused(Reason::ConsentNever) {
-                behind_caps = behind_caps.saturating_add(visit.before - visit.cost);
-            }
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
+            let left = match visit.kind {
+                VisitKind::Grant(_) | VisitKind::Overdraft => Some(visit.before - visit.cost),
+                VisitKind::Postpaid => Some((room - visit.cost).max(0)),
+                VisitKind::Guard
+                | VisitKind::Allowance
+                | VisitKind::MemberCap
+                | VisitKind::Account
+                | VisitKind::Supply
+                | VisitKind::Abuse => None,
+            };
+            let source = left.is_some();
+            if visit.verdict != Verdict::Refused(Reason::ConsentNever) {
+                behind_caps = behind_caps.saturating_add(left.unwrap_or(0));
+            }
             let is_rule = visit.kind == VisitKind::Abuse;
             let is_observed =
                 visit.kind == VisitKind::Guard && observed.iter().any(|name| **name == visit.name);
@@ -66,7 +76,9 @@ impl Run<'_, '_> {
         } else if !only_caps {
             let program = self.program;
             let takes_credits = program.layers().any(|l| !matches!(l, Layer::Allowance { .. }));
-            let (reason, wall) = if takes_credits || program.has_no_layers() {
+            let (reason, wall) = if self.behind_invoices > 0 && self.behind_invoices >= wanted {
+                (Reason::InvoiceUnpaid, Wall::Path(Level::Account))
+            } else if takes_credits || program.has_no_layers() {
                 (Reason::InsufficientCredits, Wall::Path(Level::Account))
             } else {
                 (Reason::AllowanceUsed, Wall::Plan)

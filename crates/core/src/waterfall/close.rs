@@ -82,8 +82,10 @@ impl Run<'_, '_> {
         let observed: SmallVec<[&Name; 2]> =
             program.guards().filter(|g| g.is_observed(&scene.account.id)).map(|g| &g.name).collect();
         for visit in &mut self.visits {
-            let counts = matches!(visit.kind, VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap)
-                && matches!(visit.verdict, Verdict::Passed | Verdict::Paid)
+            let counts = matches!(
+                visit.kind,
+                VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap | VisitKind::Postpaid
+            ) && matches!(visit.verdict, Verdict::Passed | Verdict::Paid)
                 && !observed.iter().any(|name| **name == visit.name);
             let Some(terms @ (Terms::Period { .. } | Terms::Sliding { .. })) = visit.terms else { continue };
             let limit = i128::from(terms.capacity());

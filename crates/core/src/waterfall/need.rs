@@ -211,7 +211,10 @@ impl<'a> Need<'a> {
                 let amount = draw.amount.min(self.in_allowance_unit());
                 (amount, self.pay_from_allowance(amount))
             }
-            (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
+            (
+                Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+                _,
+            ) => {
                 let amount = draw.amount.min(self.left);
                 self.pay_from_credits(amount);
                 // A request that credits pay is paid by no allowance.

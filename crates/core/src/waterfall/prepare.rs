@@ -299,7 +299,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     let counts = matches!(&feature.unit, Unit::Meter(m) if m == meter);
     let windows = program.layers().filter(|_| counts).flat_map(|layer| match layer {
         Layer::Allowance { windows, .. } => windows.as_slice(),
-        Layer::Grants { .. } | Layer::Overdraft { .. } => &[],
+        Layer::Grants { .. } | Layer::Overdraft { .. } | Layer::Postpaid { .. } => &[],
     });
     // Allowances count the units that are billed.
     let derived = feature.derived(&request.dimensions, ctx.now, |meter| request.quantity(meter));

@@ -130,6 +130,12 @@ pub enum Refusal {
     IncreaseAnswered(Seq, Seq),
     /// The override has ended, by this record.
     OverrideEnded(Seq, Seq),
+    /// No such invoice.
+    UnknownInvoice(Seq),
+    /// The invoice is paid, by this record.
+    InvoicePaid(Seq, Seq),
+    /// The invoice comes to zero.
+    NothingToPay(Seq),
     /// The recurring grants of one change are in different units of credits.
     MixedUnits,
     /// A correction changes nothing.
@@ -262,7 +268,7 @@ impl fmt::Display for Refusal {
             Self::NoReset => f.write_str("the account has no such banked reset to redeem"),
             Self::UnknownLimit(name) => write!(
                 f,
-                "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`"
+                "the account's plan has no limit `{name}`; name a guard, `allowance.window`, a pool, a postpaid layer, an overdraft or `price_factor`"
             ),
             Self::BadOverride(why) | Self::BadPlanChange(why) | Self::BadPause(why) | Self::BadParts(why) | Self::BadSeat(why) => {
                 f.write_str(why)
@@ -277,6 +283,9 @@ impl fmt::Display for Refusal {
                 write!(f, "the request {id} for a higher limit was answered before, by record {by}")
             }
             Self::OverrideEnded(id, by) => write!(f, "override {id} has ended, by record {by}"),
+            Self::UnknownInvoice(id) => write!(f, "the account has no invoice {id}"),
+            Self::InvoicePaid(id, by) => write!(f, "invoice {id} is paid, by record {by}"),
+            Self::NothingToPay(id) => write!(f, "invoice {id} comes to zero: there is nothing to pay"),
             Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
             Self::MixedUnits => f.write_str(
                 "the recurring grants are in different units of credits; change those of each unit in a call of its own",

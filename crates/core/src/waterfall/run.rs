@@ -136,6 +136,8 @@ pub(crate) struct Run<'a, 'p> {
     /// Credits that spend caps leave.
     pub(super) budget: i64,
     pub(super) spent: i64,
+    /// Postpaid credits that only unpaid invoices keep back.
+    pub(super) behind_invoices: i64,
     /// Credits of paid sources that still need consent.
     pub(super) asked: i64,
     /// The strictest consent of the account and the path.
@@ -168,6 +170,7 @@ impl<'a, 'p> Run<'a, 'p> {
             stopped: None,
             budget: i64::MAX,
             spent: 0,
+            behind_invoices: 0,
             asked: 0,
             consent,
             until: Until::Now,

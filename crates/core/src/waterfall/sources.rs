@@ -1,6 +1,7 @@
 //! Sources pay, in the plan's order.
 
 use super::run::{Looked, Run, Scene};
+use crate::catalog::source::Unpaid;
 use crate::catalog::{Categories, Layer, Pool, WindowTerms};
 use crate::record::{
     Basis, Category, Consent, Credits, Draw, GrantId, Level, Levels, Name, Reason, Seq, Source, Terms,
@@ -34,6 +35,7 @@ impl Run<'_, '_> {
                     self.visit_pool(name, *categories, pool)
                 }
                 Layer::Overdraft { name, limit } => self.visit_overdraft(name, *limit),
+                Layer::Postpaid { name, window, unpaid } => self.visit_postpaid(name, window, *unpaid),
             }
         }
     }
@@ -267,6 +269,24 @@ impl Run<'_, '_> {
             overridden_by: of.and_then(|(_, by)| by),
             mark: None,
         });
+    }
+
+    /// Lends up to the limit of the period, less unpaid invoices. The window of the layer counts it, like an allowance.
+    fn visit_postpaid(&mut self, layer: &Name, window: &WindowTerms, unpaid: Unpaid) {
+        let Looked { used, terms, room, overridden_by } = self.look(layer, Levels::ACCOUNT, window);
+        let Terms::Period { start, .. } = terms else { return };
+        let account = self.scene.account;
+        let terms = unpaid.on(terms, layer, self.usage.credit_unit, account);
+        let closed =
+            used.is_none() && self.is_full() || self.is_past_horizon() || account.is_full_of_invoices();
+        let whole = if closed { 0 } else { room.free };
+        let free = whole.min(terms.capacity().saturating_sub(room.used)).max(0);
+        self.behind_invoices = self.behind_invoices.saturating_add(whole - free);
+        self.draw_credits(VisitKind::Postpaid, Source::Postpaid(start), layer, free, i64::MAX, true);
+        if let Some(visit) = self.visits.last_mut() {
+            (visit.terms, visit.before) = (Some(terms), room.used);
+            (visit.basis, visit.overridden_by) = (Basis::Layer(layer.clone()), overridden_by);
+        }
     }
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {

@@ -28,6 +28,7 @@ mod parts;
 mod pause;
 mod paying;
 mod planned;
+mod postpaid;
 mod seats;
 mod shares;
 mod sizes;

@@ -206,7 +206,7 @@ fn what_cannot_be_is_refused() {
         (
             "rpmm",
             "3",
-            "the account's plan has no limit `rpmm`; name a guard, `allowance.window`, a pool, an overdraft or `price_factor`",
+            "the account's plan has no limit `rpmm`; name a guard, `allowance.window`, a pool, a postpaid layer, an overdraft or `price_factor`",
         ),
         ("rpm", "2.5", "the limit counts whole units: write a whole number, at least 0"),
         ("rpm", "-1", "the limit counts whole units: write a whole number, at least 0"),

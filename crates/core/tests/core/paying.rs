@@ -51,6 +51,7 @@ fn told(unit: &str, draws: &[Draw]) -> String {
             (Source::Overdraft, _) => format!("overdraft {worth}"),
             (Source::Debt, _) => format!("debt {worth}"),
             (Source::Goodwill, _) => format!("goodwill {worth}"),
+            (Source::Postpaid(_), _) => format!("postpaid {worth}"),
         }
     };
     draws.iter().map(one).collect::<Vec<_>>().join(", ")

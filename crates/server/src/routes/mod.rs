@@ -32,6 +32,7 @@ mod document;
 mod events;
 mod inbound;
 mod increases;
+mod invoices;
 mod ledger;
 mod overrides;
 mod pauses;
@@ -112,6 +113,8 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(seats::set, seats::seats))
         .routes(routes!(seats::assign))
         .routes(routes!(seats::remove))
+        .routes(routes!(invoices::invoices))
+        .routes(routes!(invoices::pay))
         .routes(routes!(top_ups::top_ups))
         .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))

@@ -11,6 +11,7 @@ mod explained;
 mod flows;
 mod ids;
 mod inbound;
+mod invoices;
 mod keys;
 mod ledger_flows;
 mod matrix;

@@ -88,6 +88,8 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/accounts/{id}/increases", Has(Decide), Named, &[], r#"{"limit":"rpm","value":5}"#),
     ("POST", "/v1/accounts/{id}/increases/{increase}/approve", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/increases/{increase}/deny", Has(Operator), Named, &[], "{}"),
+    ("GET", "/v1/accounts/{id}/invoices", Has(Read), Named, &[], ""),
+    ("POST", "/v1/accounts/{id}/invoices/{invoice}/pay", Has(Operator), Named, &[], "{}"),
     ("GET", "/v1/accounts/{id}/quarantine", Has(Read), Named, &[], ""),
     ("POST", "/v1/accounts/{id}/signals", Has(Record), Named, &[], r#"{"signal":"invalid_key","key":"k"}"#),
     ("POST", "/v1/accounts/{id}/resets/redeem", Has(Decide), Named, &[], "{}"),
@@ -240,6 +242,7 @@ impl World {
             ("{override}", &record),
             ("{increase}", &record),
             ("{seat}", "s1"),
+            ("{invoice}", &record),
             ("{number}", "1"),
             ("{account}", account),
         ];

@@ -15,7 +15,7 @@ mod reports;
 
 pub use lines::{counted, table};
 
-use reports::{abuse, catalogs, held_back, pass, what_if};
+use reports::{abuse, catalogs, held_back, invoices, pass, what_if};
 
 /// Prints an answer, as JSON when that was asked for.
 ///
@@ -33,6 +33,7 @@ fn text(kind: &str, answer: &Value) -> Option<String> {
         "charge" => typed(answer).map(|c| charge(&c)),
         "balances" => typed(answer).map(|b| balances(&b)),
         "windows" => typed(answer).map(|w| windows(&w)),
+        "invoices" => typed(answer).map(|i| invoices(&i)),
         "abuse" => typed(answer).map(|c| abuse(&c)),
         "held_back" => typed(answer).map(|h| held_back(&h)),
         "test_clock" => typed(answer).map(|clock: wire::TestClock| clock.now.to_string()),
@@ -199,6 +200,7 @@ fn unit_balances(b: &wire::UnitBalances, at: Instant) -> String {
         ("goodwill", b.goodwill),
         ("debt", b.debt),
         ("overdraft", b.overdraft),
+        ("postpaid", b.postpaid),
     ] {
         rows.push(vec![name.to_owned(), credits.to_string()]);
     }

@@ -134,6 +134,7 @@ fn books(unit: &str, b: &wire::OperatorBooks) -> String {
         row("goodwill", &b.goodwill),
         row("owed (debt)", &b.debt),
         row("overdraft", &b.overdraft),
+        row("postpaid", &b.postpaid),
         row("free in grants", &b.free),
         row("held", &b.held),
         row("spent", &b.spent),
@@ -141,6 +142,25 @@ fn books(unit: &str, b: &wire::OperatorBooks) -> String {
         row("difference", &b.difference),
     ];
     table(&rows, &[false, true])
+}
+
+pub(super) fn invoices(i: &wire::Invoices) -> String {
+    let lines = |lines: &[wire::InvoiceLine]| {
+        let one = |line: &wire::InvoiceLine| format!("{} {}", line.amount, line.feature);
+        lines.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let closed = i.invoices.iter().map(|of| {
+        let period = format!("{} to {}", of.start, of.end);
+        let total = format!("{} {}", of.total, of.unit);
+        vec![of.id.to_string(), of.layer.to_string(), period, total, of.state.clone(), lines(&of.lines)]
+    });
+    let open = i.open.iter().map(|of| {
+        let end = of.end.map_or(String::new(), |end| format!("closes {end}"));
+        let so_far = lines(&of.lines);
+        vec![String::new(), of.layer.to_string(), end, of.unit.clone(), "open".to_owned(), so_far]
+    });
+    let rows: Vec<Vec<String>> = closed.chain(open).collect();
+    if rows.is_empty() { "no invoices\n".to_owned() } else { table(&rows, &[]) }
 }
 
 pub(super) fn pass(pass: &wire::Pass) -> String {

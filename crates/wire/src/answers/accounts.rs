@@ -119,6 +119,8 @@ pub struct UnitBalances {
     pub debt: Credits,
     /// Drawn from the agreed overdraft.
     pub overdraft: Credits,
+    /// Postpaid: set aside by holds, to come on an invoice, or on an unpaid one. No grant repays it. Below zero, you owe it.
+    pub postpaid: Credits,
     /// Open grants, in burn order.
     pub grants: Vec<Grant>,
     /// Recurring grants.

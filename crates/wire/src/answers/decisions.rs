@@ -163,7 +163,7 @@ pub struct RateCard {
 /// The part that one source pays.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Draw {
-    /// `allowance`, `grant`, `overdraft`, `debt` or `goodwill`.
+    /// `allowance`, `grant`, `overdraft`, `postpaid`, `debt` or `goodwill`.
     pub source: String,
     /// The layer of the waterfall.
     pub layer: Name,
@@ -184,7 +184,7 @@ pub struct Draw {
 /// One guard or source that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
-    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft` or `supply`.
+    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft`, `postpaid`, `supply` or `abuse`.
     pub kind: String,
     /// Its name in the catalog.
     pub name: Name,
@@ -328,7 +328,7 @@ pub struct Charge {
 /// A movement of credits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Movement {
-    /// Where it came from: `operator`, `grant:17`, `hold:18`, `spent`, `breakage`, `goodwill`, `debt`, `overdraft`.
+    /// Where it came from: `operator`, `grant:17`, `hold:18`, `spent`, `breakage`, `goodwill`, `debt`, `overdraft`, `postpaid`.
     pub from: String,
     /// Where it went.
     pub to: String,

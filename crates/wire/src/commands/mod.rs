@@ -13,6 +13,7 @@ mod corrections;
 mod credits;
 mod decisions;
 mod increases;
+mod invoices;
 mod overrides;
 mod pauses;
 mod plans;

@@ -21,6 +21,8 @@ pub enum Cause {
     Void,
     /// A grant was corrected by hand.
     Adjustment,
+    /// An invoice was marked paid.
+    Payment,
 }
 
 impl Cause {
@@ -35,6 +37,7 @@ impl Cause {
             Self::Expiry => "expiry",
             Self::Void => "void",
             Self::Adjustment => "adjustment",
+            Self::Payment => "payment",
         }
     }
 }
@@ -44,6 +47,8 @@ pub(super) fn moved(record: &Record) -> Vec<(Cause, Credits)> {
     let mut moved = Vec::new();
     for m in &record.movements {
         let (cause, sign) = match (m.from, m.to) {
+            (Book::Operator, Book::Postpaid) => (Cause::Payment, 1),
+            (Book::Postpaid, Book::Operator) => (Cause::Payment, -1),
             (Book::Operator, _) => (inflow(&record.event), 1),
             (Book::Spent, Book::Operator) => {
                 // Given back to a grant that was taken back in the meantime.

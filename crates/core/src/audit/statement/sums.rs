@@ -82,6 +82,7 @@ impl Payer {
             Source::Allowance => ("allowance", None),
             Source::Grant(_, category) => ("grant", Some(category)),
             Source::Overdraft => ("overdraft", None),
+            Source::Postpaid(_) => ("postpaid", None),
             Source::Debt => ("debt", None),
             Source::Goodwill => ("goodwill", None),
         };
@@ -89,9 +90,10 @@ impl Payer {
             (Source::Allowance, Unit::Requests) => (REQUESTS, false),
             (Source::Allowance, Unit::Meter(meter)) => (meter.as_str(), false),
             (Source::Allowance, Unit::Credits)
-            | (Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill, _) => {
-                (usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str), true)
-            }
+            | (
+                Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Goodwill | Source::Postpaid(_),
+                _,
+            ) => (usage.credit_unit.as_ref().map_or(CREDITS, Name::as_str), true),
         };
         Self { source, layer: draw.layer.clone(), category, unit: unit.to_string(), is_credits }
     }

@@ -210,6 +210,9 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::UnknownIncrease(_)
             | Refusal::IncreaseAnswered(..)
             | Refusal::UnknownSeat(_)
+            | Refusal::UnknownInvoice(_)
+            | Refusal::InvoicePaid(..)
+            | Refusal::NothingToPay(_)
             | Refusal::Paused(_)
             | Refusal::NotPaused
             | Refusal::NotInQuarantine(_)

@@ -45,6 +45,8 @@ pub struct Shadow<'a> {
     numbers: HashMap<Seq, Option<Seq>>,
     /// The grants that the shadow's recurring grants opened: by name, boundary, and whether opened again or carried over.
     crossed: HashMap<(GrantId, Instant, bool), Seq>,
+    /// The shadow's invoices, by layer, unit and end.
+    invoices: HashMap<(Name, Option<Name>, Instant), Seq>,
     kept: Kept,
     /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have: how many, and the first.
     refusals: u64,
@@ -69,6 +71,7 @@ impl<'a> Shadow<'a> {
             wanted: HashMap::new(),
             numbers: HashMap::new(),
             crossed: HashMap::new(),
+            invoices: HashMap::new(),
             kept: Kept::default(),
             refusals: 0,
             refused: Vec::new(),
@@ -221,6 +224,9 @@ impl<'a> Shadow<'a> {
         if let Some((schedule, renews)) = crossing(&record.event) {
             self.crossed.insert((schedule, record.effective_at, renews), seq);
         }
+        if let Some(invoice) = invoice(&record) {
+            self.invoices.insert(invoice, seq);
+        }
         self.kept.note(record, later);
         Some(seq)
     }
@@ -257,6 +263,8 @@ impl<'a> Shadow<'a> {
             let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
             let own = own.copied();
             self.numbers.insert(record.seq, own);
+        } else if let Some(invoice) = invoice(record) {
+            self.numbers.insert(record.seq, self.invoices.get(&invoice).copied());
         } else if matches!(record.event, Event::Abuse(_)) && !life::wrote(&record.event) {
             self.append(Draft::new(record.event.clone()), record.recorded_at, false);
         }
@@ -285,8 +293,18 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::SeatRemoved { .. }
         | CycleEvent::Paused(_)
         | CycleEvent::PauseEnded(_)
-        | CycleEvent::Resumed { .. } => None,
+        | CycleEvent::Resumed { .. }
+        | CycleEvent::InvoiceOpened(_)
+        | CycleEvent::InvoiceClosed(_)
+        | CycleEvent::InvoicePaid { .. } => None,
     }
+}
+
+/// The layer, the unit and the end of the invoice that a record closes.
+fn invoice(record: &Record) -> Option<(Name, Option<Name>, Instant)> {
+    let Event::Cycle(cycle) = &record.event else { return None };
+    let CycleEvent::InvoiceClosed(invoice) = &**cycle else { return None };
+    Some((invoice.period.layer.clone(), record.unit.clone(), invoice.period.end))
 }
 
 /// The first charge that a record makes; later corrections and refunds are not distinguished.

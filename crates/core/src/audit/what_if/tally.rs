@@ -40,7 +40,7 @@ impl Tally {
                     self.charged += amount;
                     self.paid += if category.is_paid() { amount } else { 0 };
                 }
-                Source::Overdraft | Source::Debt => {
+                Source::Overdraft | Source::Debt | Source::Postpaid(_) => {
                     self.charged += amount;
                     self.paid += amount;
                 }

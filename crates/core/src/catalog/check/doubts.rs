@@ -85,20 +85,24 @@ fn plan_doubts<'a>(source: &'a CatalogSource, whole: &Whole<'a>, plan: Option<&P
     let mut lent = None;
     for layer in work.each(&whole.layers) {
         match &*layer.shape {
-            LayerSource::Overdraft { name, .. } => lent = Some(name),
+            LayerSource::Overdraft { name, .. } => lent = Some((name, "overdraft")),
+            LayerSource::Postpaid { name, .. } => lent = Some((name, "postpaid layer")),
             LayerSource::Grants { name, .. } | LayerSource::Pool { name, .. } => {
-                if let Some(overdraft) = lent {
-                    let what = format_args!(
-                        "`{name}` pays only what the overdraft `{overdraft}` before it does not lend"
-                    );
-                    check.at(layer.path(), |c| c.doubt(what, "move the overdraft to the end"));
+                if let Some((lends, what)) = lent {
+                    let fix = format_args!("move the {what} to the end");
+                    let what =
+                        format_args!("`{name}` pays only what the {what} `{lends}` before it does not lend");
+                    check.at(layer.path(), |c| c.doubt(what, fix));
                 }
             }
             LayerSource::Allowance { name, .. } => {
                 let layers = programs.iter().flat_map(|(_, program)| program.layers());
                 let compiled = layers.into_iter().find_map(|layer| match layer {
                     Layer::Allowance { name: own, windows, .. } if own == name => Some(windows.as_slice()),
-                    Layer::Allowance { .. } | Layer::Grants { .. } | Layer::Overdraft { .. } => None,
+                    Layer::Allowance { .. }
+                    | Layer::Grants { .. }
+                    | Layer::Overdraft { .. }
+                    | Layer::Postpaid { .. } => None,
                 });
                 check.at(layer.path(), |c| window_doubts(compiled.unwrap_or_default(), c));
             }

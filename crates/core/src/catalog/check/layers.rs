@@ -1,4 +1,4 @@
-//! Layers of the waterfall: allowances, grants, a shared pool, an overdraft.
+//! Layers of the waterfall: allowances, grants, a shared pool, postpaid credits, an overdraft.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -56,6 +56,20 @@ fn layer<'a, 'f>(
             let pool = pool(*member, cap.as_ref(), c);
             (draft.priced_in(unit.as_ref()), Some(Layer::Grants { name: name.clone(), categories, pool }))
         }),
+        LayerSource::Postpaid { name, unit, limit, every, zone, anchor, unpaid } => {
+            check.key("postpaid", |c| {
+                let limit = credits("limit", limit, c).nano();
+                if *every == Periods::Life {
+                    c.wrong_at("every", "an invoice closes each period", "write for example \"month\"");
+                }
+                let calendar = calendar(*every, zone.as_ref(), *anchor, c);
+                let layer = calendar.map(|calendar| {
+                    let window = WindowTerms::Fixed { limit, calendar };
+                    Layer::Postpaid { name: name.clone(), window, unpaid: *unpaid }
+                });
+                (draft.priced_in(unit.as_ref()), layer)
+            })
+        }
         LayerSource::Overdraft { name, unit, limit } => check.key("overdraft", |c| {
             let limit = credits("limit", limit, c);
             (draft.priced_in(unit.as_ref()), Some(Layer::Overdraft { name: name.clone(), limit }))
@@ -147,7 +161,7 @@ fn check_allowance_order<'a>(name: &Name, features: &[&Feature], draft: &Draft<'
                     "allowance `{name}` counts a meter of `{}` but comes after a source of credits",
                     feature.name
                 ),
-                "move it before grants, pool and overdraft",
+                "move it before the sources of credits",
             );
         }
     }

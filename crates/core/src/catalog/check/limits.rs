@@ -233,6 +233,7 @@ fn applied(plan: &Whole<'_>) -> usize {
         LayerSource::Allowance { features: None, .. }
         | LayerSource::Grants { .. }
         | LayerSource::Pool { .. }
+        | LayerSource::Postpaid { .. }
         | LayerSource::Overdraft { .. } => all,
     });
     guards.chain(layers).fold(0, usize::saturating_add)

@@ -4,8 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
 use super::walk::Check;
-use crate::catalog::plan::{Plan, WindowTerms};
-use crate::catalog::seats::Seats;
+use crate::catalog::plan::{Plan, Seats, WindowTerms};
 use crate::catalog::source::SeatsSource;
 use crate::record::{Figure, Level, Name, Terms};
 

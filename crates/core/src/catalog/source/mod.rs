@@ -27,7 +27,7 @@ pub(crate) use entry::Entry;
 pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
-    PoolCapSource, SeatsSource, WindowSource,
+    PoolCapSource, SeatsSource, Unpaid, WindowSource,
 };
 pub(crate) use several::OneOrSeveral;
 pub(crate) use supplies::{LearnSource, SupplySource};

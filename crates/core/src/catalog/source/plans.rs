@@ -26,7 +26,7 @@ pub(crate) struct PlanSource {
     /// Guards, layers and windows (`allowance.window`) that are not taken over from the plan it extends or from named lists.
     #[serde(default)]
     pub(crate) without: Vec<Name>,
-    /// Other figures for what is taken over, by guard, `allowance.window`, pool or overdraft: `{ rpm = 600, "included.week" = "500" }`.
+    /// Other figures for what is taken over, by guard, `allowance.window`, pool, postpaid layer or overdraft: `{ rpm = 600, "included.week" = "500" }`.
     /// A pool's is the cap of each member.
     #[serde(default)]
     pub(crate) limits: BTreeMap<Name, Decimal>,
@@ -96,6 +96,18 @@ pub(crate) enum InDebt {
     Deny,
     /// Use that allowances pay in full.
     Allowances,
+}
+
+/// What unpaid invoices do to the limit of a postpaid layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unpaid {
+    /// They count against it until they are marked paid.
+    #[default]
+    Counts,
+    /// Nothing.
+    Ignored,
 }
 
 /// A condition over one level of the path.
@@ -174,7 +186,7 @@ pub(crate) enum WindowSource {
         /// How much.
         limit: u64,
     },
-    /// Credits drawn from grants, pool and overdraft in a calendar window, however high the balance.
+    /// Credits drawn from grants, pool, postpaid layers and overdraft in a calendar window, however high the balance.
     SpendCap {
         /// `credits` (default), or `price`: the whole price, what allowances pay included.
         #[serde(default)]
@@ -254,6 +266,24 @@ pub(crate) enum LayerSource {
         /// The cap of members that have none of their own and none from the levels above them. Without it: uncapped.
         cap: Option<PoolCapSource>,
     },
+    /// Credits lent after use and paid by invoice: up to a limit in each period. No grant repays them.
+    Postpaid {
+        /// Unique in the plan.
+        name: Name,
+        /// The unit of credits that are lent. Default `credits`.
+        unit: Option<Name>,
+        /// How many credits in one period.
+        limit: Decimal,
+        /// The period. An invoice closes each one that has anything in it.
+        every: Periods,
+        /// IANA zone, or `account`: that of each account's settings. Default `UTC`.
+        zone: Option<String>,
+        /// `billing`: count periods from the account's billing anchor.
+        anchor: Option<Anchor>,
+        /// What unpaid invoices in the unit do to the limit. Default `counts`.
+        #[serde(default)]
+        unpaid: Unpaid,
+    },
     /// Credit below zero.
     Overdraft {
         /// Unique in the plan.
@@ -272,6 +302,7 @@ impl LayerSource {
             Self::Allowance { name, .. }
             | Self::Grants { name, .. }
             | Self::Pool { name, .. }
+            | Self::Postpaid { name, .. }
             | Self::Overdraft { name, .. } => name,
         }
     }

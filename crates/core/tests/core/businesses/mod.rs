@@ -23,3 +23,8 @@ fn video_by_the_second() {
 fn a_workspace_with_seats_a_pool_and_team_budgets() {
     run(include_str!("workspace.toml"), include_str!("workspace.rows"));
 }
+
+#[test]
+fn an_assistant_for_enterprises_with_a_pool_and_postpaid_overage() {
+    run(include_str!("enterprise.toml"), include_str!("enterprise.rows"));
+}

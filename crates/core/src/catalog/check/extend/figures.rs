@@ -123,7 +123,7 @@ fn set_layer<'a>(layer: &mut LayerPart<'a>, place: Place<'a>, figure: &Decimal, 
                 *cap = Some(PoolCapSource { default: Some(figure.clone()), every, zone, anchor });
             }
         },
-        LayerSource::Overdraft { limit, .. } => *limit = figure.clone(),
+        LayerSource::Postpaid { limit, .. } | LayerSource::Overdraft { limit, .. } => *limit = figure.clone(),
         LayerSource::Allowance { name, .. } => {
             let what = format_args!("the limits of the allowance `{name}` are those of its windows");
             return check.wrong(what, format_args!("write \"{name}.WINDOW\""));

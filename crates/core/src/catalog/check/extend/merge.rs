@@ -90,7 +90,10 @@ fn written<'a, T, P>(
 fn layer<'a>(place: Place<'a>, shape: &'a LayerSource) -> LayerPart<'a> {
     let windows = match shape {
         LayerSource::Allowance { windows, .. } => windows.as_slice(),
-        LayerSource::Grants { .. } | LayerSource::Pool { .. } | LayerSource::Overdraft { .. } => &[],
+        LayerSource::Grants { .. }
+        | LayerSource::Pool { .. }
+        | LayerSource::Postpaid { .. }
+        | LayerSource::Overdraft { .. } => &[],
     };
     let windows = windows.iter().enumerate();
     let windows = windows.map(|(at, shape)| WindowPart { place, at, shape: Cow::Borrowed(shape) }).collect();
