@@ -217,11 +217,6 @@ impl Plan {
         self.programs().find_map(|program| program.limit(name))
     }
 
-    /// The levels that the limit with this name counts at; an overdraft and the factor on prices count at none.
-    pub(super) fn counts_for(&self, name: &Name) -> Option<Levels> {
-        self.programs().find_map(|program| program.counts_for(name))
-    }
-
     /// The window of a postpaid layer, which lends credits in a unit.
     pub(crate) fn postpaid(&self, of: &Name, unit: Option<&Name>) -> Option<&WindowTerms> {
         let programs = self.programs().filter(|program| program.credit_unit.as_ref() == unit);
@@ -272,19 +267,6 @@ impl Program {
             }
             Layer::Postpaid { name, window, .. } => (name == of).then_some((true, Some(window))),
             Layer::Grants { pool: None, .. } => None,
-        })
-    }
-
-    fn counts_for(&self, of: &Name) -> Option<Levels> {
-        let guard = self.guards().find(|guard| guard.name == *of).map(|guard| guard.level);
-        guard.or_else(|| {
-            self.layers().find_map(|layer| match layer {
-                Layer::Allowance { level, windows, .. } => {
-                    windows.iter().any(|(name, _)| name == of).then_some(*level)
-                }
-                Layer::Grants { name, pool: Some(pool), .. } => (name == of).then_some(pool.member),
-                Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
-            })
         })
     }
 
