@@ -44,6 +44,7 @@ pub(crate) enum Act {
     ConfirmTopUp,
     ChangePlan,
     BankReset,
+    ClosePeriods,
     DecideLateUse,
     LiftEffect,
     /// The identity behind an account, which it shares with others.
@@ -69,6 +70,7 @@ impl From<Act> for Need {
             | Act::ConfirmTopUp
             | Act::ChangePlan
             | Act::BankReset
+            | Act::ClosePeriods
             | Act::DecideLateUse
             | Act::LiftEffect => (Scope::Operator, false),
             Act::SetCluster | Act::GrantFree | Act::Reprice => (Scope::Operator, true),
@@ -287,6 +289,7 @@ mod tests {
             Act::ConfirmTopUp,
             Act::ChangePlan,
             Act::BankReset,
+            Act::ClosePeriods,
             Act::DecideLateUse,
             Act::LiftEffect,
         ];

@@ -104,6 +104,11 @@ pub(crate) async fn run(
             ("signal", client.post(&at(&account, "/signals"), None, &ask).await?)
         }
         AccountCommand::Windows { account } => ("windows", client.get(&at(&account, "/windows")).await?),
+        AccountCommand::ClosePeriods { account, windows, path, reason, key } => {
+            let idempotency_key = Some(key_of(key)?);
+            let ask = wire::ClosePeriodsRequest { windows, path, reason, idempotency_key };
+            ("change", client.post(&at(&account, "/windows/close"), None, &ask).await?)
+        }
         AccountCommand::Override { account, limit, value, path, until, reason, key } => {
             let ask = wire::OverrideRequest {
                 limit,

@@ -151,10 +151,10 @@ text_schema!(
 text_schema!(
     Periods,
     text(
-        "hour (UTC), day, week (from Monday), month, quarter, year, or several such as `2 weeks`; `life` never ends.",
+        "hour (UTC), day, week (from Monday), month, quarter, year, or several such as `2 weeks`; `life` never ends, `manual` when it is closed.",
         "month"
     )
-    .pattern(Some("^(hour|day|week|month|quarter|year|life|([2-9]|[1-9][0-9]{1,2}|1000) (hours|days|weeks|months|years))$"))
+    .pattern(Some("^(hour|day|week|month|quarter|year|life|manual|([2-9]|[1-9][0-9]{1,2}|1000) (hours|days|weeks|months|years))$"))
 );
 text_schema!(
     CreditsByUnit,

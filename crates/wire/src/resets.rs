@@ -1,4 +1,4 @@
-//! Banked resets.
+//! Banked resets, and periods that are closed by hand.
 
 use headworks_core::record::{Id, Instant, Label, Levels, Name, Path};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,24 @@ pub struct RedeemResetRequest {
     /// The member whose windows to clear, if they count below the account.
     #[serde(default)]
     pub path: Path,
+    /// Idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<Id>,
+}
+
+/// Close the periods of windows that end when they are closed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClosePeriodsRequest {
+    /// The windows: guards, allowances as `allowance.window`, and pools, each with `every = "manual"`.
+    #[schema(min_items = 1)]
+    pub windows: Vec<Name>,
+    /// The member whose periods to close, if they count below the account: a path of requests that they count.
+    #[serde(default)]
+    pub path: Path,
+    /// Why, for the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
     /// Idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<Id>,

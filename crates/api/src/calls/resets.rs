@@ -30,6 +30,22 @@ impl Api {
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }
 
+    /// Close periods that end when they are closed.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn close_periods(
+        &self,
+        access: &Access,
+        id: &str,
+        key: Key,
+        mut ask: wire::ClosePeriodsRequest,
+    ) -> Result<wire::Change, Problem> {
+        let account = access.account(Act::ClosePeriods, id)?;
+        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
+    }
+
     /// Show an account's banked resets.
     ///
     /// # Errors

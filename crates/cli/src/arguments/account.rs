@@ -161,6 +161,23 @@ pub(crate) enum AccountCommand {
         #[arg(value_parser = id)]
         account: Id,
     },
+    /// Close the periods of limits that end when they are closed; the next ones begin
+    ClosePeriods {
+        /// The account
+        #[arg(value_parser = id)]
+        account: Id,
+        /// The limits: guards, allowances' windows like included.job, pools
+        #[arg(required = true, value_parser = name)]
+        windows: Vec<Name>,
+        /// The member whose periods they are, as a path like user:alice; default: the account
+        #[arg(long, value_parser = path, default_value = "")]
+        path: Path,
+        /// Why, for the ledger
+        #[arg(long, value_parser = label)]
+        reason: Option<Label>,
+        #[command(flatten)]
+        key: KeyArgument,
+    },
     /// Give one of its limits another figure, for itself or for a segment
     Override {
         /// The account

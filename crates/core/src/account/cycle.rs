@@ -58,6 +58,9 @@ impl Account {
             CycleEvent::Redeemed { reset, path, cleared } => {
                 self.redeem(*reset, path, cleared, record.recorded_at)?
             }
+            CycleEvent::PeriodsClosed { path, closed, .. } => {
+                self.close_periods(path, closed, record.recorded_at)?;
+            }
             CycleEvent::PlanChanged(change) => self.change_plan(change)?,
             CycleEvent::PlanPlanned(planned) => {
                 self.wakes_at = self.wakes_at.min(planned.at);

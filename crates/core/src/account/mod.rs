@@ -36,7 +36,7 @@ pub use books::Books;
 pub(crate) use due::Due;
 pub use fold::FoldError;
 pub use open::{CountedWindow, Grant, HOLDS_MAX, Hold};
-pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX, WINDOWS_MAX};
+pub(crate) use open::{EXTENSIONS_MAX, GRANTS_MAX};
 pub(crate) use pauses::Billing;
 pub use postpaid::{ClosedInvoice, Postpaid, Uninvoiced};
 pub use rare::{

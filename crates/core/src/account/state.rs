@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use super::books::Books;
-use super::open::{CountedWindow, Grant, Hold};
+use super::open::{CountedWindow, Grant, Hold, WINDOWS_MAX};
 use super::rare::{NOTHING, RareState};
 use crate::record::codec::list;
 use crate::record::{GrantId, HoldId, Instant, Levels, Name, Path, RecordError, Seq, Settings, genesis};
@@ -132,6 +132,12 @@ impl Account {
 
     pub(super) fn find_window(&self, name: &Name, level: Levels, path: &Path) -> Result<usize, usize> {
         self.windows.binary_search_by(|w| w.against(name, level, path))
+    }
+
+    /// Whether it keeps as many open windows as it may.
+    pub(crate) fn is_full(&self, now: Instant) -> bool {
+        self.windows.len() >= WINDOWS_MAX
+            && self.windows.iter().filter(|w| w.used.is_open(now)).count() >= WINDOWS_MAX
     }
 
     /// State that few accounts have; empty for the others.

@@ -187,6 +187,13 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             ));
             moved
         }
+        CycleEvent::PeriodsClosed { path, closed, .. } => {
+            let used = |c: &Cleared| {
+                let period = before.window(&c.name, c.level, path).and_then(Used::period);
+                period.map_or(0, |period| period.used_at(record.recorded_at)) == c.used
+            };
+            closed.iter().all(used).then(Vec::new)?
+        }
         CycleEvent::Ended(_)
         | CycleEvent::InvoiceOpened(_)
         | CycleEvent::Banked(_)

@@ -10,6 +10,7 @@ mod check;
 mod counted;
 mod derived;
 mod feature;
+mod named;
 mod names;
 mod nearest;
 mod places;

@@ -208,37 +208,6 @@ impl Plan {
         };
         !self.programs().any(pays_units)
     }
-
-    /// The limit with this name: whether it counts credits, and its window; an overdraft has none, nor has a pool.
-    pub(crate) fn limit(&self, name: &Name) -> Option<(bool, Option<&WindowTerms>)> {
-        if name.as_str() == PRICE_FACTOR {
-            return self.takes_price_factor().then_some((true, None));
-        }
-        self.programs().find_map(|program| program.limit(name))
-    }
-
-    /// The window of a postpaid layer, which lends credits in a unit.
-    pub(crate) fn postpaid(&self, of: &Name, unit: Option<&Name>) -> Option<&WindowTerms> {
-        let programs = self.programs().filter(|program| program.credit_unit.as_ref() == unit);
-        programs.flat_map(Program::layers).find_map(|layer| match layer {
-            Layer::Postpaid { name, window, .. } if name == of => Some(window),
-            Layer::Postpaid { .. }
-            | Layer::Allowance { .. }
-            | Layer::Grants { .. }
-            | Layer::Overdraft { .. } => None,
-        })
-    }
-
-    /// Whether the periods of the window or pool with this name are counted from the billing anchor; `None`: it has none.
-    pub(crate) fn is_billed(&self, name: &Name) -> Option<bool> {
-        self.programs().find_map(|program| program.is_billed(name))
-    }
-
-    /// The levels of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
-    /// calendar and first-use windows.
-    pub(crate) fn resettable(&self, name: &Name) -> Option<(Levels, bool)> {
-        self.resettable.get(name).copied()
-    }
 }
 
 impl Program {
@@ -250,35 +219,6 @@ impl Program {
     /// Its sources, in order.
     pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
         self.layers.iter().map(|layer| &**layer)
-    }
-
-    fn limit(&self, of: &Name) -> Option<(bool, Option<&WindowTerms>)> {
-        let guard = self.guards().find(|guard| guard.name == *of);
-        if let Some(guard) = guard {
-            return Some((matches!(guard.count, Count::Spend | Count::Price), Some(&guard.window)));
-        }
-        self.layers().find_map(|layer| match layer {
-            Layer::Allowance { windows, .. } => {
-                let (_, window) = windows.iter().find(|(name, _)| name == of)?;
-                Some((self.unit == Unit::Credits, Some(window)))
-            }
-            Layer::Grants { name, pool: Some(_), .. } | Layer::Overdraft { name, .. } => {
-                (name == of).then_some((true, None))
-            }
-            Layer::Postpaid { name, window, .. } => (name == of).then_some((true, Some(window))),
-            Layer::Grants { pool: None, .. } => None,
-        })
-    }
-
-    fn is_billed(&self, of: &Name) -> Option<bool> {
-        let pool = self.layers().find_map(|layer| match layer {
-            Layer::Grants { name, pool: Some(pool), .. } if name == of => Some(pool.window.is_anchored()),
-            Layer::Grants { .. }
-            | Layer::Allowance { .. }
-            | Layer::Overdraft { .. }
-            | Layer::Postpaid { .. } => None,
-        });
-        pool.or_else(|| self.limit(of)?.1.map(WindowTerms::is_billed))
     }
 
     /// Whether nothing pays.
@@ -346,8 +286,13 @@ impl WindowTerms {
     }
 
     /// Whether its periods are counted from the billing anchor.
-    fn is_billed(&self) -> bool {
+    pub(super) fn is_billed(&self) -> bool {
         matches!(self, Self::Fixed { calendar, .. } if calendar.is_anchored())
+    }
+
+    /// Whether its periods end when they are closed.
+    pub(super) fn is_manual(&self) -> bool {
+        matches!(self, Self::Fixed { calendar, .. } if calendar.is_manual())
     }
 
     /// Whether a reset closes it; `None`: it cannot be reset.

@@ -4,9 +4,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::plan::{Layer, Plan, Program, Seats};
+use super::plan::{Plan, Seats};
 use crate::account::Account;
-use crate::record::{Figure, Levels, Name, Path, Terms};
+use crate::record::{Figure, Name, Path, Terms};
 
 impl Plan {
     /// Whether requests need a seat.
@@ -26,26 +26,6 @@ impl Plan {
         let figures = account.seat_kind(path).and_then(|kind| seats.kinds.get(kind));
         let figure = figures.and_then(|figures| figures.get(limit));
         figure.map_or(terms, |(figure, _)| Figure::Limit(*figure).on(terms))
-    }
-
-    /// The levels that the limit with this name counts at; an overdraft and the factor on prices count at none.
-    pub(super) fn counts_for(&self, name: &Name) -> Option<Levels> {
-        self.programs().find_map(|program| program.counts_for(name))
-    }
-}
-
-impl Program {
-    fn counts_for(&self, of: &Name) -> Option<Levels> {
-        let guard = self.guards().find(|guard| guard.name == *of).map(|guard| guard.level);
-        guard.or_else(|| {
-            self.layers().find_map(|layer| match layer {
-                Layer::Allowance { level, windows, .. } => {
-                    windows.iter().any(|(name, _)| name == of).then_some(*level)
-                }
-                Layer::Grants { name, pool: Some(pool), .. } => (name == of).then_some(pool.member),
-                Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
-            })
-        })
     }
 }
 

@@ -166,6 +166,15 @@ pub enum Command {
         /// The path whose windows are cleared.
         path: Path,
     },
+    /// Close the periods of windows that end when they are closed.
+    ClosePeriods {
+        /// The windows, as guards, `allowance.window` or pools.
+        windows: Vec<Name>,
+        /// A path of requests that they count.
+        path: Path,
+        /// Why.
+        reason: Option<Label>,
+    },
     /// Charge use in quarantine after all.
     AcceptLate {
         /// The record that keeps it.
@@ -282,6 +291,7 @@ impl Command {
             | Self::AnswerIncrease { .. } => Operation::Override,
             Self::PayInvoice { .. } => Operation::PayInvoice,
             Self::Redeem { .. } => Operation::RedeemReset,
+            Self::ClosePeriods { .. } => Operation::ClosePeriods,
             Self::AcceptLate { .. } | Self::DiscardLate { .. } => Operation::Late,
             Self::ConfirmTopUp { .. } => Operation::TopUp,
             Self::Lift { .. } | Self::Dispute { .. } => Operation::Abuse,

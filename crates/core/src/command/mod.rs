@@ -129,6 +129,9 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
             invoices::pay(ctx, *invoice, reference.clone(), history)?
         }
         Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
+        Command::ClosePeriods { windows, path, reason } => {
+            resets::close_periods(ctx, windows, path, reason.clone())?
+        }
         Command::AcceptLate { kept } => late::accept(ctx, *kept, history)?,
         Command::DiscardLate { kept, reason } => late::discard(ctx, *kept, reason.clone())?,
         Command::ConfirmTopUp { number, top_up } => top_ups::confirm(ctx, *number, top_up)?,

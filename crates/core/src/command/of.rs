@@ -203,6 +203,11 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::Redeemed { reset, path, .. } => {
             Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
         }
+        CycleEvent::PeriodsClosed { path, closed, reason } => Some(Command::ClosePeriods {
+            windows: closed.iter().map(|c| c.name.clone()).collect(),
+            path: path.clone(),
+            reason: reason.clone(),
+        }),
         CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
         | CycleEvent::PlanWithdrawn { has_failed: true, .. } => None,
         CycleEvent::PlanChanged(change) => Some(Command::ChangePlan(plan(change))),
@@ -315,6 +320,7 @@ impl Command {
                 *amounts = core::mem::take(amounts).into_iter().filter_map(&mut known).collect();
             }
             Self::Open(_)
+            | Self::ClosePeriods { .. }
             | Self::Change { .. }
             | Self::Authorize(_)
             | Self::Record { .. }

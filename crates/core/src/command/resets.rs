@@ -1,5 +1,6 @@
-//! Banked resets: tokens that clear windows when they are redeemed.
+//! Banked resets: tokens that clear windows when they are redeemed; and periods that are closed by hand.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::draft::Draft;
@@ -75,4 +76,29 @@ pub(super) fn redeem(
         }
     }
     Err(Refusal::NothingToReset.into())
+}
+
+/// Closes the periods of windows that end when they are closed. The next ones begin, whether anything was used or not.
+pub(super) fn close_periods(
+    ctx: Context<'_>,
+    windows: &[Name],
+    path: &Path,
+    reason: Option<Label>,
+) -> Result<Draft, Refusal> {
+    let plan = ctx.plan()?;
+    if windows.is_empty() {
+        return Err(Refusal::NoWindows);
+    }
+    let once: BTreeSet<&Name> = windows.iter().collect();
+    let closed = once.into_iter().map(|name| {
+        let level = plan.closable(name).ok_or_else(|| Refusal::NotClosable(name.clone()))?;
+        let used = ctx.account.window(name, level, path);
+        if used.is_none() && ctx.account.is_full(ctx.now) {
+            return Err(Refusal::AccountFull);
+        }
+        let used = used.and_then(Used::period).map_or(0, |period| period.used_at(ctx.now));
+        Ok(Cleared { name: name.clone(), level, used, closes: false })
+    });
+    let closed = closed.collect::<Result<Vec<_>, _>>()?;
+    Ok(Draft::of_cycle(CycleEvent::PeriodsClosed { path: path.clone(), closed, reason }))
 }

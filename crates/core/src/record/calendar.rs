@@ -57,13 +57,15 @@ impl Every {
     }
 }
 
-/// How long the periods of a window last: `day`, `2 weeks`, `quarter`, or `life`.
+/// How long the periods of a window last: `day`, `2 weeks`, `quarter`, `life`, or `manual`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Periods {
     /// This many calendar units.
     Every(Every, i64),
     /// One period that never ends.
     Life,
+    /// Periods that end when they are closed.
+    Manual,
 }
 
 impl FromStr for Periods {
@@ -78,12 +80,13 @@ impl FromStr for Periods {
         };
         let one = match text {
             "life" => Some(Self::Life),
+            "manual" => Some(Self::Manual),
             "quarter" => Some(Self::Every(Every::Month, 3)),
             word => unit(word).map(|every| Self::Every(every, 1)),
         };
         one.or_else(several).ok_or_else(|| {
             TimeError(alloc::format!(
-                "`{text}` is no period; write hour, day, week, month, quarter, year, several as \"2 weeks\", or life"
+                "`{text}` is no period; write hour, day, week, month, quarter, year, several as \"2 weeks\", life or manual"
             ))
         })
     }
@@ -93,6 +96,7 @@ impl fmt::Display for Periods {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Life => f.write_str("life"),
+            Self::Manual => f.write_str("manual"),
             Self::Every(Every::Month, 3) => f.write_str("quarter"),
             Self::Every(every, 1) => f.write_str(every.word()),
             Self::Every(every, n) => write!(f, "{n} {}s", every.word()),
@@ -152,6 +156,7 @@ impl Calendar {
         let zone = self.zone.iana_name().filter(|_| whence == " in ").unwrap_or_default();
         match self.periods {
             Periods::Life => "in all".into(),
+            Periods::Manual => "until its period is closed".into(),
             Periods::Every(Every::Hour, 1) if self.anchored => alloc::format!("an hour{whence}"),
             Periods::Every(Every::Hour, 1) => "an hour (UTC)".into(),
             Periods::Every(Every::Month, 3) | Periods::Every(_, 1) => {
@@ -159,6 +164,12 @@ impl Calendar {
             }
             Periods::Every(..) => alloc::format!("in {}{whence}{zone}", self.periods),
         }
+    }
+
+    /// Whether its periods end when they are closed.
+    #[must_use]
+    pub(crate) fn is_manual(&self) -> bool {
+        self.periods == Periods::Manual
     }
 
     /// Whether its periods are counted from the account's billing anchor.

@@ -51,6 +51,19 @@ pub enum CycleEvent {
         #[n(2)]
         cleared: Vec<Cleared>,
     },
+    /// Periods were closed by hand, and the next ones began.
+    #[n(22)]
+    PeriodsClosed {
+        /// The path whose windows they are.
+        #[n(0)]
+        path: Path,
+        /// The windows, with their use until then.
+        #[n(1)]
+        closed: Vec<Cleared>,
+        /// Why.
+        #[n(2)]
+        reason: Option<Label>,
+    },
     /// The plan changed, with effects on recurring grants.
     #[n(5)]
     PlanChanged(#[n(0)] PlanChange),

@@ -94,7 +94,7 @@ impl Erasure {
                 self.path(&mut late.path) | self.dimensions(&mut late.dimensions) | of_parts
             }
             Event::Cycle(cycle) => match &mut **cycle {
-                CycleEvent::Redeemed { path, .. } => self.path(path),
+                CycleEvent::Redeemed { path, .. } | CycleEvent::PeriodsClosed { path, .. } => self.path(path),
                 CycleEvent::PlanChanged(change) => self.settings(&mut change.settings),
                 CycleEvent::RolledOver(_)
                 | CycleEvent::Renewed { .. }

@@ -317,6 +317,7 @@ impl Event {
                 CycleEvent::Ended(_) => "recurrence_ended",
                 CycleEvent::Banked(_) => "reset_banked",
                 CycleEvent::Redeemed { .. } => "reset_redeemed",
+                CycleEvent::PeriodsClosed { .. } => "periods_closed",
                 CycleEvent::PlanChanged(_) => "plan_changed",
                 CycleEvent::PlanPlanned(_) => "plan_change_planned",
                 CycleEvent::PlanWithdrawn { .. } => "plan_change_withdrawn",

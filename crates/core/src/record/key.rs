@@ -69,6 +69,9 @@ pub enum Operation {
     /// Mark an invoice paid.
     #[n(19)]
     PayInvoice,
+    /// Close periods of windows.
+    #[n(20)]
+    ClosePeriods,
 }
 
 impl Operation {
@@ -96,6 +99,7 @@ impl Operation {
             Self::Abuse => "abuse",
             Self::Override => "override",
             Self::PayInvoice => "pay_invoice",
+            Self::ClosePeriods => "close_periods",
         }
     }
 }
@@ -125,6 +129,7 @@ impl Operation {
             Self::Abuse => "report or lift something about abuse",
             Self::Override => "override a limit, or remove an override",
             Self::PayInvoice => "mark an invoice paid",
+            Self::ClosePeriods => "close periods",
         }
     }
 }

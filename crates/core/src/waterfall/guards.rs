@@ -1,7 +1,6 @@
 //! Guards: conditions that must hold. They never pay.
 
 use super::run::{Looked, Mode, Run, Scene, Until};
-use crate::account::WINDOWS_MAX;
 use crate::catalog::{Count, Guard, WindowTerms};
 use crate::record::{
     Basis, Credits, Parts, Priced, REQUESTS, Reason, Terms, Verdict, Visit, VisitKind, Wall,
@@ -119,9 +118,7 @@ impl Run<'_, '_> {
 
     /// Whether the account keeps as many open windows as it may.
     pub(super) fn is_full(&self) -> bool {
-        let windows = &self.scene.account.windows;
-        windows.len() >= WINDOWS_MAX
-            && windows.iter().filter(|w| w.used.is_open(self.scene.now)).count() >= WINDOWS_MAX
+        self.scene.account.is_full(self.scene.now)
     }
 
     /// Spend caps bound the draws from sources of credits; their count is known only afterwards. Use that has happened passes

@@ -100,6 +100,8 @@ pub enum Refusal {
     BadRollover,
     /// The account's plan has no such window, or it counts open holds.
     UnknownWindow(Name),
+    /// The plan has no window or pool of that name whose periods are closed by hand.
+    NotClosable(Name),
     /// The account has no banked reset that can be redeemed.
     NoReset,
     /// The windows of the banked reset are unused.
@@ -260,6 +262,10 @@ impl fmt::Display for Refusal {
             }
             Self::BadRollover => f.write_str(
                 "a rollover needs 0 <= min <= max, a fraction of at most 1, and a life of at most 100 periods",
+            ),
+            Self::NotClosable(name) => write!(
+                f,
+                "the account's plan has no `{name}` whose periods end when they are closed; name a guard, `allowance.window` or pool with every = \"manual\""
             ),
             Self::UnknownWindow(name) => write!(
                 f,

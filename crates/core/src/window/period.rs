@@ -83,6 +83,23 @@ impl Period {
         }
     }
 
+    /// A period that begins at an instant and ends when it is closed, with nothing used.
+    pub(crate) fn open_from(start: Instant) -> Self {
+        Self { start, end: Instant::NEVER, used: 0, ended: None, is_cut: false }
+    }
+
+    /// Its use, if it is open.
+    pub(crate) fn used_at(&self, now: Instant) -> i64 {
+        if self.is_open(now) { self.used } else { 0 }
+    }
+
+    /// Ends at `now`, and the next one begins.
+    pub(crate) fn close_by_hand(&mut self, now: Instant) {
+        let end = self.end.min(now);
+        self.end_at(end);
+        (self.start, self.end, self.used, self.is_cut) = (now, Instant::NEVER, 0, false);
+    }
+
     /// Starts over at `now`; its count is given back to nobody.
     pub(crate) fn reset(&mut self, now: Instant) {
         self.end_at(now);

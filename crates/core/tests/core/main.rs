@@ -9,6 +9,7 @@ mod catalog;
 mod catalog_prices;
 mod catalog_reuse;
 mod catalog_size;
+mod closed;
 mod common;
 mod controller;
 mod corrections;

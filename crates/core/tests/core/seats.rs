@@ -181,7 +181,7 @@ fn seats_that_cannot_be_are_refused() {
     let mut w = world(CATALOG);
     set(&mut w, "s1", None, Some("ann"));
     set(&mut w, "s2", None, None);
-    let refused = |w: &World, command: &Command| w.run(command).err().expect("refused");
+    let refused = |w: &World, command: &Command| w.run(command).expect_err("refused");
     assert_eq!(refused(&w, &seat_of("s2", None, Some("ann"))), Refusal::HasSeat(name("s1")));
     assert!(matches!(refused(&w, &seat_of("s2", Some("gold"), None)), Refusal::BadSeat(_)));
     let assign = NewSeat { name: name("s3"), kind: None, member: Some(None), exists: true, reason: None };

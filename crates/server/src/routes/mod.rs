@@ -105,6 +105,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(plans::stop_renewal))
         .routes(routes!(resets::bank, resets::resets))
         .routes(routes!(resets::redeem))
+        .routes(routes!(resets::close_periods))
         .routes(routes!(overrides::set, overrides::overrides))
         .routes(routes!(overrides::remove))
         .routes(routes!(increases::ask, increases::increases))

@@ -1,4 +1,4 @@
-//! Banked resets.
+//! Banked resets, and periods that are closed by hand.
 
 use axum::Json;
 use axum::extract::State;
@@ -21,6 +21,21 @@ pub(super) async fn bank(
     Body(ask): Body<wire::BankResetRequest>,
 ) -> Result<Json<wire::Change>, Failure> {
     Ok(Json(app.api.bank_reset(&access, &id, key, ask).await?))
+}
+
+/// Close periods that end when they are closed
+#[utoipa::path(post, path = "/v1/accounts/{id}/windows/close", tag = "accounts", request_body = wire::ClosePeriodsRequest,
+    params(("id" = headworks_core::record::Id, Path, description = "The account, percent-encoded"), ("Idempotency-Key" = Option<wire::IdempotencyKey>, Header, description = "A new one for each new request, the same for its retries")),
+    responses((status = 200, description = "The record; the next periods have begun", body = wire::Change),
+        (status = "4XX", description = "A problem", body = wire::Problem), (status = 503, description = "Retry", body = wire::Problem)))]
+pub(super) async fn close_periods(
+    State(app): State<App>,
+    Caller(access): Caller,
+    Path(id): Path<String>,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(ask): Body<wire::ClosePeriodsRequest>,
+) -> Result<Json<wire::Change>, Failure> {
+    Ok(Json(app.api.close_periods(&access, &id, key, ask).await?))
 }
 
 /// Show an account's banked resets

@@ -247,6 +247,51 @@ async fn a_limit_is_overridden_until_its_instant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_period_is_closed_once_for_each_key_and_for_one_member() {
+    let s = start().await;
+    let by_hand = CATALOG
+        .replace("t2", "t3")
+        .replace(
+            "first_use = { limit = \"2\", length = \"5h\" }",
+            "fixed = { limit = \"2\", every = \"manual\" }",
+        )
+        .replace("name = \"tasks\",", "name = \"tasks\", per = [\"team\", \"user\"],");
+    put(&s, &by_hand, "c2").await;
+    let close = "/v1/accounts/acme/windows/close";
+    let task = |user: &str| {
+        let path = format!("cost_center:4711/team:red/user:{user}");
+        json!({"account": "acme", "feature": "task", "settle": "now", "path": path})
+    };
+    for (key, user, outcome) in
+        [("a1", "ann", "allow"), ("a2", "ann", "allow"), ("a3", "ann", "deny"), ("b1", "bob", "allow")]
+    {
+        assert_eq!(post(&s, "/v1/authorize", key, task(user)).await["outcome"], outcome, "{key}");
+    }
+    let ask = json!({"windows": ["tasks.five"], "path": "team:red/user:ann", "reason": "delivered"});
+    let closed = post(&s, close, "k1", ask.clone()).await;
+    assert_eq!(post(&s, "/v1/authorize", "a4", task("ann")).await["outcome"], "allow");
+    let again = post(&s, close, "k1", ask).await;
+    assert_eq!((&again["id"], &again["replayed"]), (&closed["id"], &json!(true)));
+    let windows = s.call("GET", "/v1/accounts/acme/windows", "", "").await.body["windows"].clone();
+    let shown = |w: &Value| {
+        (w["level"].clone(), w["member"].clone(), w["used"].clone(), w.get("resets_at").is_some())
+    };
+    let pair =
+        |user: &str| (json!(["team", "user"]), json!(format!("team:red/user:{user}")), json!("1"), false);
+    let of_tasks = windows.as_array().expect("a list").iter().filter(|w| w["name"] == "tasks.five");
+    assert_eq!(of_tasks.map(shown).collect::<Vec<_>>(), [pair("ann"), pair("bob")]);
+    for (bad, why) in [
+        (json!({"windows": ["nope"]}), "unknown_window"),
+        (json!({"windows": []}), "invalid_request"),
+        (json!({}), "invalid_request"),
+    ] {
+        let refused = s.call("POST", close, "bad", &bad.to_string()).await;
+        assert_eq!((refused.status, refused.problem()), (422, why), "{bad}");
+    }
+    reconciles(&s).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn charges_are_corrected_one_by_one_and_by_period() {
     let s = start().await;
     let charge = post(&s, "/v1/record", "u1", record(6)).await["charge"].clone();

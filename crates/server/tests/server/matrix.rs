@@ -105,6 +105,7 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/accounts/{id}/plan/withdraw", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/grants/{grant}/stop", Has(Operator), Named, &[], "{}"),
     ("POST", "/v1/accounts/{id}/resets", Has(Operator), Named, &[], r#"{"windows":["rpm"]}"#),
+    ("POST", "/v1/accounts/{id}/windows/close", Has(Operator), Named, &[], r#"{"windows":["rpm"]}"#),
     ("POST", "/v1/accounts/{id}/quarantine/{use}", Has(Operator), Named, &[], r#"{"action":"discard"}"#),
     ("POST", "/v1/accounts/{id}/top-ups/{number}", Has(Operator), Named, &[], r#"{"paid":true}"#),
     ("POST", "/v1/accounts/{id}/abuse/lift", Has(Operator), Named, &[], r#"{"rule":"velocity"}"#),

@@ -4,7 +4,16 @@ use headworks_core::command::Command;
 use headworks_core::record::Name;
 
 use super::{Malformed, number};
-use crate::resets::{BankResetRequest, RedeemResetRequest};
+use crate::resets::{BankResetRequest, ClosePeriodsRequest, RedeemResetRequest};
+
+impl ClosePeriodsRequest {
+    /// The command that is meant.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        let (windows, path) = (self.windows.clone(), self.path.clone());
+        Command::ClosePeriods { windows, path, reason: self.reason.clone() }
+    }
+}
 
 impl BankResetRequest {
     /// The command that is meant.

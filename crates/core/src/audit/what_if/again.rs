@@ -203,6 +203,7 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::NotACharge(_)
             | Refusal::AlreadyRefunded(..)
             | Refusal::AlreadyRedeemed(..)
+            | Refusal::NotClosable(_)
             | Refusal::NoReset
             | Refusal::NothingToReset
             | Refusal::UnknownOverride(_)

@@ -280,6 +280,7 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         CycleEvent::Ended(_)
         | CycleEvent::Banked(_)
         | CycleEvent::Redeemed { .. }
+        | CycleEvent::PeriodsClosed { .. }
         | CycleEvent::PlanChanged(_)
         | CycleEvent::Overridden(_)
         | CycleEvent::PlanPlanned(_)

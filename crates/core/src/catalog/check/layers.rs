@@ -59,8 +59,12 @@ fn layer<'a, 'f>(
         LayerSource::Postpaid { name, unit, limit, every, zone, anchor, unpaid } => {
             check.key("postpaid", |c| {
                 let limit = credits("limit", limit, c).nano();
-                if *every == Periods::Life {
-                    c.wrong_at("every", "an invoice closes each period", "write for example \"month\"");
+                if matches!(every, Periods::Life | Periods::Manual) {
+                    c.wrong_at(
+                        "every",
+                        "an invoice closes each period at its end",
+                        "write for example \"month\"",
+                    );
                 }
                 let calendar = calendar(*every, zone.as_ref(), *anchor, c);
                 let layer = calendar.map(|calendar| {

@@ -45,7 +45,7 @@ fn figure_of(plan: &Plan, limit: &Name, text: &str, check: &mut Check<'_>) -> Op
         );
         return None;
     };
-    if !plan.counts_for(limit).is_some_and(|levels| levels.innermost() >= Level::User) {
+    if plan.counts_for(limit).is_none_or(|levels| levels.innermost() < Level::User) {
         check.wrong(
             format_args!(
                 "`{limit}` is not the limit of one member, so seats of several types would share it"

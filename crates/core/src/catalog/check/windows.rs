@@ -74,6 +74,10 @@ pub(super) fn calendar<'a>(
 ) -> Option<Calendar> {
     let zone = zone.map_or("UTC", String::as_str);
     let is_of_account = zone == "account";
+    if every == Periods::Manual && anchor == Some(Anchor::Billing) {
+        let what = "a period that is closed by hand is not counted from an anchor";
+        check.wrong_at("anchor", what, "remove it, or write a calendar unit as `every`");
+    }
     let zone = if is_of_account { "UTC" } else { zone };
     match Calendar::of(every, zone, anchor == Some(Anchor::Billing)) {
         Ok(calendar) if is_of_account => Some(calendar.of_account()),
