@@ -124,6 +124,10 @@ impl CountedWindow {
     /// Its place among the others, before or after that of a name, levels and the member that a path names there.
     pub(super) fn against(&self, name: &Name, level: Levels, path: &Path) -> Ordering {
         let of_limit = (&self.name, self.level).cmp(&(name, level));
+        // The account itself has one counter.
+        if level == Levels::ACCOUNT {
+            return of_limit;
+        }
         of_limit.then_with(|| self.segments().iter().cmp(path.at_levels(level)))
     }
 

@@ -45,16 +45,7 @@ impl<'a> Context<'a> {
         let Request { path, dimensions, quantities, more, .. } = request;
         let mut lines = SmallVec::new();
         let card = self.price_part(feature, (dimensions, quantities), 0, &mut lines)?;
-        check_parts(more)?;
-        if more.iter().any(|part| part.quantities.is_empty()) {
-            return Err(Refusal::BadParts("a part names no meter; leave it out, or say how much it is"));
-        }
-        let mut parts = Vec::new();
-        for (place, part) in (1..).zip(more) {
-            let dimensions = part.dimensions.as_deref().unwrap_or_default();
-            let card = self.price_part(feature, (dimensions, &part.quantities), place, &mut lines)?;
-            parts.push(PricedPart { dimensions, card, unpriced: false });
-        }
+        let parts = if more.is_empty() { Vec::new() } else { self.price_more(feature, more, &mut lines)? };
         if lines.iter().any(|l: &PricedLine<'_>| l.quantity > QUANTITY_MAX) {
             return Err(Refusal::TooLarge);
         }
@@ -73,8 +64,29 @@ impl<'a> Context<'a> {
         })
     }
 
+    /// Pins the prices in force to the quantities of the parts after the first.
+    #[inline(never)]
+    fn price_more<'p>(
+        &self,
+        feature: &'p Feature,
+        more: &'p [AskedPart],
+        lines: &mut SmallVec<[PricedLine<'p>; 3]>,
+    ) -> Result<Vec<PricedPart<'p>>, Refusal> {
+        check_parts(more)?;
+        if more.iter().any(|part| part.quantities.is_empty()) {
+            return Err(Refusal::BadParts("a part names no meter; leave it out, or say how much it is"));
+        }
+        let mut parts = Vec::new();
+        for (place, part) in (1..).zip(more) {
+            let dimensions = part.dimensions.as_deref().unwrap_or_default();
+            let card = self.price_part(feature, (dimensions, &part.quantities), place, lines)?;
+            parts.push(PricedPart { dimensions, card, unpriced: false });
+        }
+        Ok(parts)
+    }
+
     /// Pins the prices in force to the quantities of one part; returns the card that they come from.
-    #[inline]
+    #[inline(always)]
     fn price_part<'p>(
         &self,
         feature: &'p Feature,

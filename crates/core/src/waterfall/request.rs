@@ -63,9 +63,10 @@ pub(crate) fn quantity_of(quantities: &[(Name, u64)], meter: &Name) -> u64 {
 }
 
 /// Whether one of these parts names a meter.
+#[inline(always)]
 pub(crate) fn names(quantities: &[(Name, u64)], more: &[AskedPart], meter: &Name) -> bool {
-    let mut all = quantities.iter().chain(more.iter().flat_map(|part| &part.quantities));
-    all.any(|(named, _)| named == meter)
+    let is_it = |(named, _): &(Name, u64)| named == meter;
+    quantities.iter().any(is_it) || more.iter().any(|part| part.quantities.iter().any(is_it))
 }
 
 /// A part of a use as its caller names it, such as what one of several models did.
