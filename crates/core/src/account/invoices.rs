@@ -52,14 +52,14 @@ impl Account {
         all.iter().filter(|closed| closed.is_unpaid())
     }
 
-    /// What unpaid invoices in a unit count against the limit of a layer's period. What that period itself has drawn is counted
-    /// there, and an invoice below zero gives no room.
+    /// What unpaid invoices of a layer count against its limit in a period: their lines of periods before it. What the period itself
+    /// has drawn is counted there, and an invoice below zero gives no room.
     pub(crate) fn unpaid_beside(&self, unit: Option<&Name>, (layer, period): (&Name, Instant)) -> i64 {
-        let of_unit = self.unpaid().filter(|closed| closed.unit.as_ref() == unit);
-        let beside = of_unit.map(|ClosedInvoice { invoice, .. }| {
-            let is_own = |line: &&InvoiceLine| invoice.period.layer == *layer && line.period == period;
-            let own = invoice.lines.iter().filter(is_own).map(|line| line.amount.nano());
-            own.fold(invoice.total.nano(), i64::saturating_sub).max(0)
+        let is_of =
+            |closed: &&ClosedInvoice| closed.invoice.period.layer == *layer && closed.unit.as_ref() == unit;
+        let beside = self.unpaid().filter(is_of).map(|ClosedInvoice { invoice, .. }| {
+            let before = invoice.lines.iter().filter(|line| line.period < period);
+            before.map(|line| line.amount.nano()).fold(0, i64::saturating_add).max(0)
         });
         beside.fold(0, i64::saturating_add)
     }

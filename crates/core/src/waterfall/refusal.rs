@@ -245,7 +245,7 @@ impl fmt::Display for Refusal {
             }
             Self::BadCap => f.write_str("a cap must not be below zero; 0 lets nothing be drawn"),
             Self::NoWindows => {
-                f.write_str("name at least one window that the reset clears: a guard or `allowance.window`")
+                f.write_str("name at least one window: a guard or `allowance.window`; a pool as well to close its period")
             }
             Self::AccountFull => {
                 f.write_str(

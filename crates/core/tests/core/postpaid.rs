@@ -375,3 +375,41 @@ fn a_hold_that_expires_gives_back() {
     assert_eq!(texts(&w), Vec::<String>::new());
     trusted(&w);
 }
+
+/// Two layers lend ten each: what is unpaid of one takes nothing from the other. Use that is reported late finds the limit of its own day.
+#[test]
+fn an_unpaid_invoice_counts_against_its_own_layer_and_later_periods() {
+    let text = POLICY.replace(
+        "  { postpaid = { name = \"overage\", limit = \"10\", every = \"month\" } },\n]\n\n[plans.other]",
+        "  { postpaid = { name = \"overage\", limit = \"10\", every = \"month\" } },\n  { postpaid = { name = \"more\", limit = \"10\", every = \"month\" } },\n]\n\n[plans.other]",
+    );
+    let mut w = World::new(&text, "team");
+    scan(&mut w, 14);
+    to_july(&mut w);
+    assert_eq!(scan(&mut w, 7), "InvoiceUnpaid");
+    assert_eq!(scan(&mut w, 6), "more 6");
+
+    let text = POLICY.replace("default_plan", "late_horizon = \"30d\"\ndefault_plan").replace(
+        "name = \"overage\", limit = \"10\", every = \"month\" }",
+        "name = \"overage\", limit = \"20\", every = \"day\" }",
+    );
+    let mut w = World::new(&text, "team");
+    w.now = at("2026-06-21T12:00:00Z");
+    scan(&mut w, 12);
+    w.now = at("2026-06-22T12:00:00Z");
+    w.due();
+    scan(&mut w, 3);
+    w.now = at("2026-06-23T12:00:00Z");
+    w.due();
+    // 12 of the 21st are drawn there; nothing is owed from before the 18th. Of the 23rd, 15 are.
+    for (day, expected) in
+        [("21", "overage 8, overshoot 1"), ("18", "overage 9"), ("23", "overage 5, overshoot 4")]
+    {
+        let request = ask("scan", &[("pages", 9)]).request;
+        let at = Some(at(&format!("2026-06-{day}T12:00:00Z")));
+        w.apply(Command::Record { request, at }).expect("records");
+        let draws: Vec<String> =
+            w.charge().draws.iter().map(|d| format!("{} {}", d.layer, d.amount / 1_000_000_000)).collect();
+        assert_eq!(draws.join(", "), expected, "{day}");
+    }
+}
