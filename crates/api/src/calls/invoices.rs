@@ -3,6 +3,7 @@
 use headworks_wire as wire;
 use wire::Scope;
 
+use super::accounts::as_shown;
 use super::{change, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
@@ -19,7 +20,9 @@ impl Api {
         let account = access.account(Scope::Read, id)?;
         let read = |ctx: headworks_core::waterfall::Context<'_>| {
             let none = || wire::Invoices { invoices: Vec::new(), open: Vec::new() };
-            Ok(ctx.account.postpaid().map_or_else(none, |postpaid| render::invoices(&account, postpaid)))
+            Ok(as_shown(ctx, |ctx| {
+                ctx.account.postpaid().map_or_else(none, |postpaid| render::invoices(&account, postpaid))
+            }))
         };
         Ok(self.engine.view(&account, read).await?)
     }
