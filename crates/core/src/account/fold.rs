@@ -127,13 +127,14 @@ impl Account {
                 self.count(*id, &decision.visits, &decision.draws, now)?;
             }
             Event::Settled { hold: id, charge, is_late: late } => {
-                if !late {
-                    self.correct_windows(*id, &record.corrections, now)?;
+                if *late {
+                    self.take_visits(&charge.usage.path, excess_visits(charge), now, now);
+                } else {
+                    self.correct_windows(*id, &record.corrections, excess_visits(charge), now)?;
                 }
-                self.take_visits(&charge.usage.path, excess_visits(charge), now, now);
             }
             Event::Released(id) | Event::Expired { hold: id, .. } => {
-                self.correct_windows(*id, &record.corrections, now)?
+                self.correct_windows(*id, &record.corrections, &[], now)?
             }
             Event::Charged { charge, decision, .. } => {
                 self.take_visits(&charge.usage.path, &decision.visits, record.effective_at, now);
@@ -143,7 +144,7 @@ impl Account {
                 for (id, terms) in reopened {
                     self.open_grant(*id, terms.clone());
                 }
-                self.correct(path, &record.corrections, now);
+                self.correct(path, &record.corrections, (&[], now), now);
             }
             Event::Voided { grant: id, .. } => {
                 // A recurring grant does not renew, even if it was spent already.
@@ -170,8 +171,8 @@ impl Account {
                 for (id, terms) in &correcting.reopened {
                     self.open_grant(*id, terms.clone());
                 }
-                self.correct(&charge.usage.path, &record.corrections, now);
-                self.take_visits(&charge.usage.path, excess_visits(charge), record.effective_at, now);
+                let beyond = (excess_visits(charge), record.effective_at);
+                self.correct(&charge.usage.path, &record.corrections, beyond, now);
             }
             Event::Late(late) => self.apply_late(record.seq, late)?,
             Event::Alert(alert) => self.apply_alert(record, alert)?,

@@ -84,18 +84,27 @@ impl Account {
         }
     }
 
+    /// Corrects what a hold has counted, and counts what goes beyond it.
     pub(super) fn correct_windows(
         &mut self,
         id: HoldId,
         corrections: &[Correction],
+        beyond: &[Visit],
         now: Instant,
     ) -> Result<(), String> {
         let path = self.hold(id).ok_or("no such hold")?.usage.path.clone();
-        self.correct(&path, corrections, now);
+        self.correct(&path, corrections, (beyond, now), now);
         Ok(())
     }
 
-    pub(super) fn correct(&mut self, path: &Path, corrections: &[Correction], now: Instant) {
+    /// Corrects counts, and then counts more at an instant.
+    pub(super) fn correct(
+        &mut self,
+        path: &Path,
+        corrections: &[Correction],
+        (beyond, at): (&[Visit], Instant),
+        now: Instant,
+    ) {
         for c in corrections {
             let Ok(i) = self.find_window(&c.name, c.level, path) else {
                 continue;
@@ -104,10 +113,17 @@ impl Account {
                 continue;
             };
             // A checkpoint leaves out windows that are over: a state loaded from one must agree with one that was not.
-            if !window.used.is_over(now) {
+            if window.used.is_over(now) {
+                self.windows.remove(i);
+            } else {
                 window.used.correct(c.counted_at, c.delta, now);
             }
-            if window.used.is_over(now) {
+        }
+        self.take_visits(path, beyond, at, now);
+        for c in corrections {
+            if let Ok(i) = self.find_window(&c.name, c.level, path)
+                && self.windows.get(i).is_some_and(|window| window.used.is_over(now))
+            {
                 self.windows.remove(i);
             }
         }

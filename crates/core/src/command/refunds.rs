@@ -144,7 +144,15 @@ fn uncounted(
             continue;
         }
         let later = charge.counted.iter().skip(i + 1).filter(|o| o.name == c.name && o.level == c.level);
-        let later: i64 = later.map(|o| o.cost).sum();
+        let mut later: i64 = later.map(|o| o.cost).sum();
+        if let Basis::Price(parts) = c.basis
+            && let Some(price) = Priced::from(&charge.usage).price_of(parts)
+        {
+            // It counts the front of a price that has become higher under other dimensions.
+            let earlier = charge.counted.iter().take(i).filter(|o| o.name == c.name && o.level == c.level);
+            let up_to = earlier.map(|o| o.cost).fold(c.cost, i64::saturating_add);
+            later = later.max(price.nano().saturating_sub(up_to));
+        }
         // The part of this count given back, before and now.
         let reached = |sum: i64| (sum - later).clamp(0, c.cost);
         let sum = of_basis(&c.basis, &[before]);

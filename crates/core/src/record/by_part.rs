@@ -38,7 +38,7 @@ impl Priced<'_> {
             return amount;
         }
         let up_to = |count: usize| {
-            let sum = self.price_of(Parts::ALL.beside(Parts::NONE, count));
+            let sum = self.price_of(Parts::first(count));
             sum.map_or(i64::MAX, Credits::nano)
         };
         let from = up_to(self.more.len() + 1).saturating_sub(amount);

@@ -71,10 +71,19 @@ impl Parts {
         self.0.checked_shr(place.into()).is_some_and(|rest| rest & 1 == 1)
     }
 
-    /// Those that are not in the other set and whose places are below `count`.
-    pub(crate) fn beside(self, other: Self, count: usize) -> Self {
-        let below = if count >= PARTS_MAX { u16::MAX } else { (1 << count) - 1 };
-        Self(self.0 & !other.0 & below)
+    /// The first `count` places.
+    pub(crate) fn first(count: usize) -> Self {
+        Self(if count >= PARTS_MAX { u16::MAX } else { (1 << count) - 1 })
+    }
+
+    /// Those that are in the other set as well.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Those that are not in the other set.
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 }
 

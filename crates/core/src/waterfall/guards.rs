@@ -27,14 +27,21 @@ impl Run<'_, '_> {
             program.guards().filter(|g| !matches!(g.count, Count::Spend | Count::Slot | Count::Size(_)))
         {
             let Some(parts) = guard.parts_of(self.usage) else { continue };
-            let (cost, basis) = self.guard_cost(guard, self.usage, parts);
             // A correction leaves the pace of requests alone, but a cap on the price counts what they cost.
             let before = if matches!(guard.count, Count::Price) { priced_before } else { held };
-            let stays = |parts: Parts| {
-                self.guard_cost(guard, self.usage, parts).0.min(self.guard_cost(guard, before, parts).0)
-            };
+            let cost = |parts: Parts| self.guard_cost(guard, self.usage, parts).0;
+            let stays = |parts: Parts| cost(parts).min(self.guard_cost(guard, before, parts).0);
+            let basis = self.guard_cost(guard, self.usage, parts).1;
             let own = guard.parts_of(before).unwrap_or(Parts::NONE);
-            let beyond = cost - stays(own) - stays(parts.beside(own, before.more.len() + 1));
+            let had = Parts::first(before.more.len() + 1);
+            // Parts of its own that turned out as others stay as far as they were held; of others that turned out as its own, and of
+            // parts that are new, it counts what nothing has counted.
+            let of_others = parts.and(had).without(own);
+            let all = cost(parts.and(own))
+                + stays(own.without(parts))
+                + (cost(of_others) - stays(of_others))
+                + cost(parts.without(had).without(own));
+            let beyond = all - stays(own);
             if beyond > 0 {
                 self.visit_guard(guard, beyond, basis);
             }

@@ -194,6 +194,19 @@ fn what_turned_out_is_charged_and_counted_part_by_part() {
         ),
         ("model=a 100 input 10 output", "model=b 100 input 10 output", "150", ["100", "110", "0", "150"]),
         ("model=a 100 input 0 output", "model=b 130 input 0 output", "130", ["130", "100", "30", "130"]),
+        // A part that was held stays with the model that was asked for, and a new one counts for its own.
+        (
+            "model=b 100 input 0 output",
+            "model=a 100 input 0 output + model=b 100 input",
+            "300",
+            ["200", "0", "200", "0"],
+        ),
+        (
+            "model=a 10 input 0 output + model=b 10 input",
+            "10 input 0 output + model=a 10 input + model=b 3 input",
+            "43",
+            ["23", "10", "13", "20"],
+        ),
         // A further part of the same model goes on counting where the first has given back.
         (
             "model=a 100 input 0 output",
@@ -427,4 +440,40 @@ fn the_dimensions_of_a_part_can_be_erased() {
     let usage = &record.charge().expect("a charge").usage;
     assert_eq!(usage.dimensions, dimensions("model=a"));
     assert_ne!(usage.more[0].dimensions[0].value, Label::new("b").expect("a label"));
+}
+
+/// A rate that a settlement empties counts what a further part adds all the same.
+#[test]
+fn a_rate_gives_back_and_counts_in_one_settlement() {
+    let text = CATALOG.replace(
+        "guards = [",
+        "guards = [\n  { name = \"pace\", count = \"input\", when = { model = \"a\" }, window.rate = { limit = 1200, period = \"1h\" } },",
+    );
+    for held in ["model=a 10 input 0 output", "model=a 400 input 0 output"] {
+        let mut w = World::new(&text, "p");
+        w.grant("10000", Category::Purchased);
+        w.ask(&asked(held));
+        w.apply(settled(w.account.seq, "model=a 0 input 0 output + model=a 3 input")).expect("settles");
+        assert_eq!(used(&w, "pace"), "3", "{held}");
+        trusted(&w, &catalog(&text));
+    }
+}
+
+/// Held on `b` for 10, charged on `a` for 60: the cap of `b` counts the first 10, which a refund reaches last.
+#[test]
+fn a_refund_leaves_what_was_held_for_last() {
+    let text = CATALOG.replace(
+        "{ name = \"a_price\", when = { model = \"a\" }",
+        "{ name = \"a_price\", when = { model = \"b\" }",
+    );
+    let mut w = World::new(&text, "p");
+    w.grant("10000", Category::Purchased);
+    w.ask(&asked("model=b 10 input 0 output"));
+    w.apply(settled(w.account.seq, "model=a 30 input 0 output")).expect("settles");
+    assert_eq!(used(&w, "a_price"), "10");
+    let charge = w.account.seq;
+    for (amount, left) in [(Some("45"), "10"), (Some("9"), "6"), (None, "0")] {
+        w.apply(refund(charge, amount)).expect("refunds");
+        assert_eq!(used(&w, "a_price"), left, "{amount:?}");
+    }
 }
