@@ -95,8 +95,9 @@ const KINDS: [&str; 34] = [
     "free_grant_given",
 ];
 
-/// Reasons that no request of the simulation can meet: it suspends nothing below the account and fills no account.
-const UNREACHED: [Reason; 2] = [Reason::AccountFull, Reason::NoSeat];
+/// Reasons that no request of the simulation can meet: it suspends nothing below the account, fills no account, and has
+/// neither seats nor postpaid layers.
+const UNREACHED: [Reason; 3] = [Reason::AccountFull, Reason::NoSeat, Reason::InvoiceUnpaid];
 
 impl Coverage {
     fn count(&self, kind: &'static str, name: &'static str) {
