@@ -199,13 +199,13 @@ fn what_turned_out_is_charged_and_counted_part_by_part() {
             "model=b 100 input 0 output",
             "model=a 100 input 0 output + model=b 100 input",
             "300",
-            ["200", "0", "200", "0"],
+            ["200", "0", "200", "100"],
         ),
         (
             "model=a 10 input 0 output + model=b 10 input",
             "10 input 0 output + model=a 10 input + model=b 3 input",
             "43",
-            ["23", "10", "13", "20"],
+            ["23", "10", "13", "30"],
         ),
         // A further part of the same model goes on counting where the first has given back.
         (
