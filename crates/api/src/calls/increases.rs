@@ -24,7 +24,7 @@ impl Api {
         mut ask: wire::OverrideRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Scope::Decide, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let key = key.of(ask.idempotency_key.take(), None, &("ask", &ask))?;
         change(&self.run(access, &account, key.as_ref(), &Command::AskIncrease(ask.new_override()?)).await?)
     }
 
@@ -55,7 +55,7 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
         let of: Reference = named(of, Kind::UnknownRecord)?;
-        let key = key.of(None, Some(of.to_string()), &(&of, &ask))?;
+        let key = key.of(None, Some(format!("approve {of}")), &("approve", &of, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &of)?).await?)
     }
 
@@ -73,7 +73,7 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
         let of: Reference = named(of, Kind::UnknownRecord)?;
-        let key = key.of(None, Some(of.to_string()), &(&of, &ask))?;
+        let key = key.of(None, Some(format!("deny {of}")), &("deny", &of, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account, &of)?).await?)
     }
 }

@@ -21,7 +21,7 @@ impl Api {
         mut ask: wire::PauseAccountRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let key = key.of(ask.idempotency_key.take(), None, &("pause", &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }
 
@@ -37,7 +37,7 @@ impl Api {
         mut ask: wire::ResumeAccountRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let key = key.of(ask.idempotency_key.take(), None, &("resume", &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }
 }

@@ -22,7 +22,7 @@ impl Api {
         mut ask: wire::ChangePlanRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::ChangePlan, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let key = key.of(ask.idempotency_key.take(), None, &("change", &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(&account)?).await?)
     }
 
@@ -38,7 +38,7 @@ impl Api {
         mut ask: wire::StopRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::ChangePlan, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        let key = key.of(ask.idempotency_key.take(), None, &("withdraw", &ask))?;
         let command = Command::WithdrawPlanChange { reason: ask.reason };
         change(&self.run(access, &account, key.as_ref(), &command).await?)
     }
@@ -57,7 +57,7 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::ChangePlan, id)?;
         let of = named(grant, Kind::UnknownGrant)?;
-        let key = key.of(ask.idempotency_key.take(), None, &(&of, &ask))?;
+        let key = key.of(ask.idempotency_key.take(), None, &("stop", &of, &ask))?;
         let command = ask.stop_renewal(&account, &of)?;
         change(&self.run(access, &account, key.as_ref(), &command).await?)
     }

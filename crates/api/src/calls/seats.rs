@@ -25,7 +25,10 @@ impl Api {
         mut ask: wire::SeatRequest,
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
-        let key = key.of(ask.idempotency_key.take(), None, &ask)?;
+        if ask.member.is_some() {
+            access.account(Scope::Admin, id)?;
+        }
+        let key = key.of(ask.idempotency_key.take(), None, &("set", &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command()).await?)
     }
 
@@ -68,7 +71,7 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Scope::Admin, id)?;
         let seat = named_seat(seat)?;
-        let key = key.of(ask.idempotency_key.take(), None, &(&seat, &ask))?;
+        let key = key.of(ask.idempotency_key.take(), None, &("assign", &seat, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(seat)).await?)
     }
 
@@ -86,7 +89,7 @@ impl Api {
     ) -> Result<wire::Change, Problem> {
         let account = access.account(Act::SetTerms, id)?;
         let seat = named_seat(seat)?;
-        let key = key.of(ask.idempotency_key.take(), None, &(&seat, &ask))?;
+        let key = key.of(ask.idempotency_key.take(), None, &("remove", &seat, &ask))?;
         change(&self.run(access, &account, key.as_ref(), &ask.command(seat)).await?)
     }
 }

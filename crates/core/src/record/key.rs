@@ -63,7 +63,7 @@ pub enum Operation {
     /// Lift an effect of an abuse rule, or report a disputed payment.
     #[n(17)]
     Abuse,
-    /// Override a limit, or remove an override.
+    /// Override a limit or remove an override, ask for a higher limit or answer.
     #[n(18)]
     Override,
     /// Mark an invoice paid.
@@ -127,7 +127,7 @@ impl Operation {
             Self::Late => "decide about late use",
             Self::TopUp => "confirm a top-up",
             Self::Abuse => "report or lift something about abuse",
-            Self::Override => "override a limit, or remove an override",
+            Self::Override => "override a limit or remove an override, ask for a higher limit or answer",
             Self::PayInvoice => "mark an invoice paid",
             Self::ClosePeriods => "close periods",
         }

@@ -1,9 +1,10 @@
 //! Recurring grants, resets, plan changes, corrections, late use and top-ups over HTTP, and the ledger after them.
 
 use headworks_core::record::{Instant, Span};
+use headworks_wire::Scope;
 use serde_json::{Value, json};
 
-use crate::common::Server;
+use crate::common::{Server, key};
 
 const CATALOG: &str = r#"
 version = "t2"
@@ -443,6 +444,14 @@ async fn a_seat_is_added_assigned_and_removed() {
     let taken = s.call("POST", "/v1/accounts/acme/seats", "t", r#"{"seat":"s2","member":"user:bob"}"#).await;
     assert_eq!((taken.status, taken.problem()), (409, "has_seat"));
     let assign = "/v1/accounts/acme/seats/s1/assign";
+    // The operator alone gives a seat to nobody.
+    let operator = key(&s.engine, &[Scope::Operator], &["acme"]).await;
+    let headers = format!(
+        "Authorization: Bearer {operator}\r\nContent-Type: application/json\r\nIdempotency-Key: o\r\n"
+    );
+    let body = br#"{"seat":"s1","member":"user:ann"}"#;
+    let moved = s.raw("POST", "/v1/accounts/acme/seats", &headers, body).await;
+    assert_eq!((moved.status, moved.problem()), (403, "wrong_scope"));
     assert_eq!(s.call("POST", assign, "m", r#"{"member":"user:ann"}"#).await.status, 200);
     let paid = s.call("POST", "/v1/authorize", "a2", &ask("ann")).await.body;
     assert_eq!(
@@ -456,4 +465,35 @@ async fn a_seat_is_added_assigned_and_removed() {
     let unknown = s.call("POST", "/v1/accounts/acme/seats/s9/remove", "r", "{}").await;
     assert_eq!((unknown.status, unknown.problem()), (404, "unknown_seat"));
     assert_eq!(s.call("POST", "/v1/accounts/acme/seats/s1/remove", "r2", "{}").await.status, 200);
+}
+
+/// One key names one act: with another act it is refused, and never answers for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_one_act_answers_no_other() {
+    let s = start().await;
+    let seat = r#"{"seat":"s1"}"#;
+    assert_eq!(s.call("POST", "/v1/accounts/acme/seats", "s", seat).await.status, 200);
+    let ask = r#"{"limit":"tasks.five","value":5}"#;
+    let asked = s.call("POST", "/v1/accounts/acme/increases", "i", ask).await.body;
+    let increase = asked["id"].as_str().expect("a reference").replace('~', "%7E");
+    let of = |act: &str| format!("/v1/accounts/acme/increases/{increase}/{act}");
+    for (first, second, body) in [
+        (
+            "/v1/accounts/acme/seats/s1/assign".to_owned(),
+            "/v1/accounts/acme/seats/s1/remove".to_owned(),
+            "{}",
+        ),
+        ("/v1/accounts/acme/pause".to_owned(), "/v1/accounts/acme/resume".to_owned(), "{}"),
+        ("/v1/accounts/acme/increases".to_owned(), "/v1/accounts/acme/overrides".to_owned(), ask),
+        (of("deny"), of("approve"), "{}"),
+    ] {
+        assert_eq!(s.call("POST", &first, &first, body).await.status, 200, "{first}");
+        let other = s.call("POST", &second, &first, body).await;
+        assert_eq!(
+            (other.status, other.problem()),
+            (422, "idempotency_conflict"),
+            "{second}: {}",
+            other.body
+        );
+    }
 }
