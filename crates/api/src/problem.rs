@@ -79,6 +79,7 @@ kinds! {
     OverrideRefused = "override_refused",
     PlanChangeRefused = "plan_change_refused",
     RequestTimeout = "request_timeout",
+    SeatRefused = "seat_refused",
     ServerFull = "server_full",
     Stopped = "stopped",
     TooManyExtensions = "too_many_extensions",
@@ -279,7 +280,6 @@ fn kind_of(refusal: &Refusal) -> Kind {
         | Refusal::BadAlerts(_)
         | Refusal::BadSupply(_)
         | Refusal::BadParts(_)
-        | Refusal::BadSeat(_)
         | Refusal::BadPause(_)
         | Refusal::MixedUnits
         | Refusal::NoPlan
@@ -288,6 +288,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::AccountExists(_) => Kind::AccountExists,
         Refusal::UnknownSeat(_) => Kind::UnknownSeat,
         Refusal::HasSeat(_) => Kind::HasSeat,
+        Refusal::BadSeat(_) => Kind::SeatRefused,
         Refusal::UnknownRecord(_)
         | Refusal::UnknownOverride(_)
         | Refusal::UnknownIncrease(_)

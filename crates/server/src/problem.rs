@@ -125,6 +125,7 @@ fn status(kind: Kind) -> StatusCode {
         | Kind::MissingMeter
         | Kind::NotACharge
         | Kind::OverrideRefused
+        | Kind::SeatRefused
         | Kind::UnknownFeature
         | Kind::UnknownMeter
         | Kind::UnknownPlan
