@@ -9,7 +9,7 @@ use headworks_wire as wire;
 use hyper::Method;
 use serde_json::Value;
 
-use crate::arguments::AccountCommand;
+use crate::arguments::{AccountCommand, OverrideArguments};
 use crate::remote::key_of;
 
 pub(crate) fn account_path(reference: &wire::Reference, rest: &str) -> String {
@@ -109,16 +109,9 @@ pub(crate) async fn run(
             let ask = wire::ClosePeriodsRequest { windows, path, reason, idempotency_key };
             ("change", client.post(&at(&account, "/windows/close"), None, &ask).await?)
         }
-        AccountCommand::Override { account, limit, value, path, until, reason, key } => {
-            let ask = wire::OverrideRequest {
-                limit,
-                path,
-                value: wire::OverrideValue::Text(value),
-                until,
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
-            ("change", client.post(&at(&account, "/overrides"), None, &ask).await?)
+        AccountCommand::Override(ask) => {
+            let path = at(&ask.account, "/overrides");
+            ("change", client.post(&path, None, &another_figure(ask)?).await?)
         }
         AccountCommand::Overrides { account } => {
             ("overrides", client.get(&at(&account, "/overrides")).await?)
@@ -137,16 +130,9 @@ pub(crate) async fn run(
             let ask = wire::RemoveSeatRequest { reason, idempotency_key: Some(key_of(key)?) };
             ("change", client.post(&at(&account, &format!("/seats/{seat}/remove")), None, &ask).await?)
         }
-        AccountCommand::AskIncrease { account, limit, value, path, until, reason, key } => {
-            let ask = wire::OverrideRequest {
-                limit,
-                path,
-                value: wire::OverrideValue::Text(value),
-                until,
-                reason,
-                idempotency_key: Some(key_of(key)?),
-            };
-            ("change", client.post(&at(&account, "/increases"), None, &ask).await?)
+        AccountCommand::AskIncrease(ask) => {
+            let path = at(&ask.account, "/increases");
+            ("change", client.post(&path, None, &another_figure(ask)?).await?)
         }
         AccountCommand::Increases { account } => {
             ("increases", client.get(&at(&account, "/increases")).await?)
@@ -177,5 +163,17 @@ pub(crate) async fn run(
         AccountCommand::Records { account, from, max } => {
             ("records", client.get(&at(&account, &format!("/records?from={from}&max={max}"))).await?)
         }
+    })
+}
+
+fn another_figure(ask: OverrideArguments) -> Result<wire::OverrideRequest, Failed> {
+    let OverrideArguments { limit, value, path, until, reason, key, .. } = ask;
+    Ok(wire::OverrideRequest {
+        limit,
+        path,
+        value: wire::OverrideValue::Text(value),
+        until,
+        reason,
+        idempotency_key: Some(key_of(key)?),
     })
 }

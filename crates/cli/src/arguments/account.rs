@@ -1,6 +1,6 @@
 //! Arguments of the calls that open, change and read accounts.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use headworks_core::record::{Consent, CreditsByUnit, Id, Instant, Label, Name, Path, Rule, Segment, Tier};
 use headworks_wire::{Reference, SignalKind};
 
@@ -178,29 +178,8 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Give one of its limits another figure, for itself or for a segment
-    Override {
-        /// The account
-        #[arg(value_parser = id)]
-        account: Id,
-        /// The limit: a guard, an allowance's window like included.week, a pool, a postpaid layer, an overdraft or price_factor
-        #[arg(value_parser = name)]
-        limit: Name,
-        /// The figure in its unit, or none
-        #[arg(value_parser = label)]
-        value: Label,
-        /// The place it is for, like user:alice or team:research/user:alice, and everything below; default: the account
-        #[arg(long, value_parser = path, default_value = "")]
-        path: Path,
-        /// It ends then, RFC 3339; default: when it is removed
-        #[arg(long, value_parser = instant)]
-        until: Option<Instant>,
-        /// Why, for the ledger
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
+    /// Give one of its limits another figure, for itself or for a place in it
+    Override(OverrideArguments),
     /// Show its overrides
     Overrides {
         /// The account
@@ -264,29 +243,8 @@ pub(crate) enum AccountCommand {
         #[command(flatten)]
         key: KeyArgument,
     },
-    /// Ask for a higher limit, for itself or for a segment
-    AskIncrease {
-        /// The account
-        #[arg(value_parser = id)]
-        account: Id,
-        /// The limit: a guard, an allowance's window like included.week, a pool, an overdraft or price_factor
-        #[arg(value_parser = name)]
-        limit: Name,
-        /// The figure in its unit, or none
-        #[arg(value_parser = label)]
-        value: Label,
-        /// The place it is for, like user:alice or team:research/user:alice, and everything below; default: the account
-        #[arg(long, value_parser = path, default_value = "")]
-        path: Path,
-        /// It is to end then, RFC 3339; default: never
-        #[arg(long, value_parser = instant)]
-        until: Option<Instant>,
-        /// Why, for those who decide
-        #[arg(long, value_parser = label)]
-        reason: Option<Label>,
-        #[command(flatten)]
-        key: KeyArgument,
-    },
+    /// Ask for a higher limit, for itself or for a place in it
+    AskIncrease(OverrideArguments),
     /// Show its requests for higher limits
     Increases {
         /// The account
@@ -361,4 +319,29 @@ pub(crate) enum AccountCommand {
         #[arg(long, default_value_t = 100)]
         max: u16,
     },
+}
+
+/// Another figure of a limit.
+#[derive(Debug, Args)]
+pub(crate) struct OverrideArguments {
+    /// The account
+    #[arg(value_parser = id)]
+    pub(crate) account: Id,
+    /// The limit: a guard, an allowance's window like included.week, a pool, a postpaid layer, an overdraft or price_factor
+    #[arg(value_parser = name)]
+    pub(crate) limit: Name,
+    /// The figure in its unit, or none
+    #[arg(value_parser = label)]
+    pub(crate) value: Label,
+    /// The place it is for, like user:alice or team:research/user:alice, and everything below; default: the account
+    #[arg(long, value_parser = path, default_value = "")]
+    pub(crate) path: Path,
+    /// It ends then, RFC 3339; default: when it is removed
+    #[arg(long, value_parser = instant)]
+    pub(crate) until: Option<Instant>,
+    /// Why, for the ledger
+    #[arg(long, value_parser = label)]
+    pub(crate) reason: Option<Label>,
+    #[command(flatten)]
+    pub(crate) key: KeyArgument,
 }
