@@ -54,9 +54,35 @@ fn typed<T: DeserializeOwned>(answer: &Value) -> Option<T> {
     serde_json::from_value(answer.clone()).ok()
 }
 
+/// The quantities of a use; of one with several parts, those of each with its dimensions.
 fn quantities(u: &wire::Usage) -> String {
-    let lines = u.lines.iter().filter(|l| l.quantity > 0);
-    lines.map(|l| format!("{} {}", l.quantity, l.meter)).collect::<Vec<_>>().join(", ")
+    let of = |part: Option<usize>| {
+        let is_of = |l: &&wire::Line| l.quantity > 0 && l.part.map(usize::from) == part;
+        let lines = u.lines.iter().filter(is_of);
+        lines.map(|l| format!("{} {}", l.quantity, l.meter)).collect::<Vec<_>>().join(", ")
+    };
+    if u.parts.is_empty() {
+        return of(None);
+    }
+    let part = |(place, part): (usize, &wire::UsagePart)| {
+        let named: Vec<String> =
+            part.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} ({})", of(Some(place)), named.join(", "))
+    };
+    (1..).zip(&u.parts).map(part).collect::<Vec<_>>().join(" + ")
+}
+
+/// Marks of limits that a use has reached.
+fn warnings(all: &[wire::LimitWarning]) -> String {
+    let each = all.iter().map(|w| {
+        let member = w.member.as_ref().map_or(String::new(), |member| format!(" of {member}"));
+        let reset = w.resets_at.map_or(String::new(), |at| format!(", until {at}"));
+        format!(
+            "warning: {}{member} has reached {} %: {} of {} {}{reset}\n",
+            w.limit, w.percent, w.used, w.of, w.unit
+        )
+    });
+    each.collect()
 }
 
 fn draws(draws: &[wire::Draw]) -> String {
@@ -135,6 +161,7 @@ pub fn decision(d: &wire::Decision) -> String {
             .collect();
         line(format!("unblocked {}", ways.join(", or ")));
     }
+    out.push_str(&warnings(&d.warnings));
     if !d.draws.is_empty() {
         let _ = write!(out, "paid:\n{}", draws(&d.draws));
     }
@@ -167,6 +194,7 @@ fn charge(c: &wire::Charge) -> String {
     if c.late {
         let _ = writeln!(out, "the hold had expired, so the use was charged directly");
     }
+    out.push_str(&warnings(&c.warnings));
     if !c.draws.is_empty() {
         let _ = write!(out, "paid:\n{}", draws(&c.draws));
     }
@@ -263,4 +291,29 @@ fn records(r: &wire::Records) -> String {
         })
         .collect();
     table(&rows, &[true])
+}
+
+#[cfg(test)]
+mod tests {
+    use headworks_wire as wire;
+    use serde_json::json;
+
+    use super::{quantities, warnings};
+
+    #[test]
+    fn parts_and_warnings_are_said() {
+        let line = |part: u8, quantity: u64| json!({"meter": "tokens", "part": part, "quantity": quantity, "unit_price": "1", "amount": "1"});
+        let usage: wire::Usage = serde_json::from_value(json!({
+            "feature": "chat", "path": "", "dimensions": {"model": "a"}, "unit": "credits", "credit_unit": "credits", "catalog": "v1",
+            "lines": [line(1, 10), line(2, 4)],
+            "parts": [{"dimensions": {"model": "a"}}, {"dimensions": {"model": "b"}}],
+        }))
+        .expect("a use");
+        assert_eq!(quantities(&usage), "10 tokens (model=a) + 4 tokens (model=b)");
+        let warning: wire::LimitWarning = serde_json::from_value(json!({
+            "limit": "daily", "level": "user", "member": "user:ann", "percent": 80, "used": "8", "of": "10", "unit": "requests",
+        }))
+        .expect("a warning");
+        assert_eq!(warnings(&[warning]), "warning: daily of user:ann has reached 80 %: 8 of 10 requests\n");
+    }
 }
