@@ -203,9 +203,9 @@ fn view(
     let member = state.and_then(|state| state.member.as_deref().cloned());
     let path = state.map(CountedWindow::path).unwrap_or_default();
     let terms = window.terms(used, ctx.now, ctx.account.billing());
-    let (terms, overridden_by) = match (ctx.account.own_terms((name, terms), &path, ctx.now), ctx.plan()) {
-        ((terms, None), Ok(plan)) => (plan.seat_terms(ctx.account, (name, terms), &path), None),
-        (own, _) => own,
+    let (terms, overridden_by) = match ctx.plan() {
+        Ok(plan) => plan.own_terms(ctx.account, (name, terms), &path, ctx.now),
+        Err(_) => ctx.account.own_terms((name, terms), &path, ctx.now),
     };
     let terms = match unit {
         Counts::Lent(_, unit, unpaid) => unpaid.on(terms, name, unit.as_ref(), ctx.account),

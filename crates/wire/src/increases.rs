@@ -26,7 +26,7 @@ pub struct ApproveIncreaseRequest {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DenyIncreaseRequest {
-    /// Why, for the ledger and for whoever asked.
+    /// Why, for the ledger and the caller that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Label>,
 }

@@ -23,22 +23,22 @@ impl Account {
         members.get(at).map(|(_, seat)| seat)
     }
 
-    /// A path with the seat that its innermost member with one holds; `None`: nobody in it holds one, or it names one.
+    /// The seat that the innermost member of a path with one holds.
+    fn held_on(&self, path: &Path) -> Option<&Name> {
+        self.rare.as_deref().filter(|rare| !rare.seated.is_empty())?;
+        path.segments().iter().rev().find_map(|segment| self.seat_of(segment))
+    }
+
+    /// A path with the seat that a member on it holds; `None`: nobody holds one, or it names one.
     pub(crate) fn seated(&self, path: &Path) -> Option<Path> {
-        if self.rare.as_deref().is_none_or(|rare| rare.seated.is_empty()) || path.at(Level::Seat).is_some() {
-            return None;
-        }
-        let seat = path.segments().iter().rev().find_map(|segment| self.seat_of(segment))?;
+        let seat = self.held_on(path).filter(|_| path.at(Level::Seat).is_none())?;
         Some(path.with(Segment { level: Level::Seat, name: seat.clone() }))
     }
 
     /// The type of the seat that use on a path has.
     pub(crate) fn seat_kind(&self, path: &Path) -> Option<&Name> {
-        let rare = self.rare.as_deref().filter(|rare| !rare.seats.is_empty())?;
-        let of_member = || path.segments().iter().rev().find_map(|segment| self.seat_of(segment));
-        let name = path.at(Level::Seat).or_else(of_member)?;
-        let at = rare.seats.binary_search_by(|seat| seat.terms.name.cmp(name)).ok()?;
-        rare.seats.get(at)?.terms.kind.as_ref()
+        let name = path.at(Level::Seat).or_else(|| self.held_on(path))?;
+        self.seat(name)?.terms.kind.as_ref()
     }
 
     pub(super) fn set_seat(&mut self, record: &Record, terms: &SeatTerms) {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::plan::{Plan, Seats};
 use crate::account::Account;
-use crate::record::{Figure, Name, Path, Terms};
+use crate::record::{Figure, Instant, Name, Path, Seq, Terms};
 
 impl Plan {
     /// Whether requests need a seat.
@@ -19,9 +19,25 @@ impl Plan {
         self.seats.as_deref().is_some_and(|seats| seats.kinds.contains_key(kind))
     }
 
+    /// The terms in force of a limit that it gives these terms, for use on a path, and the override they come from: an override goes
+    /// before the type of a seat.
+    #[inline]
+    pub(crate) fn own_terms(
+        &self,
+        account: &Account,
+        (limit, terms): (&Name, Terms),
+        path: &Path,
+        now: Instant,
+    ) -> (Terms, Option<Seq>) {
+        match account.own_terms((limit, terms), path, now) {
+            (terms, None) => (self.seat_terms(account, (limit, terms), path), None),
+            overridden => overridden,
+        }
+    }
+
     /// The terms of a limit for use on a path: those that the type of its seat has, where it has any.
     #[inline]
-    pub(crate) fn seat_terms(&self, account: &Account, (limit, terms): (&Name, Terms), path: &Path) -> Terms {
+    fn seat_terms(&self, account: &Account, (limit, terms): (&Name, Terms), path: &Path) -> Terms {
         let Some(seats) = self.seats.as_deref().filter(|seats| !seats.kinds.is_empty()) else { return terms };
         let figures = account.seat_kind(path).and_then(|kind| seats.kinds.get(kind));
         let figure = figures.and_then(|figures| figures.get(limit));

@@ -89,15 +89,8 @@ pub(super) fn turned_out(
     let dimensions = derived.as_deref().or(dimensions);
     let other: Option<Dimensions> =
         dimensions.filter(|other| *other != actual.dimensions.as_slice()).map(SmallVec::from);
-    let has_line = |usage: &Use, meter: &Name| usage.lines.iter().any(|line| line.meter == *meter);
-    let missing = |usage: &Use| -> SmallVec<[Name; 1]> {
-        quantities
-            .iter()
-            .filter(|(meter, _)| !has_line(usage, meter))
-            .map(|(meter, _)| meter.clone())
-            .collect()
-    };
-    let missing = missing(&actual);
+    let lacks = |meter: &&Name| actual.lines.iter().all(|line| line.meter != **meter);
+    let missing: SmallVec<[&Name; 1]> = quantities.iter().map(|(meter, _)| meter).filter(lacks).collect();
     if other.is_none() && missing.is_empty() {
         return actual;
     }
@@ -124,8 +117,8 @@ pub(super) fn turned_out(
         note_card(&mut actual, catalog, &found);
     }
     for meter in missing {
-        if let Some(price) = price_of(&meter) {
-            actual.lines.push(Line { meter, quantity: 0, price, part: 0 });
+        if let Some(price) = price_of(meter) {
+            actual.lines.push(Line { meter: meter.clone(), quantity: 0, price, part: 0 });
         }
     }
     actual

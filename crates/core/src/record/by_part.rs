@@ -2,8 +2,6 @@
 //!
 //! A use has one part unless it says more. Requests and holds are counted with the first (`requests_count_with_the_first_part`).
 
-use alloc::vec::Vec;
-
 use super::{Credits, Dimension, Line, Name, Part, Parts, PriceFactor, Priced, PricedLine, REQUESTS, Use};
 
 impl Priced<'_> {
@@ -29,9 +27,7 @@ impl Priced<'_> {
         let sum = self.sum_in(parts)?;
         self.factor.map_or(Some(sum), |factor: PriceFactor| factor.of(sum))
     }
-}
 
-impl Priced<'_> {
     /// Of the last `amount` nano-credits of its price, those that belong to these parts. The parts are priced in order.
     pub(crate) fn last_of(&self, amount: i64, parts: Parts) -> i64 {
         if self.more.is_empty() || parts == Parts::ALL {
@@ -62,7 +58,8 @@ impl Use {
         }
         let at = place.checked_sub(1).and_then(|at| self.more.get(at));
         let of = if at.is_some() { place } else { 0 };
-        let mut part = Self { more: Vec::new(), lines: self.lines.clone(), ..self.clone() };
+        let mut part = self.clone();
+        part.more.clear();
         part.lines.retain(|l| usize::from(l.part) == of);
         part.lines.iter_mut().for_each(|l| l.part = 0);
         if let Some(at) = at {

@@ -231,8 +231,7 @@ impl Priced<'_> {
 
     /// The price of everything used; `None` past the range of [`Credits`].
     pub(crate) fn price(&self) -> Option<Credits> {
-        let sum = self.sum()?;
-        self.factor.map_or(Some(sum), |factor| factor.of(sum))
+        self.price_of(Parts::ALL)
     }
 
     /// The sum of the lines, without the factor.

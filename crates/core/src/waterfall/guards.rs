@@ -31,7 +31,6 @@ impl Run<'_, '_> {
             let before = if matches!(guard.count, Count::Price) { priced_before } else { held };
             let cost = |parts: Parts| self.guard_cost(guard, self.usage, parts).0;
             let stays = |parts: Parts| cost(parts).min(self.guard_cost(guard, before, parts).0);
-            let basis = self.guard_cost(guard, self.usage, parts).1;
             let own = guard.parts_of(before).unwrap_or(Parts::NONE);
             let had = Parts::first(before.more.len() + 1);
             // Parts of its own that turned out as others stay as far as they were held; of others that turned out as its own, and of
@@ -43,6 +42,7 @@ impl Run<'_, '_> {
                 + cost(parts.without(had).without(own));
             let beyond = all - stays(own);
             if beyond > 0 {
+                let (_, basis) = self.guard_cost(guard, self.usage, parts);
                 self.visit_guard(guard, beyond, basis);
             }
         }

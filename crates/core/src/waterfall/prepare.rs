@@ -285,10 +285,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     let Some(program) = plan.program(feature) else { return Ok(u64::MAX) };
     let billing = ctx.account.billing();
     let Request { path, quantities: asked, .. } = request;
-    let own = |limit: &Name, terms: Terms| match ctx.account.own_terms((limit, terms), path, ctx.now) {
-        (terms, None) => plan.seat_terms(ctx.account, (limit, terms), path),
-        (terms, Some(_)) => terms,
-    };
+    let own = |limit: &Name, terms: Terms| plan.own_terms(ctx.account, (limit, terms), path, ctx.now).0;
     let of_guards = program.guards().filter(|g| g.is_about(&request.dimensions)).filter_map(|guard| {
         let (Count::Meters(meters) | Count::Size(meters)) = &guard.count else { return None };
         let others = asked.iter().filter(|(m, _)| meters.contains(m));

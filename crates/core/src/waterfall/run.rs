@@ -252,11 +252,7 @@ impl<'a, 'p> Run<'a, 'p> {
             Mode::Happened(at) if at < now => window.terms_then(used, (at, now), billing),
             Mode::Hold | Mode::Charge | Mode::Grow(_) | Mode::Happened(_) => window.terms(used, now, billing),
         };
-        let own = account.own_terms((name, terms), self.usage.path, now);
-        let (terms, overridden_by) = match own {
-            (terms, None) => (self.scene.plan.seat_terms(account, (name, terms), self.usage.path), None),
-            own => own,
-        };
+        let (terms, overridden_by) = self.scene.plan.own_terms(account, (name, terms), self.usage.path, now);
         Looked { used, terms, room: terms.room(used, now), overridden_by }
     }
 }

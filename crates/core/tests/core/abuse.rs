@@ -634,7 +634,7 @@ fn members_past_the_number_are_counted_together() {
     replays(&w);
 }
 
-/// A guard of users in their teams: a level has as many members as have different names there, whatever they are combined with.
+/// A guard of users in their teams: a level has as many members as it has names, in any combination.
 #[test]
 fn members_of_levels_together_are_counted_by_name() {
     let catalog = CATALOG
