@@ -12,7 +12,7 @@ use crate::account::{Account, Due, ENDS, FoldError, Hold, Schedule};
 use crate::catalog::Catalog;
 use crate::command::{
     Draft, Moves, carried_block, end_free, end_of_pause, end_within, invoice_due, owed, own_grant,
-    planned_change, repay,
+    planned_change, repay, volume_due,
 };
 use crate::record::{
     AbuseEvent, Alert, AlertMarks, Book, Credits, CycleEvent, Effect, Event, GrantId, GrantTerms, HoldId,
@@ -73,6 +73,7 @@ pub fn look_ahead(
 pub fn wrote(event: &Event) -> bool {
     match event {
         Event::Expired { .. } | Event::GrantExpired(_) => true,
+        Event::Charged { charge, .. } => charge.closes(),
         Event::Alert(alert) => matches!(alert, Alert::Crossed { .. } | Alert::TopUpAsked { .. }),
         Event::Cycle(cycle) => {
             matches!(
@@ -84,6 +85,7 @@ pub fn wrote(event: &Event) -> bool {
                     | CycleEvent::PauseEnded(_)
                     | CycleEvent::InvoiceOpened(_)
                     | CycleEvent::InvoiceClosed(_)
+                    | CycleEvent::VolumeClosed(_)
                     | CycleEvent::PlanChanged(PlanChange { planned_by: Some(_), .. })
                     | CycleEvent::PlanWithdrawn { has_failed: true, .. }
             )
@@ -98,7 +100,6 @@ pub fn wrote(event: &Event) -> bool {
         | Event::Extended { .. }
         | Event::Settled { .. }
         | Event::Released(_)
-        | Event::Charged { .. }
         | Event::Granted
         | Event::Voided { .. }
         | Event::Adjusted { .. }
@@ -122,6 +123,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
     }
     match account.due(now)? {
         Due::Hold(id) => account.hold(id).map(|hold| expire(ctx, hold)),
+        Due::Volume(at) => volume_due(ctx, at),
         Due::Invoice(layer) => invoice_due(ctx, layer),
         Due::Rollover(id) => account.schedule(id).map(|schedule| roll_over(ctx, schedule)),
         Due::Grant(id) => grant_ends(ctx, id),
@@ -155,7 +157,8 @@ fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
         let is_charged = charges.contains(&held.meter) || held.meter.as_str() == REQUESTS;
         if is_charged { held.quantity } else { progressed(held).min(held.quantity) }
     });
-    let used = used.charged();
+    let mut used = used.charged();
+    ctx.place_within(&mut used, ctx.now);
     end_within(ctx, hold, used, |charge| Event::Expired { hold: hold_id, charge: charge.map(Box::new) })
 }
 

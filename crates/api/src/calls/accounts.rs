@@ -275,6 +275,7 @@ impl Api {
             Ok(wire::Windows {
                 at: ctx.now,
                 windows: windows.iter().map(|w| render::window(&ctx.account.id, w)).collect(),
+                volumes: ctx.account.volumes().iter().map(render::volume).collect(),
             })
         };
         Ok(self.engine.view(&account, read).await?)

@@ -243,8 +243,8 @@ impl Line<'_> {
 /// next part, in the order of the lines.
 fn paid_lines<'a>(charge: &'a Charge, draws: &[Draw]) -> Vec<Line<'a>> {
     let line = |l: &'a headworks_core::record::Line| {
-        let (units, price) = (i128::from(l.price.billed(l.quantity)), i128::from(l.price.nano()));
-        Line { meter: &l.meter, units, worth: units * price, paid: 0, owed: 0 }
+        let worth = l.cost().map_or(0, |cost| i128::from(cost.nano()));
+        Line { meter: &l.meter, units: l.billed().into(), worth, paid: 0, owed: 0 }
     };
     let mut lines: Vec<Line<'a>> = charge.usage.lines.iter().map(line).collect();
     let of_meter =

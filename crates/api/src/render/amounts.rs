@@ -32,7 +32,6 @@ pub(super) fn allowance_of(usage: &Use) -> Counts<'_> {
 }
 
 pub(crate) fn usage(u: &Use) -> wire::Usage {
-    let price = |nano: u64| Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX));
     let has_parts = u.parts() > 1;
     let dimensions = |all: &core::Dimensions| all.iter().map(|d| (d.name.clone(), d.value.clone())).collect();
     let card = |card: &core::CardRef| wire::RateCard {
@@ -59,7 +58,8 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
                 quantity: l.quantity,
                 billed: Some(l.price.billed(l.quantity)).filter(|_| !l.price.bills_what_is_used()),
                 unit_price: price(l.price.nano()),
-                amount: l.price.times(l.quantity).unwrap_or(Credits::MAX),
+                amount: l.cost().unwrap_or(Credits::MAX),
+                graduated: l.graduated.as_deref().map(graduated),
             })
             .collect(),
         unit: allowance_of(u).0.into(),
@@ -69,6 +69,24 @@ pub(crate) fn usage(u: &Use) -> wire::Usage {
         unpriced: u.unpriced,
         price_factor: u.factor.map(|f| price(f.billionths)),
         parts: first.into_iter().chain(more).map(part).collect(),
+    }
+}
+
+/// Nano-credits for one unit.
+fn price(nano: u64) -> Credits {
+    Credits::from_nano(i64::try_from(nano).unwrap_or(i64::MAX))
+}
+
+fn graduated(of: &core::Graduated) -> wire::Graduated {
+    let step = |step: &core::PriceStep| wire::PriceStep { above: step.above, unit_price: price(step.nano) };
+    wire::Graduated {
+        volume: of.volume.clone(),
+        from: of.from,
+        until: of.until,
+        position: of.at,
+        position_max: (of.to > of.at).then_some(of.to),
+        steps: of.steps.iter().map(step).collect(),
+        closes: of.closes,
     }
 }
 

@@ -1,9 +1,22 @@
 //! Windows with their limits, and overrides of limits.
 
-use headworks_core::record::{self as core, Name};
+use headworks_core::record::{self as core, CREDITS, Name};
 use headworks_wire as wire;
 
 use super::{amount, reference};
+
+/// The use of a volume in a period.
+pub(crate) fn volume(of: &headworks_core::account::Volume) -> wire::Volume {
+    wire::Volume {
+        name: of.name.clone(),
+        from: of.from,
+        until: of.until,
+        used: of.used,
+        held: of.held,
+        due: of.due.rounded(),
+        credit_unit: of.unit.as_ref().map_or(CREDITS, Name::as_str).to_owned(),
+    }
+}
 
 /// A window for people: limit, use and rest in its unit.
 pub(crate) fn window(account: &Name, view: &headworks_core::view::WindowView) -> wire::Window {

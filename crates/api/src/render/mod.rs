@@ -26,7 +26,7 @@ pub(crate) use hex::hex;
 pub(crate) use invoices::invoices;
 pub(crate) use ledger::{EVENT, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
-pub(crate) use limits::{increase, overriding, window};
+pub(crate) use limits::{increase, overriding, volume, window};
 pub(crate) use visits::warnings;
 use visits::{reached, visit};
 

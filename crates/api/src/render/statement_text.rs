@@ -13,7 +13,10 @@ fn what(entry: &StatementEntry) -> String {
         return words.into_iter().flatten().collect::<Vec<_>>().join(": ");
     };
     let lines = usage.lines.iter().filter(|l| l.quantity > 0);
-    let quantities: Vec<String> = lines.map(|l| format!("{} {}", l.quantity, l.meter)).collect();
+    let closes = usage.lines.iter().filter_map(|l| l.graduated.as_ref().filter(|of| of.closes.is_some()));
+    let closes = closes.map(|of| format!("close of {} until {}", of.volume, of.until));
+    let quantities: Vec<String> =
+        lines.map(|l| format!("{} {}", l.quantity, l.meter)).chain(closes).collect();
     let path = usage.path.to_string();
     let place = if path.is_empty() { String::new() } else { format!(" ({path})") };
     format!("{}: {}{place}", usage.feature, quantities.join(", "))

@@ -45,6 +45,8 @@ const LINES: &[Column] = &[
     ("amount", Amount),
     ("unit", Text),
     ("part", Number),
+    ("volume", Text),
+    ("position", Number),
 ];
 
 const CHARGES: &[Column] = &[
@@ -227,11 +229,13 @@ fn lines(record: &Record, charge: &Charge) -> Vec<Vec<Cell>> {
             card.map_or(Cell::Null, |c| Cell::Moment(c.effective_from)),
             Cell::text(&l.meter),
             number(l.quantity),
-            number(l.price.billed(l.quantity)),
+            number(l.billed()),
             Cell::Amount(l.price.nano().into()),
-            Cell::Amount(i128::from(l.price.nano()) * i128::from(l.price.billed(l.quantity))),
+            l.cost().map_or(Cell::Null, |cost| Cell::Amount(cost.nano().into())),
             unit_of(used.credit_unit.as_ref()),
             if used.parts() > 1 { number(u64::from(l.part) + 1) } else { Cell::Null },
+            Cell::maybe(l.graduated.as_ref().map(|of| &of.volume)),
+            l.graduated.as_ref().map_or(Cell::Null, |of| number(of.at)),
         ]
     };
     used.lines.iter().map(line).collect()

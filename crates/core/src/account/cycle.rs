@@ -31,6 +31,8 @@ impl Account {
 
     pub(super) fn apply_cycle(&mut self, record: &Record, event: &CycleEvent) -> Result<(), String> {
         match event {
+            // Its volume notes it.
+            CycleEvent::VolumeClosed(_) => {}
             CycleEvent::RolledOver(id) => {
                 let schedule = self.schedule_mut(*id)?;
                 schedule.rolled = true;

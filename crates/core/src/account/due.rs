@@ -13,6 +13,8 @@ use crate::record::{Credits, GrantId, HoldId, Instant, Seq};
 pub(crate) enum Due {
     /// A hold passes its deadline.
     Hold(HoldId),
+    /// The period of a volume has ended, and its charges are not its price.
+    Volume(usize),
     /// The period of a postpaid layer's next invoice ends, or is not known yet.
     Invoice(usize),
     /// The remainder of a recurring grant is carried over.
@@ -83,7 +85,13 @@ impl Account {
             (s.next_at, if carries { Due::Rollover(s.id) } else { Due::Renewal(s.id) })
         });
         let invoices = self.invoices_due().map(|(at, layer)| (at, Due::Invoice(layer)));
-        let all = holds.chain(invoices).chain(grants).chain(schedules).chain(self.changes_of_limits());
+        let volumes = self.volumes_due().map(|(at, volume)| (at, Due::Volume(volume)));
+        let all = holds
+            .chain(volumes)
+            .chain(invoices)
+            .chain(grants)
+            .chain(schedules)
+            .chain(self.changes_of_limits());
         all.filter(|(at, _)| *at <= until).min().map(|(_, due)| due)
     }
 }

@@ -74,6 +74,7 @@ impl Account {
             self.apply_movement(movement, record.unit.as_ref()).map_err(|what| self.broken(&what))?;
         }
         self.note_postpaid(record).map_err(|what| self.broken(&what))?;
+        self.note_volumes(record).map_err(|what| self.broken(&what))?;
         self.finish_event(record).map_err(|what| self.broken(&what))?;
         (self.seq, self.chain, self.recorded_at) = (record.seq, hash, now);
         if self.wakes_at <= now {
@@ -102,7 +103,9 @@ impl Account {
         let periods = self.rare().schedules.iter().map(|s| s.next_at);
         let changes = self.changes_of_limits().map(|(at, _)| at);
         let invoices = self.invoices_due().map(|(at, _)| at);
-        let all = holds.chain(grants).chain(periods).chain(changes).chain(invoices).chain(self.next_top_up());
+        let volumes = self.volumes_due().map(|(at, _)| at);
+        let all = holds.chain(grants).chain(periods).chain(changes).chain(invoices).chain(volumes);
+        let all = all.chain(self.next_top_up());
         all.min().unwrap_or(Instant::NEVER)
     }
 

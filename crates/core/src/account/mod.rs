@@ -27,6 +27,8 @@ mod rare;
 mod resets;
 mod seats;
 mod state;
+mod volume;
+mod volumes;
 mod windows;
 
 pub(crate) use abuse::trial_day;
@@ -47,3 +49,4 @@ pub(crate) use rare::{
 };
 pub use state::Account;
 pub(crate) use state::SEGMENTS_MAX;
+pub use volume::Volume;

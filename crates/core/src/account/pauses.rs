@@ -193,6 +193,10 @@ impl Account {
         for period in open.filter_map(|open| open.period.as_mut()).filter(|p| windows.contains(&p.layer)) {
             period.end = by.of(period.end);
         }
+        // Those that have ended do not move.
+        for volume in rare.volumes.iter_mut().filter(|volume| windows.contains(&volume.name)) {
+            volume.until = by.of(volume.until);
+        }
         for schedule in &mut rare.schedules {
             schedule.began_at = by.of_beginning(schedule.began_at);
             schedule.next_at = by.of(schedule.next_at);

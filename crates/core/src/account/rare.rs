@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::abuse_state::AbuseState;
 use super::books::Books;
 use super::postpaid::Postpaid;
+use super::volume::Volume;
 use crate::record::{
     Credits, GrantId, GrantTerms, Instant, Label, Levels, Name, Override, PlanToCome, ResetTerms, SeatTerms,
     Segment, Seq, Span, Standing,
@@ -299,6 +300,9 @@ pub struct RareState {
     /// The members that hold one, in order, each with the name of its seat.
     #[cbor(n(15), default)]
     pub(crate) seated: Vec<(Segment, Name)>,
+    /// The use of volumes of graduated prices, by name and period.
+    #[cbor(n(17), default)]
+    pub volumes: Vec<Volume>,
     /// What postpaid layers have lent.
     #[n(14)]
     pub postpaid: Option<Box<Postpaid>>,
@@ -322,5 +326,6 @@ pub(super) static NOTHING: RareState = RareState {
     increases: Vec::new(),
     seats: Vec::new(),
     seated: Vec::new(),
+    volumes: Vec::new(),
     postpaid: None,
 };

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::finding::{Dataset, Findings};
+use super::lines::cost;
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
@@ -54,8 +55,7 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
     for (usage, stated) in uses(record) {
         let mut sum = Some(0_i128);
         for line in &usage.lines {
-            let amount = billed(line).checked_mul(i128::from(line.price.nano()));
-            sum = sum.zip(amount).and_then(|(a, b)| a.checked_add(b));
+            sum = sum.zip(cost(line)).and_then(|(a, b)| a.checked_add(b));
         }
         // The price is the sum of the lines, or of their multiple, rounded once.
         if let Some(factor) = usage.factor {
@@ -75,6 +75,10 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
                 Dataset::Monetization,
                 "it is priced in another unit of credits than it moves".into(),
             ));
+        }
+        // The close of a volume has no price on a card.
+        if record.charge().is_some_and(Charge::closes) {
+            continue;
         }
         let known = catalogs.iter().filter(|c| c.version == usage.catalog);
         let mut checked = known.filter_map(|c| Some((c, c.feature(usage.feature.as_str())?))).peekable();
@@ -116,18 +120,10 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use, grows: bool) -> bo
         let Ok(prices) = feature.prices(&part.dimensions, pinned) else { return part.unpriced };
         let is_price = |line: &Line| {
             let price = feature.price_of(&prices, &line.meter).unwrap_or_default();
-            price == line.price || (grows && line.price.is_after(price))
+            price.is_of(line) || (grows && price.has_steps(line) && line.price.is_after(price.price))
         };
         part.unpriced || part.lines.iter().all(is_price)
     }) && feature.credit_unit == usage.credit_unit
-}
-
-/// The units that a line is billed.
-fn billed(line: &Line) -> i128 {
-    let (step, least) = line.price.billing();
-    let (step, least, used) = (i128::from(step), i128::from(least), i128::from(line.quantity));
-    let units = if least < 0 { (used + least).max(0) } else { used.max(least) };
-    if used == 0 { 0 } else { (units + step - 1).div_euclid(step) * step }
 }
 
 pub(super) fn credits_of(draws: &[Draw]) -> i128 {
@@ -198,8 +194,9 @@ fn check_growth(hold: Option<&Hold>, usage: &Use, found: &mut Findings) {
         }
     }
     if let Some(factor) = usage.factor {
-        let held: i128 = hold.usage.lines.iter().map(|l| billed(l) * i128::from(l.price.nano())).sum();
-        let ahead = -(held * i128::from(factor.billionths));
+        let held: i128 = hold.usage.lines.iter().filter_map(cost).sum();
+        let is_graduated = usage.lines.iter().any(|line| line.graduated.is_some());
+        let ahead = if is_graduated { 0 } else { -(held * i128::from(factor.billionths)) };
         if ahead.rem_euclid(1_000_000_000) != factor.ahead.map_or(0, |ahead| i128::from(ahead.get())) {
             found.push((Dataset::Usage, "its price is not rounded together with that of its hold".into()));
         }

@@ -18,11 +18,13 @@ use crate::record::{Draws, Event, Name, Record, Seq, chain};
 
 mod charges;
 mod finding;
+mod lines;
 mod movements;
 mod past;
 mod pauses;
 pub mod replay;
 pub mod statement;
+mod volumes;
 pub mod what_if;
 
 use charges::{check_money, check_uses};
@@ -31,6 +33,7 @@ use movements::check_movements;
 use past::Past;
 pub use past::left_of;
 use pauses::check_pause;
+use volumes::check_volumes;
 
 const ALTERED: &str = "it is not what was left when it was erased";
 
@@ -207,6 +210,7 @@ impl<'a> Auditor<'a> {
         if self.folds {
             check_money(record, &self.account, &mut found);
             check_pause(record, &self.account, &mut found);
+            check_volumes(record, &self.account, &mut found);
             if check_movements(record, &self.account, &self.past, &mut found).is_none() {
                 found.push((Dataset::Balance, "it ends a hold or names a grant that is not open".into()));
             }

@@ -40,6 +40,7 @@ fn is_open(account: &Account, name: &Name, now: Instant) -> bool {
     let open = |used: &Used| matches!(used, Used::Period(period) if now < period.end);
     let mut invoices = account.postpaid().into_iter().flat_map(|postpaid| &postpaid.uninvoiced);
     account.windows.iter().any(|window| window.name == *name && open(&window.used))
+        || account.volumes().iter().any(|volume| volume.name == *name && now < volume.until)
         || invoices.any(|u| u.period.as_ref().is_some_and(|p| p.layer == *name && now < p.end))
 }
 

@@ -4,13 +4,15 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
 use super::derived::{Derived, derive, insert};
+use super::graduated::{Ladder, MeterPrice};
 use super::names::is_requests;
-use crate::record::{CardRef, Dimension, Dimensions, Instant, Name, Overshoot, Price, Span, Unit};
+use crate::record::{CardRef, Dimension, Dimensions, Instant, Name, Overshoot, Span, Unit};
 
 /// A compiled feature.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Feature {
     pub(super) dimensions: Vec<Name>,
     /// Dimensions that follow from a request.
     pub(super) derived: Vec<Derived>,
+    /// The volumes that its graduated prices count in.
+    pub(super) volumes: Vec<Arc<Ladder>>,
     pub(super) card: Option<Name>,
     /// The versions of its card, oldest first.
     pub(super) prices: Vec<CardVersion>,
@@ -70,7 +74,7 @@ pub(super) struct PriceEntry {
     /// The values of the shape's dimensions.
     pub(super) values: Vec<String>,
     /// In the order of the feature's meters.
-    pub(super) prices: Vec<Price>,
+    pub(super) prices: Vec<MeterPrice>,
     /// The meters, by their places, whose price is that of another entry that matches.
     pub(super) open: u64,
 }
@@ -81,13 +85,14 @@ pub(crate) struct Prices<'a> {
     /// The card and when its version came into force.
     pub(crate) card: Option<(&'a Name, Instant)>,
     /// In the order of the feature's meters; empty: free.
-    prices: Cow<'a, [Price]>,
+    prices: Cow<'a, [MeterPrice]>,
 }
 
 impl Prices<'_> {
     /// The price of the meter at this place.
-    pub(crate) fn of(&self, at: usize) -> Price {
-        self.prices.get(at).copied().unwrap_or_default()
+    #[inline]
+    pub(crate) fn of(&self, at: usize) -> Option<&MeterPrice> {
+        self.prices.get(at)
     }
 }
 
@@ -102,8 +107,9 @@ pub enum NoPrice {
 
 impl Feature {
     /// The price found for a meter; `None` if the feature has no such meter.
-    pub(crate) fn price_of(&self, found: &Prices<'_>, meter: &Name) -> Option<Price> {
-        self.meters.iter().position(|known| known == meter).map(|at| found.of(at))
+    pub(crate) fn price_of<'f>(&self, found: &'f Prices<'_>, meter: &Name) -> Option<Cow<'f, MeterPrice>> {
+        let at = self.meters.iter().position(|known| known == meter)?;
+        Some(found.of(at).map_or_else(|| Cow::Owned(MeterPrice::default()), Cow::Borrowed))
     }
 
     /// The prices in force at `now` for these dimensions. A feature without a card is free.
@@ -123,7 +129,7 @@ impl Feature {
             let Some(next) = matching.next() else { break };
             let filled = open & !next.open;
             for (i, price) in prices.to_mut().iter_mut().enumerate().filter(|(i, _)| filled >> i & 1 == 1) {
-                *price = next.prices.get(i).copied().unwrap_or_default();
+                *price = next.prices.get(i).cloned().unwrap_or_default();
             }
             open &= next.open;
         }
@@ -136,6 +142,11 @@ impl Feature {
 }
 
 impl Feature {
+    /// A price that counts in a volume.
+    pub(crate) fn ladder(&self, volume: &Name) -> Option<&Ladder> {
+        self.volumes.iter().find(|ladder| ladder.volume == *volume).map(|ladder| &**ladder)
+    }
+
     /// The prices of use that turned out to have these dimensions, where a hold or charge has pinned a version of the card: those of
     /// that version; failing that, those in force at `now`.
     pub(crate) fn prices_pinned(
@@ -318,7 +329,8 @@ mod tests {
                 .collect();
             let now: Instant = "2026-06-01T00:00:00Z".parse().expect("an instant");
             let found = catalog.feature("f").expect("the feature").prices(&dimensions, now);
-            prop_assert_eq!(found.ok().map(|found| (found.of(0).nano(), found.of(1).nano())), expected);
+            let nano = |found: &super::Prices<'_>, at| found.of(at).map_or(0, |of| of.price.nano());
+            prop_assert_eq!(found.ok().map(|found| (nano(&found, 0), nano(&found, 1))), expected);
         }
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod counted;
 mod derived;
 mod feature;
+mod graduated;
 mod named;
 mod names;
 mod nearest;
@@ -28,6 +29,7 @@ pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub(crate) use feature::Prices;
 pub use feature::{Feature, NoPrice};
+pub(crate) use graduated::{Ladder, MeterPrice};
 pub use nearest::Unmatched;
 pub use plan::Plan;
 pub(crate) use plan::{

@@ -113,11 +113,16 @@ impl Catalog {
         self.plans.get(name)
     }
 
-    /// Whether the periods of an account's window are counted from its billing anchor: as its plan has the window; one that
+    /// Whether the periods of an account's window or volume are counted from its billing anchor: as its plan has the window; one that
     /// only other plans have, if any of them counts so.
     pub(crate) fn is_billed(&self, plan: &Name, window: &Name) -> bool {
         let own = self.plans.get(plan).and_then(|plan| plan.is_billed(window));
-        own.unwrap_or_else(|| self.plans.values().any(|plan| plan.is_billed(window) == Some(true)))
+        let counts_from_anchor =
+            |feature: &Feature| feature.ladder(window).is_some_and(|of| of.calendar.is_anchored());
+        own.unwrap_or_else(|| {
+            self.plans.values().any(|plan| plan.is_billed(window) == Some(true))
+                || self.features.values().any(counts_from_anchor)
+        })
     }
 
     /// The names of all plans, sorted.

@@ -13,7 +13,7 @@ use super::feature::{Feature, PriceEntry};
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
 use super::source::Unpaid;
-use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, Terms, Unit, WHOLE_PRICE};
+use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, PriceStep, Terms, Unit, WHOLE_PRICE};
 
 /// Most prices of one feature that are listed; the rest is counted.
 const PRICES_MAX: usize = 40;
@@ -266,18 +266,26 @@ fn prices(feature: &Feature, entry: &PriceEntry, unit: &str) -> String {
     let is_open = |at: usize| entry.open >> at & 1 == 1;
     let priced = feature.meters.iter().zip(&entry.prices).enumerate();
     let mut each: Vec<String> = priced
-        .filter(|(at, (_, price))| price.nano() > 0 && !is_open(*at))
-        .map(|(_, (meter, price))| {
+        .filter(|(at, (_, price))| price.costs() && !is_open(*at))
+        .map(|(_, (meter, of_meter))| {
+            let price = of_meter.price;
             // Small prices are easier to read for many units.
-            let (per, of) = if price.nano() < 10_000_000 { (1_000_000, "a million") } else { (1, "each") };
-            let nano = i64::try_from(price.nano().saturating_mul(per)).unwrap_or(i64::MAX);
+            let dearest = of_meter.steps().iter().map(|step| step.nano).fold(price.nano(), u64::max);
+            let (per, of) = if dearest < 10_000_000 { (1_000_000, "a million") } else { (1, "each") };
+            let credits =
+                |nano: u64| Credits::from_nano(i64::try_from(nano.saturating_mul(per)).unwrap_or(i64::MAX));
             let billed = match price.billing() {
                 (1, 0) => String::new(),
                 (step, 0) => format!(" (by {step})"),
                 (1, least) => format!(" (at least {least})"),
                 (step, least) => format!(" (by {step}, at least {least})"),
             };
-            format!("{meter} {} {unit} {of}{billed}", Credits::from_nano(nano))
+            let above = |step: &PriceStep| format!(", {} above {}", credits(step.nano), step.above);
+            let later: String = of_meter.steps().iter().map(above).collect();
+            let volume = of_meter.ladder.as_ref().map_or_else(String::new, |ladder| {
+                format!(" {} ({})", ladder.calendar.told(), ladder.volume)
+            });
+            format!("{meter} {} {unit} {of}{billed}{later}{volume}", credits(price.nano()))
         })
         .collect();
     if entry.open != 0 {

@@ -9,6 +9,7 @@ use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge, postpaid_back};
 use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
+use super::volumes::shifts;
 use crate::catalog::{Catalog, NoPrice};
 use crate::record::{
     Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Name, Overshoot,
@@ -112,7 +113,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
         if price.is_none() && line.meter.as_str() != REQUESTS {
             return Err(Refusal::UnknownMeter(line.meter.clone()));
         }
-        line.price = price.unwrap_or_default();
+        price.unwrap_or_default().give(line);
     }
     note_card(usage, catalog, &found);
     Ok(())
@@ -128,6 +129,9 @@ pub fn corrected_price(
     charge: &Charge,
     priced_at: Instant,
 ) -> Result<Option<Credits>, Refusal> {
+    if charge.closes() {
+        return Ok(None);
+    }
     let usage = Correct::reprice().of(catalog, charge, priced_at)?;
     if usage.lines == charge.usage.lines {
         return Ok(None);
@@ -167,10 +171,13 @@ pub(super) fn correct(
         })?,
         Correct::To { .. } | Correct::Delete | Correct::Exactly(_) => record.effective_at,
     };
-    let usage = to.of(ctx.catalog, charge, priced_at)?;
-    if usage.is_same_use(&charge.usage) {
+    let mut usage = to.of(ctx.catalog, charge, priced_at)?;
+    if usage.is_same_use(&charge.usage) || charge.closes() {
         return Err(Refusal::NothingToCorrect.into());
     }
+    // Its price as it turned out may count in a volume that it did not count in before: from the beginning of the period.
+    ctx.date(&mut usage, record.effective_at);
+    let volumes = shifts(ctx.account, &charge.usage, &usage)?;
     let priced = Priced::from(&usage);
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits());
@@ -200,7 +207,7 @@ pub(super) fn correct(
     let has_excess = !visits.is_empty() || owed.is_positive() || refunded.is_positive();
     let excess = has_excess.then_some(Excess { visits, refunded, owed });
     let corrected = Charge { usage, price, draws, excess, counted };
-    let correcting = Correcting { charge: seq, reopened, reason, postpaid };
+    let correcting = Correcting { charge: seq, reopened, reason, postpaid, volumes };
     let event = Event::Corrected { correcting, charge: Box::new(corrected) };
     let effective_at = Some(record.effective_at);
     Ok(Draft { corrections, effective_at, ..Draft::moving(event, moves).following(seq) })

@@ -116,7 +116,10 @@ pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use,
         part.lines.iter_mut().for_each(|line| line.price = line.price.after(line.quantity));
         requantify(part, asked.quantities, true)
     })?;
-    if let Some(factor) = &mut more.factor {
+    if more.lines.iter().any(|line| line.graduated.is_some()) {
+        // It has a price of its own, which is rounded by itself.
+        ctx.place_growth(&mut more);
+    } else if let Some(factor) = &mut more.factor {
         *factor = factor.after(Priced::from(&hold.usage).sum().ok_or(Refusal::TooLarge)?);
     }
     Ok(more)
@@ -181,7 +184,9 @@ pub(super) fn settle(
             requantify(part, asked.quantities, place > 0)
         })?;
         names_all(ctx, &actual, first, more)?;
-        Ok::<_, Refusal>(actual.charged())
+        let mut actual = actual.charged();
+        ctx.place(&mut actual, ctx.now);
+        Ok::<_, Refusal>(actual)
     };
     if let Some(hold) = ctx.account.hold(id) {
         let actual = used(&hold.usage)?;

@@ -32,6 +32,7 @@ mod seats;
 mod step;
 mod top_ups;
 mod turned_out;
+mod volumes;
 
 pub use abuse::trial_budget_used;
 pub use accounts::{Patch, Setting};
@@ -57,6 +58,7 @@ pub use seats::NewSeat;
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
 use turned_out::Asked;
+pub(crate) use volumes::volume_due;
 
 /// Answers a command on the state; `history` has the earlier records that it refers back to.
 ///

@@ -112,6 +112,7 @@ impl Command {
                 life: Some(terms.deadline.since(record.recorded_at)),
                 ..Authorize::new(request_of(usage, decision))
             }),
+            Event::Charged { charge, .. } if charge.closes() => return None,
             Event::Charged { charge, decision, said_at } => charged(record, charge, decision, *said_at),
             Event::Extended { .. } => Self::Extend(extended(record)?),
             Event::Settled { hold, charge, .. } => Self::Settle {
@@ -262,7 +263,8 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         | CycleEvent::OverrideEnded(_)
         | CycleEvent::PauseEnded(_)
         | CycleEvent::InvoiceOpened(_)
-        | CycleEvent::InvoiceClosed(_) => None,
+        | CycleEvent::InvoiceClosed(_)
+        | CycleEvent::VolumeClosed(_) => None,
     }
 }
 

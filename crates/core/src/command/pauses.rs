@@ -64,7 +64,9 @@ pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
     let invoices =
         account.postpaid().into_iter().flat_map(|p| &p.uninvoiced).filter_map(|u| u.period.as_ref());
     let invoices = invoices.filter(|period| moves_end(period.end)).map(|period| &period.layer);
-    let mut names: Vec<Name> = open.chain(invoices).filter(is_billed).cloned().collect();
+    let volumes =
+        account.volumes().iter().filter(|volume| moves_end(volume.until)).map(|volume| &volume.name);
+    let mut names: Vec<Name> = open.chain(invoices).chain(volumes).filter(is_billed).cloned().collect();
     names.sort();
     names.dedup();
     names

@@ -14,7 +14,7 @@ fn is_altered(feature: &Feature, usage: &Use) -> bool {
     let Some(pinned) = usage.card.as_ref().filter(|_| !usage.unpriced) else { return false };
     let Ok(found) = feature.prices(&usage.dimensions, pinned.effective_from) else { return false };
     let is_it = found.card == Some((&pinned.name, pinned.effective_from));
-    let differs = |line: &Line| feature.price_of(&found, &line.meter).is_some_and(|p| p != line.price);
+    let differs = |line: &Line| feature.price_of(&found, &line.meter).is_some_and(|p| !p.is_of(line));
     is_it && usage.lines.iter().any(differs)
 }
 
@@ -112,13 +112,15 @@ pub(super) fn turned_out(
     if is_other {
         // A meter that is gone keeps its price.
         for line in &mut actual.lines {
-            line.price = price_of(&line.meter).unwrap_or(line.price);
+            price_of(&line.meter).into_iter().for_each(|price| price.give(line));
         }
         note_card(&mut actual, catalog, &found);
     }
     for meter in missing {
         if let Some(price) = price_of(meter) {
-            actual.lines.push(Line { meter: meter.clone(), quantity: 0, price, part: 0 });
+            let mut line = Line { meter: meter.clone(), ..Line::of_requests(0) };
+            price.give(&mut line);
+            actual.lines.push(line);
         }
     }
     actual

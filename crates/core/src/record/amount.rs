@@ -206,6 +206,11 @@ impl Price {
         Ok(Self { nano: price, ..Self::default() })
     }
 
+    /// So many nano-credits for one unit.
+    pub(crate) fn of_nano(nano: u64) -> Self {
+        Self { nano, ..Self::default() }
+    }
+
     /// This price times `factor`, exactly.
     ///
     /// # Errors

@@ -88,7 +88,12 @@ impl Use {
         for line in &more.lines {
             let held = self.lines.iter_mut().find(|l| l.part == line.part && l.meter == line.meter);
             match held {
-                Some(held) => held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?,
+                Some(held) => {
+                    held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?;
+                    if let (Some(held), Some(more)) = (&mut held.graduated, &line.graduated) {
+                        (held.at, held.to) = (held.at.min(more.at), held.to.max(more.to));
+                    }
+                }
                 None if usize::from(line.part) >= parts => self.lines.push(line.clone()),
                 // It counted one request without naming it.
                 None if line.meter.as_str() == REQUESTS => {

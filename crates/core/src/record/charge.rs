@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
-use super::codec::list;
+use super::codec::{few, list};
 use super::{
-    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Levels, Name, PostpaidBack, Seq,
-    Source, Unit, Use, Visit,
+    Basis, Credits, Draw, Draws, GrantId, GrantTerms, Instant, Label, Levels, Line, Name, PostpaidBack, Seq,
+    Source, Unit, Use, Visit, VolumeShift,
 };
 
 /// The charged use of a hold or of a direct charge.
@@ -37,6 +37,14 @@ impl Charge {
     #[must_use]
     pub fn credits(&self) -> Credits {
         Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
+    }
+
+    /// Whether it closes the period of a volume, rather than charging what a caller used.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        let closes =
+            |line: &Line| line.graduated.as_ref().is_some_and(|graduated| graduated.closes.is_some());
+        self.usage.lines.iter().any(closes)
     }
 
     /// The nano-credits that can come back in parts.
@@ -104,6 +112,9 @@ pub struct Correcting {
     /// What goes back to postpaid layers, if they paid any of it.
     #[n(3)]
     pub postpaid: Option<Vec<PostpaidBack>>,
+    /// How the use of volumes moves, if its prices are graduated.
+    #[cbor(n(4), with = "few", has_nil)]
+    pub volumes: Vec<VolumeShift>,
 }
 
 /// Use that a hold counted in a window.

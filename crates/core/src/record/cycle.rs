@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use minicbor::{Decode, Encode};
 
+use super::graduated::VolumeClosed;
 use super::ids::{GrantId, Seq};
 use super::invoice::{Invoice, InvoicePeriod};
 use super::name::{Label, Name};
@@ -157,6 +158,9 @@ pub enum CycleEvent {
     /// A period of a postpaid layer has ended.
     #[n(18)]
     InvoiceClosed(#[n(0)] Invoice),
+    /// The period of a volume came to another price than was charged, and that did not end in a charge.
+    #[n(23)]
+    VolumeClosed(#[n(0)] VolumeClosed),
     /// An invoice was marked paid.
     #[n(19)]
     InvoicePaid {

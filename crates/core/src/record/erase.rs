@@ -112,7 +112,8 @@ impl Erasure {
                 | CycleEvent::Resumed { .. }
                 | CycleEvent::InvoiceOpened(_)
                 | CycleEvent::InvoiceClosed(_)
-                | CycleEvent::InvoicePaid { .. } => false,
+                | CycleEvent::InvoicePaid { .. }
+                | CycleEvent::VolumeClosed(_) => false,
                 CycleEvent::SeatSet(seat) => seat.member.as_mut().is_some_and(|member| self.segment(member)),
                 CycleEvent::Overridden(terms) | CycleEvent::IncreaseAsked(terms) => {
                     self.path(&mut terms.path)

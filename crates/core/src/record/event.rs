@@ -334,6 +334,7 @@ impl Event {
                 CycleEvent::InvoiceOpened(_) => "invoice_opened",
                 CycleEvent::InvoiceClosed(_) => "invoice_closed",
                 CycleEvent::InvoicePaid { .. } => "invoice_paid",
+                CycleEvent::VolumeClosed(_) => "volume_closed",
                 CycleEvent::Resumed { .. } => "resumed",
             },
             Self::Corrected { .. } => "corrected",

@@ -19,6 +19,8 @@ mod denial;
 mod dimensions;
 mod erase;
 mod event;
+mod factor;
+mod graduated;
 mod grant;
 mod hold;
 mod ids;
@@ -67,6 +69,8 @@ pub use denial::{Denial, Denials};
 pub use dimensions::{CardRef, Dimension, Dimensions};
 pub use erase::Erasure;
 pub use event::{Erased, Event};
+pub use factor::{PriceFactor, Rounding, WHOLE_PRICE};
+pub use graduated::{ExactCredits, Graduated, PriceStep, VolumeClosed, VolumeShift};
 pub use grant::{Category, GrantTerms, Overage, Prorated, Proration, Recurrence, Rollover, WHOLE};
 pub use hold::{HeldCapacity, HoldTerms, Overshoot};
 pub use ids::{GrantId, HoldId, Seq};
@@ -100,9 +104,7 @@ pub(crate) use terms::VOLATILE_MAX;
 pub use terms::{HabitKind, Terms};
 pub use time::{Instant, Span, TimeError};
 pub(crate) use usage::PricedLine;
-pub use usage::{
-    Amount, CREDITS, Line, PriceFactor, Priced, REQUESTS, Rounding, Unit, Use, WHOLE_PRICE, own_unit,
-};
+pub use usage::{Amount, CREDITS, Line, Priced, REQUESTS, Unit, Use, own_unit};
 pub use visit::{Basis, Measure, Verdict, Visit, VisitKind};
 pub use way::{Certainty, Unblock, Way};
 pub(crate) use week::{DAY, Hours, Week};

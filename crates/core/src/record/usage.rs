@@ -3,16 +3,17 @@
 //! Never converts between units: a price belongs to a meter, and a sum past the range is an error, not a clamp.
 //! Units: quantities in their meter's units, prices in nano-credits for one unit.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-use core::num::NonZeroU32;
 
 use minicbor::{Decode, Encode};
 use smallvec::SmallVec;
 
 use crate::record::codec::{few, flag, list, place};
 use crate::record::{
-    CardRef, Credits, Dimension, Dimensions, Instant, Name, Part, Parts, Path, Price, PricedPart,
+    CardRef, Credits, Dimension, Dimensions, Graduated, Instant, Name, Part, Parts, Path, Price, PriceFactor,
+    PricedPart, Rounding,
 };
 
 /// The use with its prices. Every line is priced; free use has a line at zero.
@@ -53,60 +54,6 @@ pub struct Use {
     pub more: Vec<Part>,
 }
 
-/// A factor on the price of everything used, lines added up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct PriceFactor {
-    /// In billionths.
-    #[n(0)]
-    pub billionths: u64,
-    /// How the price is rounded to a nano-credit.
-    #[n(1)]
-    pub rounding: Rounding,
-    /// What a hold grows by: so many billionths of a nano-credit are set aside for it already, by rounding up what it holds.
-    #[n(2)]
-    pub ahead: Option<NonZeroU32>,
-}
-
-/// How a price is rounded to a nano-credit. It is rounded once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Rounding {
-    /// Up: a hold sets enough aside.
-    #[n(0)]
-    Up,
-    /// To the nearest, half to even: a charge.
-    #[n(1)]
-    HalfEven,
-}
-
-/// The factor that leaves a price as it is.
-pub const WHOLE_PRICE: u64 = 1_000_000_000;
-
-impl PriceFactor {
-    /// The price of lines that come to this sum; `None` past the range of [`Credits`].
-    #[must_use]
-    pub fn of(self, sum: Credits) -> Option<Credits> {
-        let whole = i128::from(WHOLE_PRICE);
-        let ahead = self.ahead.map_or(0, |ahead| i128::from(ahead.get()));
-        let product = i128::from(sum.nano()) * i128::from(self.billionths) - ahead;
-        let (nano, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
-        let up = match self.rounding {
-            Rounding::Up => rest > 0,
-            Rounding::HalfEven => 2 * rest > whole || (2 * rest == whole && nano % 2 != 0),
-        };
-        i64::try_from(nano + i128::from(up)).ok().map(Credits::from_nano)
-    }
-
-    /// The same factor on what comes on top of lines of this sum: they are rounded together.
-    #[must_use]
-    pub(crate) fn after(self, sum: Credits) -> Self {
-        let whole = i128::from(WHOLE_PRICE);
-        let rest = (i128::from(sum.nano()) * i128::from(self.billionths)).rem_euclid(whole);
-        let ahead = u32::try_from((whole - rest) % whole).ok().and_then(NonZeroU32::new);
-        Self { ahead, ..self }
-    }
-}
-
 /// A quantity of one meter at its price.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Line {
@@ -122,13 +69,34 @@ pub struct Line {
     /// The place of the part that it belongs to.
     #[cbor(n(3), with = "place", has_nil)]
     pub part: u8,
+    /// Where it stands in its period, if its price is graduated.
+    #[n(4)]
+    pub graduated: Option<Box<Graduated>>,
 }
 
 impl Line {
     /// This many requests, of a feature that does not price them.
     pub(crate) fn of_requests(quantity: u64) -> Self {
         let meter = Name::new(REQUESTS).unwrap_or_else(|_| unreachable!("`{REQUESTS}` is a name"));
-        Self { meter, quantity, price: Price::default(), part: 0 }
+        Self { meter, quantity, price: Price::default(), part: 0, graduated: None }
+    }
+
+    /// The units that it is billed.
+    #[must_use]
+    pub fn billed(&self) -> u64 {
+        self.price.billed(self.quantity)
+    }
+
+    /// What it costs; `None` past the range of [`Credits`].
+    #[must_use]
+    pub fn cost(&self) -> Option<Credits> {
+        cost(self.price, self.quantity, self.graduated.as_deref())
+    }
+
+    /// The price of so many units of it after a position in its volume.
+    pub(crate) fn price_at(&self, at: u64, units: u64) -> i128 {
+        let first = self.price.nano();
+        self.graduated.as_ref().map_or(0, |graduated| graduated.price_at(first, at, units))
     }
 }
 
@@ -165,19 +133,46 @@ pub struct Priced<'a> {
     pub(crate) more: Vec<PricedPart<'a>>,
 }
 
+#[inline]
+fn cost(price: Price, quantity: u64, graduated: Option<&Graduated>) -> Option<Credits> {
+    match graduated {
+        None => price.times(quantity),
+        Some(graduated) => graduated.price(price.nano(), price.billed(quantity)),
+    }
+}
+
 /// A [`Line`] that borrows its meter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PricedLine<'a> {
     pub(crate) meter: &'a Name,
     pub(crate) quantity: u64,
     pub(crate) price: Price,
     pub(crate) part: u8,
+    pub(crate) graduated: Option<Box<Graduated>>,
+}
+
+impl PricedLine<'_> {
+    /// What it costs; `None` past the range of [`Credits`].
+    #[inline]
+    pub(crate) fn cost(&self) -> Option<Credits> {
+        cost(self.price, self.quantity, self.graduated.as_deref())
+    }
+
+    /// Whether a unit of it may cost anything.
+    pub(crate) fn has_price(&self) -> bool {
+        self.price.nano() > 0 || self.graduated.as_ref().is_some_and(|graduated| graduated.costs())
+    }
 }
 
 impl<'a> From<&'a Use> for Priced<'a> {
     fn from(usage: &'a Use) -> Self {
-        let line =
-            |l: &'a Line| PricedLine { meter: &l.meter, quantity: l.quantity, price: l.price, part: l.part };
+        let line = |l: &'a Line| PricedLine {
+            meter: &l.meter,
+            quantity: l.quantity,
+            price: l.price,
+            part: l.part,
+            graduated: l.graduated.clone(),
+        };
         Self {
             feature: &usage.feature,
             path: &usage.path,
@@ -203,6 +198,7 @@ impl Priced<'_> {
             quantity: l.quantity,
             price: l.price,
             part: l.part,
+            graduated: l.graduated.clone(),
         };
         Use {
             feature: self.feature.clone(),
@@ -241,7 +237,7 @@ impl Priced<'_> {
 
     pub(crate) fn sum_in(&self, parts: Parts) -> Option<Credits> {
         let mut lines = self.lines.iter().filter(|line| parts.contains(line.part));
-        lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.price.times(line.quantity)?))
+        lines.try_fold(Credits::ZERO, |sum, line| sum.checked_add(line.cost()?))
     }
 }
 

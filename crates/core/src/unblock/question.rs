@@ -89,13 +89,16 @@ impl Question<'_> {
         let limits_change = account.changes_of_limits().map(|(at, _)| at).filter(|at| *at > now).min();
         // At another hour it may have another price, or be none of a guard's business.
         let hours = self.next_hours(ahead.ctx());
+        // In another period of a volume, units have another price.
+        let volumes = account.next_volume(now);
         let next = match until {
-            Until::Never => [limits_change, hours].into_iter().flatten().min(),
-            Until::HoldsEnd => {
-                [hold_ends, limits_change, hours, effect_ends(account, now)].into_iter().flatten().min()
-            }
+            Until::Never => [limits_change, hours, volumes].into_iter().flatten().min(),
+            Until::HoldsEnd => [hold_ends, limits_change, hours, volumes, effect_ends(account, now)]
+                .into_iter()
+                .flatten()
+                .min(),
             // A hold that ends may give back to the window that is full.
-            Until::At(at) => [Some(at), hold_ends, limits_change, hours].into_iter().flatten().min(),
+            Until::At(at) => [Some(at), hold_ends, limits_change, hours, volumes].into_iter().flatten().min(),
             Until::Now => {
                 let beside = self.beside(ahead.ctx(), decision);
                 let windows = decision.visits.iter().chain(&beside).filter_map(|v| refills(v, now));
@@ -111,6 +114,7 @@ impl Question<'_> {
                 later
                     .chain(price)
                     .chain(hours)
+                    .chain(volumes)
                     .chain(hold_ends)
                     .chain(limits_change)
                     .chain(effect_ends(account, now))

@@ -14,6 +14,7 @@ mod account;
 mod caps;
 mod close;
 mod context;
+mod graduated;
 mod guards;
 mod need;
 mod prepare;

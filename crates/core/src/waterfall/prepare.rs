@@ -136,7 +136,7 @@ impl Prepared<'_> {
     pub(crate) fn priced<'p>(&'p self, ctx: Context<'p>, plan: &Plan) -> Result<Priced<'p>, Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
         let rounding = if *settle_now { Rounding::HalfEven } else { Rounding::Up };
-        ctx.price(self.feature, request, ctx.factor(plan, &request.path, rounding))
+        ctx.price(self.feature, request, ctx.factor(plan, &request.path, rounding), rounding)
     }
 
     /// Refuses it when a meter is left out by mistake.
@@ -233,7 +233,8 @@ pub(crate) fn price_then<'a>(
 ) -> Result<Priced<'a>, Refusal> {
     let then = Context { now: at, ..ctx };
     let plan = ctx.plan()?;
-    let usage = then.price(feature, request, ctx.factor(plan, &request.path, Rounding::HalfEven))?;
+    let rounding = Rounding::HalfEven;
+    let usage = then.price(feature, request, ctx.factor(plan, &request.path, rounding), rounding)?;
     if !request.recorded {
         check_any_named(feature, plan.program(feature), &usage, request)?;
     }
@@ -247,7 +248,7 @@ fn matters(feature: &Feature, program: Option<&Program>, line: &PricedLine<'_>) 
         |g: &Guard| matches!(&g.count, Count::Meters(meters) | Count::Size(meters) if meters.contains(meter));
     let in_allowance = matches!(&feature.unit, Unit::Meter(unit) if unit == meter);
     let counts = in_allowance || program.is_some_and(|p| p.guards().any(in_guard));
-    meter.as_str() != REQUESTS && (line.price.nano() > 0 || counts)
+    meter.as_str() != REQUESTS && (line.has_price() || counts)
 }
 
 /// The first meter that must be named and is not.
@@ -301,7 +302,8 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
     // Allowances count the units that are billed.
     let derived = feature.derived(&request.dimensions, ctx.now, |meter| request.quantity(meter));
     let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
-    let price = found.and_then(|found| feature.price_of(&found, meter)).unwrap_or_default();
+    let price =
+        found.and_then(|found| feature.price_of(&found, meter).map(|of| of.price)).unwrap_or_default();
     let of_allowances = windows.map(|(name, window)| {
         let capacity = own(name, window.terms(None, ctx.now, billing)).capacity();
         price.most(u64::try_from(capacity).unwrap_or(0))
@@ -365,7 +367,7 @@ fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bo
         return Ok(false);
     }
     let request = &ask.request;
-    let usage = ctx.price(feature, request, None)?;
+    let usage = ctx.price(feature, request, None, Rounding::Up)?;
     let cost = i64::try_from(cost_of(rules, &usage, false)).unwrap_or(i64::MAX);
     let (before, allowed) = ramp(ctx.account, rules.terms_of(ctx.account, ctx.now), ctx.now);
     Ok(cost > 0 && before.saturating_add(cost) > allowed)

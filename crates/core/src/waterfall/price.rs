@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::context::Context;
 use super::refusal::Refusal;
 use super::request::{AskedPart, QUANTITY_MAX, Request};
-use crate::catalog::{Feature, PRICE_FACTOR, Plan};
+use crate::catalog::{Feature, MeterPrice, PRICE_FACTOR, Plan};
 use crate::record::{
     Dimension, Figure, Instant, Name, PARTS_MAX, Path, Price, PriceFactor, Priced, PricedLine, PricedPart,
     REQUESTS, Rounding, WHOLE_PRICE,
@@ -38,14 +38,16 @@ impl<'a> Context<'a> {
         feature: &'p Feature,
         request: &'p Request,
         factor: Option<PriceFactor>,
+        rounding: Rounding,
     ) -> Result<Priced<'p>, Refusal>
     where
         'a: 'p,
     {
         let Request { path, dimensions, quantities, more, .. } = request;
         let mut lines = SmallVec::new();
-        let card = self.price_part(feature, (dimensions, quantities), 0, &mut lines)?;
-        let parts = if more.is_empty() { Vec::new() } else { self.price_more(feature, more, &mut lines)? };
+        let card = self.price_part(feature, (dimensions, quantities), (0, rounding), &mut lines)?;
+        let parts =
+            if more.is_empty() { Vec::new() } else { self.price_more(feature, more, rounding, &mut lines)? };
         if lines.iter().any(|l: &PricedLine<'_>| l.quantity > QUANTITY_MAX) {
             return Err(Refusal::TooLarge);
         }
@@ -70,6 +72,7 @@ impl<'a> Context<'a> {
         &self,
         feature: &'p Feature,
         more: &'p [AskedPart],
+        rounding: Rounding,
         lines: &mut SmallVec<[PricedLine<'p>; 3]>,
     ) -> Result<Vec<PricedPart<'p>>, Refusal> {
         check_parts(more)?;
@@ -79,7 +82,7 @@ impl<'a> Context<'a> {
         let mut parts = Vec::new();
         for (place, part) in (1..).zip(more) {
             let dimensions = part.dimensions.as_deref().unwrap_or_default();
-            let card = self.price_part(feature, (dimensions, &part.quantities), place, lines)?;
+            let card = self.price_part(feature, (dimensions, &part.quantities), (place, rounding), lines)?;
             parts.push(PricedPart { dimensions, card, unpriced: false });
         }
         Ok(parts)
@@ -91,7 +94,7 @@ impl<'a> Context<'a> {
         &self,
         feature: &'p Feature,
         (dimensions, quantities): (&'p [Dimension], &'p [(Name, u64)]),
-        part: u8,
+        (part, rounding): (u8, Rounding),
         lines: &mut SmallVec<[PricedLine<'p>; 3]>,
     ) -> Result<Option<(&'p Name, Instant)>, Refusal> {
         let found = feature
@@ -106,14 +109,27 @@ impl<'a> Context<'a> {
                 continue;
             }
             let quantity = asked.map_or(u64::from(is_requests), |(_, n)| *n);
-            lines.push(PricedLine { meter, quantity, price: found.of(i), part });
+            let (price, graduated) = match found.of(i) {
+                None => (Price::default(), None),
+                Some(MeterPrice { price, ladder: None }) => (*price, None),
+                Some(MeterPrice { price, ladder: Some(ladder) }) => {
+                    (*price, Some(self.standing(ladder, lines, rounding)))
+                }
+            };
+            lines.push(PricedLine { meter, quantity, price, part, graduated });
         }
         if named < quantities.len() {
             for (meter, quantity) in quantities.iter().filter(|(m, _)| !feature.meters.contains(m)) {
                 if meter.as_str() != REQUESTS {
                     return Err(Refusal::UnknownMeter(meter.clone()));
                 }
-                lines.push(PricedLine { meter, quantity: *quantity, price: Price::default(), part });
+                lines.push(PricedLine {
+                    meter,
+                    quantity: *quantity,
+                    price: Price::default(),
+                    part,
+                    graduated: None,
+                });
             }
         }
         if quantities.iter().any(|(m, n)| m.as_str() == REQUESTS && *n == 0) {

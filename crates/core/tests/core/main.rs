@@ -18,6 +18,7 @@ mod cycle;
 mod decisions;
 mod factors;
 mod giving_back;
+mod graduated;
 mod guards;
 mod holds;
 mod increases;

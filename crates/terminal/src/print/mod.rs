@@ -270,7 +270,18 @@ fn windows(w: &wire::Windows) -> String {
             ]
         })
         .collect();
-    format!("windows at {}\n{}", w.at, table(&rows, &[]))
+    let volume = |v: &wire::Volume| {
+        vec![
+            v.name.to_string(),
+            format!("{} used", v.used),
+            format!("{} held", v.held),
+            format!("until {}", v.until),
+        ]
+    };
+    let volumes: Vec<Vec<String>> = w.volumes.iter().map(volume).collect();
+    let rest =
+        if volumes.is_empty() { String::new() } else { format!("\nvolumes\n{}", table(&volumes, &[])) };
+    format!("windows at {}\n{}{rest}", w.at, table(&rows, &[]))
 }
 
 fn records(r: &wire::Records) -> String {

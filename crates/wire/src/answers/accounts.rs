@@ -176,6 +176,29 @@ pub struct Windows {
     pub at: Instant,
     /// Windows of the account itself, used or not, and of members that have used something.
     pub windows: Vec<Window>,
+    /// The use of graduated prices: of each volume the current period, and the last ones that have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+}
+
+/// The use of a volume in a period.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Volume {
+    /// The volume.
+    pub name: Name,
+    /// The beginning of the period.
+    pub from: Instant,
+    /// Its end.
+    pub until: Instant,
+    /// The units that are charged. The next one has the price of the position after them.
+    pub used: u64,
+    /// The units that open holds set aside.
+    pub held: u64,
+    /// What corrections make the price of the period higher than its charges, or lower if it is below zero. It is charged, or given
+    /// back, when the period ends.
+    pub due: Credits,
+    /// The unit of credits.
+    pub credit_unit: String,
 }
 
 /// A window.

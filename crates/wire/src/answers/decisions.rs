@@ -145,10 +145,43 @@ pub struct Line {
     /// The units billed for them, where the price has a step or a minimum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub billed: Option<u64>,
-    /// Credits for one unit.
+    /// Credits for one unit; of a graduated price, for the first units of a period.
     pub unit_price: Credits,
     /// The price of the units billed.
     pub amount: Credits,
+    /// Where the units stand in their period, if the price is graduated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graduated: Option<Graduated>,
+}
+
+/// Where the units of a line stand in the period of a volume, and what they cost there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Graduated {
+    /// The volume.
+    pub volume: Name,
+    /// The beginning of the period.
+    pub from: Instant,
+    /// Its end.
+    pub until: Instant,
+    /// The units of the period before this line.
+    pub position: u64,
+    /// A hold may stand anywhere up to this position, and costs what it costs at the dearest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position_max: Option<u64>,
+    /// The prices above the first.
+    pub steps: Vec<PriceStep>,
+    /// The line closes the period: what its price comes to beyond what was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Credits>,
+}
+
+/// The price of a unit from a position on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PriceStep {
+    /// For units above so many.
+    pub above: u64,
+    /// Credits for one unit.
+    pub unit_price: Credits,
 }
 
 /// A version of a rate card.

@@ -297,7 +297,8 @@ fn crossing(event: &Event) -> Option<(GrantId, bool)> {
         | CycleEvent::Resumed { .. }
         | CycleEvent::InvoiceOpened(_)
         | CycleEvent::InvoiceClosed(_)
-        | CycleEvent::InvoicePaid { .. } => None,
+        | CycleEvent::InvoicePaid { .. }
+        | CycleEvent::VolumeClosed(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
+use super::graduated::Volumes;
 use super::likes::{check_complete, derive};
 use super::limits::{DECIDED_MAX, METER_SETS_MAX, SHAPES_MAX};
 use super::rows::{Meters, Row, all_meters, free_requests, rows};
@@ -117,6 +118,16 @@ fn check_price<'a>(
             }
         });
     }
+    check.key("graduated", |c| {
+        for meter in price.graduated.keys().filter(|meter| !price.credits.contains_key(*meter)) {
+            let what = format_args!("`{meter}` has no price here");
+            c.wrong_at(
+                meter.as_str(),
+                what,
+                "name meters of `credits`, which has the price of the first units",
+            );
+        }
+    });
     check.key("like", |c| {
         for (name, values) in price.like.iter().flatten() {
             if matches!(values, OneOrSeveral::Several(_)) && price.when.get(name) != Some(values) {
@@ -179,6 +190,7 @@ pub(super) struct OwnPrices<'a> {
     places: BTreeMap<(&'a Name, &'a Name), Vec<PricePlace>>,
     /// How many more pairs of prices a third may decide.
     decided: Cell<Option<usize>>,
+    volumes: Volumes<'a>,
 }
 
 #[derive(Clone, Copy)]
@@ -204,7 +216,7 @@ impl<'a> OwnPrices<'a> {
                 }
             }
         }
-        Self { places: own, decided: Cell::new(Some(DECIDED_MAX)) }
+        Self { places: own, decided: Cell::new(Some(DECIDED_MAX)), volumes: Volumes::default() }
     }
 
     fn of(&self, card: &'a Name, feature: &'a Name) -> &[PricePlace] {
@@ -259,7 +271,7 @@ fn card_version<'a>(
     let written: Vec<(usize, &PriceSource)> =
         places.iter().filter_map(|place| Some((place.price, version.prices.get(place.price)?))).collect();
     let shapes = check.key("prices", |c| {
-        let mut rows = rows(feature, &written, c);
+        let mut rows = rows((name, feature), &own.volumes, &written, c);
         if rows.is_empty() && !c.work().is_stopped() {
             c.wrong(format_args!("feature `{name}` has no price in this version"), "add one of its meters");
         }

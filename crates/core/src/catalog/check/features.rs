@@ -1,7 +1,8 @@
 //! Features: their meters are defined, their unit has an exact price, their holds live for a while.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use hashbrown::HashMap;
@@ -10,6 +11,7 @@ use super::cards::{OwnPrices, card_versions};
 use super::walk::Check;
 use crate::catalog::derived::{Derived, Origin};
 use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
+use crate::catalog::graduated::Ladder;
 use crate::catalog::names::{is_requests, one_of};
 use crate::catalog::source::{CatalogSource, DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
 use crate::record::{CREDITS, DAY, Hours, Name, Overshoot, REQUESTS, Span, Unit, Week, own_unit};
@@ -55,6 +57,7 @@ fn feature<'a>(
     Feature {
         name: name.clone(),
         index,
+        volumes: volumes(&prices),
         meters: shape.meters.clone(),
         unit,
         overshoot: overshoot(shape, check),
@@ -112,6 +115,14 @@ fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
         };
         shape.sizes.iter().map(one).collect()
     })
+}
+
+/// One price for each volume that prices count in.
+fn volumes(prices: &[CardVersion]) -> Vec<Arc<Ladder>> {
+    let entries = prices.iter().flat_map(|version| &version.shapes).flat_map(|shape| &shape.entries);
+    let ladders = entries.flat_map(|entry| &entry.prices).filter_map(|price| price.ladder.as_ref());
+    let by_volume: BTreeMap<&Name, &Arc<Ladder>> = ladders.map(|ladder| (&ladder.volume, ladder)).collect();
+    by_volume.into_values().cloned().collect()
 }
 
 fn times<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
@@ -293,7 +304,7 @@ fn meter_unit<'a>(
         return Unit::Requests;
     };
     let others_cost =
-        |entry: &PriceEntry| entry.prices.iter().enumerate().any(|(i, p)| i != position && p.nano() > 0);
+        |entry: &PriceEntry| entry.prices.iter().enumerate().any(|(i, p)| i != position && p.costs());
     if prices.iter().flat_map(|v| &v.shapes).flat_map(|s| &s.entries).any(others_cost) {
         check.wrong(
             format_args!(
@@ -301,6 +312,14 @@ fn meter_unit<'a>(
             ),
             "count credits instead, or price the other meters at \"0\"",
         );
+    }
+    let is_graduated =
+        |entry: &PriceEntry| entry.prices.get(position).is_some_and(|price| price.ladder.is_some());
+    if prices.iter().flat_map(|v| &v.shapes).flat_map(|s| &s.entries).any(is_graduated) {
+        let what = format_args!(
+            "the price of `{unit}` is graduated, so that a unit of an allowance has no price of its own"
+        );
+        check.wrong(what, "count credits instead, or let the first units be free: credits = \"0\" and the rest in `graduated`");
     }
     Unit::Meter(unit.clone())
 }

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use super::rows::{Meters, Row, all_meters};
 use super::ties::Table;
 use super::walk::Check;
+use crate::catalog::graduated::MeterPrice;
 use crate::catalog::names::is_requests;
 use crate::catalog::source::FeatureSource;
-use crate::record::{AmountError, Name, Price};
+use crate::record::{AmountError, Name};
 
 /// The most prices in a row of which each is derived from the next.
 const CHAIN_MAX: usize = 8;
@@ -61,7 +62,7 @@ fn derive_one<'a>(
         check.item(place, |c| c.wrong_at("like", what, "write the `when` of another price of the feature"));
         return true;
     }
-    let mut derived: Vec<(usize, Result<Price, AmountError>)> = Vec::new();
+    let mut derived: Vec<(usize, Result<MeterPrice, AmountError>)> = Vec::new();
     let is_open =
         |meter: &usize| anywhere >> meter & 1 == 1 && row(at).is_some_and(|row| !row.prices(*meter));
     for meter in (0..feature.meters.len()).filter(is_open) {

@@ -29,6 +29,7 @@ mod doubts;
 mod draft;
 mod extend;
 mod features;
+mod graduated;
 mod guards;
 mod layers;
 mod likes;

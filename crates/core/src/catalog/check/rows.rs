@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::graduated::{Volumes, ladder};
 use super::walk::Check;
+use crate::catalog::graduated::MeterPrice;
 use crate::catalog::names::is_requests;
 use crate::catalog::source::{Decimal, FeatureSource, OneOrSeveral, PriceSource};
 use crate::record::{Credits, Name, Price};
@@ -26,7 +28,7 @@ pub(super) struct Row<'a> {
     pub(super) like: Option<Vec<(&'a Name, &'a str)>>,
     pub(super) factor: Credits,
     /// In the order of the feature's meters.
-    pub(super) prices: Vec<Price>,
+    pub(super) prices: Vec<MeterPrice>,
     /// The meters that have a price here.
     pub(super) priced: Meters,
 }
@@ -43,9 +45,11 @@ impl Row<'_> {
     }
 
     /// Gives the meter at this place a price.
-    pub(super) fn set(&mut self, at: usize, price: Price) {
+    pub(super) fn set(&mut self, at: usize, price: MeterPrice) {
         self.priced |= 1 << at;
-        self.prices.get_mut(at).into_iter().for_each(|place| *place = price);
+        if let Some(place) = self.prices.get_mut(at) {
+            *place = price;
+        }
     }
 }
 
@@ -57,7 +61,8 @@ pub(super) fn all_meters(feature: &FeatureSource) -> Meters {
 /// The rows of a feature: its written prices, each with its place. The feature counts as a dimension where some prices name it and
 /// others do not.
 pub(super) fn rows<'a>(
-    feature: &'a FeatureSource,
+    (name, feature): (&'a Name, &'a FeatureSource),
+    volumes: &Volumes<'a>,
     written: &[(usize, &'a PriceSource)],
     check: &mut Check<'a>,
 ) -> Vec<Row<'a>> {
@@ -65,7 +70,7 @@ pub(super) fn rows<'a>(
     let counts_feature = written.iter().any(|(_, source)| source.feature.is_none());
     let mut rows = Vec::with_capacity(written.len());
     for (place, source) in work.each(written) {
-        let (prices, priced) = check.item(*place, |c| prices_of(feature, source, c));
+        let (prices, priced) = check.item(*place, |c| prices_of((name, feature), source, volumes, c));
         let factor = check.item(*place, |c| factor(source, c));
         let is_shared = !matches!(source.feature, Some(OneOrSeveral::One(_)));
         if is_shared && priced == 0 && source.like.is_none() && !source.credits.is_empty() {
@@ -138,16 +143,17 @@ fn factor<'a>(source: &'a PriceSource, check: &mut Check<'a>) -> Credits {
 
 /// The prices that are written out, and of which meters.
 fn prices_of<'a>(
-    feature: &'a FeatureSource,
+    (name, feature): (&'a Name, &'a FeatureSource),
     source: &'a PriceSource,
+    volumes: &Volumes<'a>,
     check: &mut Check<'a>,
-) -> (Vec<Price>, Meters) {
+) -> (Vec<MeterPrice>, Meters) {
     let per = source.per.unwrap_or(1);
     if per == 0 {
         check.wrong_at("per", "a price for no units", "write 1 or more, for example 1000000");
     }
     let mut priced = 0;
-    let prices = check.key("credits", |c| {
+    let prices: Vec<Price> = check.key("credits", |c| {
         let price = |(at, meter): (usize, &'a Name)| {
             let Some(Decimal(text)) = source.credits.get(meter) else { return Price::default() };
             priced |= 1 << at;
@@ -160,6 +166,11 @@ fn prices_of<'a>(
         };
         feature.meters.iter().enumerate().map(price).collect()
     });
+    let graduated = |(meter, price): (&'a Name, Price)| {
+        let ladder = ladder((name, feature), (source, meter), volumes, check);
+        MeterPrice { price, ladder: ladder.filter(|_| source.credits.contains_key(meter)) }
+    };
+    let prices = feature.meters.iter().zip(prices).map(graduated).collect();
     (prices, priced)
 }
 
@@ -167,6 +178,6 @@ fn prices_of<'a>(
 pub(super) fn free_requests(feature: &FeatureSource, rows: &mut [Row<'_>]) {
     let Some(at) = feature.meters.iter().position(is_requests) else { return };
     if !rows.iter().any(|row| row.prices(at)) {
-        rows.iter_mut().for_each(|row| row.set(at, Price::default()));
+        rows.iter_mut().for_each(|row| row.set(at, MeterPrice::default()));
     }
 }

@@ -17,6 +17,7 @@ mod abuse;
 mod decimal;
 mod entry;
 mod features;
+mod graduated;
 mod plans;
 mod several;
 mod supplies;
@@ -25,6 +26,7 @@ pub(crate) use abuse::{AbuseSource, TierSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use entry::Entry;
 pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
+pub(crate) use graduated::{GraduatedSource, PriceStepSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
     PoolCapSource, SeatsSource, Unpaid, WindowSource,
@@ -112,6 +114,9 @@ pub(crate) struct PriceSource {
     /// By meter of `credits`: any use is billed at least so many units.
     #[serde(default)]
     pub(crate) minimum: BTreeMap<Name, u32>,
+    /// By meter of `credits`: other prices for later units of a period.
+    #[serde(default)]
+    pub(crate) graduated: BTreeMap<Name, GraduatedSource>,
     /// The `when` of another price of the feature, whose meters cost the same here, times `factor`; those in `credits` cost what is
     /// written. A list must be that of `when`, and is taken item by item.
     pub(crate) like: Option<BTreeMap<Name, OneOrSeveral<String>>>,

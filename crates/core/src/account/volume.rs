@@ -1,0 +1,50 @@
+//! The use of a volume of graduated prices in one period.
+//!
+//! Units: billed units; nano-credits.
+
+use minicbor::{Decode, Encode};
+
+use crate::record::{ExactCredits, Instant, Name};
+
+/// The use of a volume in a period.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Volume {
+    /// Its name.
+    #[n(0)]
+    pub name: Name,
+    /// The beginning of the period.
+    #[n(1)]
+    pub from: Instant,
+    /// Its end.
+    #[n(2)]
+    pub until: Instant,
+    /// The units that are charged.
+    #[n(3)]
+    pub used: u64,
+    /// The units that open holds set aside.
+    #[n(4)]
+    pub held: u64,
+    /// What the price of all charged units is beyond the sum of their charges.
+    #[n(5)]
+    pub due: ExactCredits,
+    /// The feature that used it last.
+    #[n(6)]
+    pub feature: Name,
+    /// The meter that did.
+    #[n(7)]
+    pub meter: Name,
+    /// The unit of credits of its prices; `None`: `credits`.
+    #[n(8)]
+    pub unit: Option<Name>,
+}
+
+impl Volume {
+    pub(super) fn key(&self) -> (&Name, Instant) {
+        (&self.name, self.from)
+    }
+
+    /// Whether its charges have another sum than its price, and no hold is open that may change that.
+    pub(super) fn is_to_close(&self) -> bool {
+        self.held == 0 && !self.due.is_zero()
+    }
+}

@@ -1,0 +1,42 @@
+//! What lines cost, computed apart from what decides.
+//!
+//! Units: billed units; nano-credits.
+
+use crate::record::{Graduated, Line};
+
+/// The units that a line is billed.
+pub(super) fn billed(line: &Line) -> i128 {
+    let (step, least) = line.price.billing();
+    let (step, least, used) = (i128::from(step), i128::from(least), i128::from(line.quantity));
+    let units = if least < 0 { (used + least).max(0) } else { used.max(least) };
+    if used == 0 { 0 } else { (units + step - 1).div_euclid(step) * step }
+}
+
+/// The price of a line; `None` past every range.
+pub(super) fn cost(line: &Line) -> Option<i128> {
+    let units = billed(line);
+    let Some(of) = &line.graduated else { return units.checked_mul(i128::from(line.price.nano())) };
+    let closes = of.closes.map_or(0, |credits| i128::from(credits.nano()));
+    // Prices change at steps alone: one of these positions is the dearest.
+    let mut dearest = at(line, of, of.at.into(), units).max(at(line, of, of.to.into(), units));
+    for step in &of.steps {
+        for start in [i128::from(step.above), i128::from(step.above) - units] {
+            if i128::from(of.at) < start && start < i128::from(of.to) {
+                dearest = dearest.max(at(line, of, start, units));
+            }
+        }
+    }
+    dearest.checked_add(closes)
+}
+
+/// The price of units after a position: of each piece between two steps, so many of them as are in it.
+fn at(line: &Line, of: &Graduated, start: i128, units: i128) -> i128 {
+    let bounds = core::iter::once(0).chain(of.steps.iter().map(|step| i128::from(step.above)));
+    let prices = core::iter::once(line.price.nano()).chain(of.steps.iter().map(|step| step.nano));
+    let ends = of.steps.iter().map(|step| i128::from(step.above)).chain([i128::MAX]);
+    let pieces = bounds.zip(ends).zip(prices);
+    let of_piece = |((from, to), nano): ((i128, i128), u64)| {
+        (to.min(start + units) - from.max(start)).max(0) * i128::from(nano)
+    };
+    pieces.map(of_piece).sum()
+}

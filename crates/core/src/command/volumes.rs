@@ -1,0 +1,133 @@
+//! Volumes of graduated prices: what a correction moves in them, and the close of their periods.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::draft::{Draft, Moves};
+use super::receipts::{Happened, charge_happened};
+use crate::account::{Account, Volume};
+use crate::record::{
+    Book, Category, Credits, CycleEvent, Event, ExactCredits, Graduated, GrantTerms, Instant, Line,
+    Overshoot, Path, Priced, Use, VolumeClosed, VolumeShift, WHOLE_PRICE,
+};
+use crate::waterfall::{Context, Refusal};
+
+/// How a correction moves the use of volumes. A charge keeps its position, so its own price goes by that; what the units are worth at
+/// the end of what was used so far is due when the period closes.
+pub(super) fn shifts(account: &Account, was: &Use, is: &Use) -> Result<Vec<VolumeShift>, Refusal> {
+    let mut shifts: Vec<VolumeShift> = Vec::new();
+    let mut add = |line: &Line, of: &Graduated, factor: u64, (before, after): (u64, u64)| {
+        let Some(volume) = account.volume(&of.volume, of.from) else { return Some(()) };
+        let known = shifts.iter().position(|shift| of.is_of(&shift.volume, shift.from));
+        let moved = known.and_then(|at| shifts.get(at)).map_or(0, |shift| shift.units);
+        let units = i64::try_from(after).ok()?.checked_sub(i64::try_from(before).ok()?)?;
+        let from = volume.used.checked_add_signed(moved)?;
+        let to = from.checked_add_signed(units)?;
+        let at_the_end = line.price_at(0, to) - line.price_at(0, from);
+        let in_place = line.price_at(of.at, after) - line.price_at(of.at, before);
+        let due = ExactCredits::of(at_the_end - in_place, factor)?;
+        match known.and_then(|at| shifts.get_mut(at)) {
+            Some(shift) => (shift.units, shift.due) = (moved + units, shift.due.checked_add(due)?),
+            None if units != 0 || !due.is_zero() => {
+                shifts.push(VolumeShift { volume: of.volume.clone(), from: of.from, units, due });
+            }
+            None => {}
+        }
+        Some(())
+    };
+    let factor = |usage: &Use| usage.factor.map_or(WHOLE_PRICE, |factor| factor.billionths);
+    for line in &was.lines {
+        let Some(of) = &line.graduated else { continue };
+        let stays = is.lines.iter().any(|now| is_same(now, line));
+        if !stays {
+            add(line, of, factor(was), (line.billed(), 0)).ok_or(Refusal::TooLarge)?;
+        }
+    }
+    for line in &is.lines {
+        let Some(of) = &line.graduated else { continue };
+        let before = was.lines.iter().find(|had| is_same(had, line)).map_or(0, Line::billed);
+        add(line, of, factor(is), (before, line.billed())).ok_or(Refusal::TooLarge)?;
+    }
+    Ok(shifts)
+}
+
+/// Whether two lines are the same meter of the same part, and count in the same period of a volume.
+fn is_same(a: &Line, b: &Line) -> bool {
+    let (Some(of), Some(other)) = (&a.graduated, &b.graduated) else { return false };
+    (a.part, &a.meter) == (b.part, &b.meter) && of.is_of(&other.volume, other.from)
+}
+
+/// Closes the period of a volume: what its price is beyond its charges is charged, what it is below comes back as a grant.
+pub(crate) fn volume_due(ctx: Context<'_>, at: usize) -> Option<Draft> {
+    let volume = ctx.account.volumes().get(at)?;
+    let due = volume.due.rounded();
+    let draft = if due.is_positive() { charged(ctx, volume, due) } else { None };
+    let draft = draft.unwrap_or_else(|| closed(ctx, volume, due));
+    Some(Draft { effective_at: Some(last_instant(ctx, volume)), unit: volume.unit.clone(), ..draft })
+}
+
+/// It belongs to the period that it closes.
+fn last_instant(ctx: Context<'_>, volume: &Volume) -> Instant {
+    Instant::from_micros(volume.until.micros().saturating_sub(1)).min(ctx.now)
+}
+
+/// `None`: nobody can be charged any more.
+fn charged(ctx: Context<'_>, volume: &Volume, due: Credits) -> Option<Draft> {
+    let feature = ctx.feature(&volume.feature).ok().filter(|feature| feature.credit_unit == volume.unit)?;
+    let standing = Graduated {
+        volume: volume.name.clone(),
+        from: volume.from,
+        until: volume.until,
+        at: volume.used,
+        to: volume.used,
+        steps: Vec::new(),
+        closes: Some(due),
+    };
+    let line =
+        Line { meter: volume.meter.clone(), graduated: Some(Box::new(standing)), ..Line::of_requests(0) };
+    let usage = Use {
+        feature: feature.name.clone(),
+        path: Path::default(),
+        dimensions: SmallVec::new(),
+        lines: SmallVec::from_iter([line, Line::of_requests(0)]),
+        unit: feature.unit.clone(),
+        card: None,
+        catalog: ctx.catalog.version.clone(),
+        credit_unit: volume.unit.clone(),
+        unpriced: false,
+        factor: None,
+        more: Vec::new(),
+    };
+    let overshoot = match feature.overshoot {
+        // The use has been accepted before.
+        Overshoot::Reject => Overshoot::Refund,
+        rule @ (Overshoot::Refund | Overshoot::Debt | Overshoot::DebtUpTo(_)) => rule,
+    };
+    let happened = Happened { at: last_instant(ctx, volume), overshoot, consented: true };
+    let (charge, decision) = charge_happened(ctx, happened, &Priced::from(&usage)).ok()?;
+    let moves = Moves::of_draws(volume.unit.as_ref(), &charge.draws, Book::Spent);
+    Some(Draft::moving(Event::Charged { charge: Box::new(charge), decision, said_at: None }, moves))
+}
+
+fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
+    let Volume { name, from, until, used, .. } = volume.clone();
+    let mut moves = Moves::new(volume.unit.clone());
+    let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO);
+    let terms = GrantTerms {
+        amount: back,
+        category: Category::Purchased,
+        priority: 0,
+        effective_from: ctx.now,
+        expires_at: Instant::NEVER,
+        features: SmallVec::new(),
+        reference: None,
+        recurrence: None,
+        unit: volume.unit.clone(),
+        burns_at: None,
+    };
+    moves.make_up(ctx, Book::Spent, back, terms);
+    let event = CycleEvent::VolumeClosed(VolumeClosed { volume: name, from, until, used, due });
+    Draft::moving(Event::Cycle(Box::new(event)), moves)
+}

@@ -1,0 +1,324 @@
+//! Graduated prices: what a unit costs depends on how many were used in the period before it.
+
+use headworks_core::command::{Command, Correct, Extend};
+use headworks_core::record::{Category, Credits, Event, HoldId, Seq};
+use headworks_core::waterfall::Refusal;
+
+use crate::audit::trusted;
+use crate::common::{
+    AskExt as _, World, ask, at, catalog, correct, credits, overriding, quantities, refund, to,
+};
+
+/// An output costs 10, above 100 a month 8, above 300 it costs 5. A reserved one costs 10, above 100 it costs 20.
+const CATALOG: &str = r#"
+version = "t"
+[meters]
+output = { unit = "token" }
+reserved = { unit = "token" }
+calls = { unit = "call" }
+[features.chat]
+meters = ["output"]
+rate_card = "card"
+hold = { expiry_charges = ["output"] }
+[features.code]
+meters = ["reserved"]
+rate_card = "card"
+hold = { expiry_charges = ["reserved"] }
+[features.phone]
+meters = ["calls"]
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", credits = { output = "10" },
+    graduated = { output = { every = "month", steps = [{ above = 100, credits = "8" }, { above = 300, credits = "5" }] } } },
+  { feature = "chat", when = { model = "batch" }, like = {}, factor = "0.5" },
+  { feature = "chat", when = { model = "flat" }, credits = { output = "3" } },
+  { feature = "code", credits = { reserved = "10" },
+    graduated = { reserved = { volume = "reserved", every = "month", anchor = "billing", steps = [{ above = 100, credits = "20" }] } } },
+  { feature = "phone", step = { calls = 60 }, credits = { calls = "1" },
+    graduated = { calls = { every = "life", steps = [{ above = 120, credits = "0.5" }] } } },
+]
+[plans.usual]
+features = ["chat", "code", "phone"]
+waterfall = [{ grants = { name = "credits" } }]
+[plans.reduced]
+features = ["chat"]
+price_factor = "0.9"
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn world_on(plan: &str) -> World {
+    let mut w = World::new(CATALOG, plan);
+    w.now = at("2026-07-03T10:00:00Z");
+    w.grant("100000", Category::Purchased);
+    w
+}
+
+fn world() -> World {
+    world_on("usual")
+}
+
+/// What a use that is charged at once costs.
+fn charge(w: &mut World, feature: &str, meter: &str, n: u64) -> Credits {
+    w.due();
+    w.ask(&ask(feature, &[(meter, n)]).now()).price
+}
+
+fn chat(w: &mut World, n: u64) -> Credits {
+    charge(w, "chat", "output", n)
+}
+
+fn hold(w: &mut World, feature: &str, meter: &str, n: u64) -> (Seq, Credits) {
+    let price = w.hold(feature, &[(meter, n)]).price;
+    (w.account.seq, price)
+}
+
+fn settled(w: &mut World, hold: Seq, meter: &str, n: u64) -> Credits {
+    w.settle(hold, &[(meter, n)]).expect("settles");
+    w.charge().price
+}
+
+fn spent(w: &World) -> Credits {
+    Credits::from_nano(credits("100000").nano() - w.account.available(w.account.tick(w.now), None).nano())
+}
+
+fn checked(w: &World) {
+    trusted(w, &catalog(CATALOG));
+}
+
+/// By hand: T(401) = 100 × 10 + 200 × 8 + 101 × 5 = 3,105.
+#[test]
+fn each_unit_has_the_price_of_its_position() {
+    let mut w = world();
+    assert_eq!((chat(&mut w, 100), chat(&mut w, 1)), (credits("1000"), credits("8")));
+    // From 101 on: 199 × 8 + 101 × 5.
+    let (long, price) = hold(&mut w, "chat", "output", 300);
+    assert_eq!(price, credits("2097"));
+    // Somewhere from 101 to 401, at most 50 × 8.
+    let (short, price) = hold(&mut w, "chat", "output", 50);
+    assert_eq!(price, credits("400"));
+    // 199 × 8 + 51 × 5, and then 50 × 5.
+    assert_eq!(settled(&mut w, long, "output", 250), credits("1847"));
+    assert_eq!(settled(&mut w, short, "output", 50), credits("250"));
+    assert_eq!(spent(&w), credits("3105"));
+    // The period comes to its price: nothing is left to close, and the next one begins at the first price.
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), Vec::<&str>::new());
+    assert_eq!(chat(&mut w, 1), credits("10"));
+    checked(&w);
+}
+
+/// Prices that rise: a hold covers the dearest position there may be, and what comes after it is dearer still.
+#[test]
+fn rising_prices_are_held_at_the_top() {
+    let mut w = world();
+    let (first, price) = hold(&mut w, "code", "reserved", 100);
+    assert_eq!(price, credits("1000"));
+    let (second, price) = hold(&mut w, "code", "reserved", 100);
+    assert_eq!(price, credits("2000"), "the first hold may be used before it");
+    // An extension may come after everything that is held, its own hold included: 10 × 20.
+    let more = Extend {
+        hold: HoldId(second),
+        quantities: quantities(&[("reserved", 10)]),
+        more: Vec::new(),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    };
+    let decision = w.draft(Command::Extend(more)).map(|draft| {
+        let price = draft.event.decision().expect("a decision").price;
+        w.append(draft);
+        price
+    });
+    assert_eq!(decision, Ok(credits("200")));
+    // Settled first, it stands at the beginning: 100 × 10 + 10 × 20.
+    assert_eq!(settled(&mut w, second, "reserved", 110), credits("1200"));
+    // From 110 on: 100 × 20, more than was held.
+    assert_eq!(settled(&mut w, first, "reserved", 100), credits("2000"));
+    assert_eq!(spent(&w), credits("3200"));
+    checked(&w);
+}
+
+#[test]
+fn a_hold_that_expires_costs_no_more_than_it_held() {
+    let mut w = world();
+    let (first, price) = hold(&mut w, "code", "reserved", 50);
+    assert_eq!(price, credits("500"));
+    // In the meantime 100 are used.
+    assert_eq!(charge(&mut w, "code", "reserved", 100), credits("1000"));
+    w.expire(first);
+    assert_eq!(w.charge().price, credits("500"), "at the position that it was held for");
+    // The month comes to 100 × 10 + 50 × 20 = 2,000; the close charges what is missing.
+    w.now = at("2026-08-01T12:00:00Z");
+    assert_eq!(w.due(), ["charged"]);
+    assert_eq!((w.charge().price, spent(&w)), (credits("500"), credits("2000")));
+    checked(&w);
+}
+
+/// A correction keeps its position; the close charges or gives back what that makes of the period's price.
+#[test]
+fn the_period_comes_to_its_price() {
+    // By hand: 100 × 10, 100 × 8; of the first 50 remain at 10 each: 500 + 800. 150 units come to 1,400.
+    let mut w = world();
+    chat(&mut w, 100);
+    let first = w.account.seq;
+    chat(&mut w, 100);
+    w.apply(correct(first, &to(&[("output", 50)]))).expect("corrects");
+    assert_eq!((w.charge().price, spent(&w)), (credits("500"), credits("1300")));
+    assert_eq!(chat(&mut w, 10), credits("80"), "from 150 on");
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), ["charged"]);
+    assert_eq!((w.charge().price, spent(&w)), (credits("100"), credits("1480")));
+    assert_eq!(w.log.last().expect("a record").effective_at, at("2026-07-31T23:59:59.999999Z"));
+    let close = w.account.seq;
+    let refused = w.run(&correct(close, &to(&[("output", 5)]))).expect_err("a close");
+    assert_eq!(refused, Refusal::NothingToCorrect);
+    // Deleted afterwards: the 50 come back at 10, and were worth 8 at the end of 160 units: 50 × 2 are due at once.
+    w.apply(correct(close - 2, &Correct::Delete)).expect("deletes");
+    assert_eq!(w.due(), ["charged"]);
+    assert_eq!(spent(&w), credits("1080"), "110 units: 1,000 + 80");
+    checked(&w);
+
+    // By hand: 100 more in the first charge cost 8 each there, and 200 more: 1,600; at the end of 200 units 100 × 8 + 100 × 5.
+    let mut w = world();
+    chat(&mut w, 100);
+    let first = w.account.seq;
+    chat(&mut w, 100);
+    w.apply(correct(first, &to(&[("output", 300)]))).expect("corrects");
+    assert_eq!(spent(&w), credits("3400"));
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), ["volume_closed"]);
+    assert_eq!(spent(&w), credits("3100"), "400 units: 1,000 + 1,600 + 500");
+    checked(&w);
+}
+
+#[test]
+fn refunds_give_back_money_and_leave_the_use() {
+    let mut w = world();
+    chat(&mut w, 100);
+    w.apply(refund(w.account.seq, Some("250"))).expect("refunds");
+    assert_eq!(chat(&mut w, 1), credits("8"));
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), Vec::<&str>::new());
+    assert_eq!(spent(&w), credits("758"));
+    checked(&w);
+}
+
+#[test]
+fn late_use_has_the_position_of_its_period() {
+    let mut w = world();
+    chat(&mut w, 100);
+    w.now = at("2026-08-02T00:00:00Z");
+    assert_eq!(chat(&mut w, 10), credits("100"));
+    let late = ask("chat", &[("output", 5)]).request;
+    w.apply(Command::Record { request: late, at: Some(at("2026-07-30T00:00:00Z")) }).expect("records");
+    assert_eq!(w.charge().price, credits("40"), "July has had 100 already");
+    // A hold belongs to the period of its authorize.
+    w.now = at("2026-08-31T23:59:30Z");
+    let (over, price) = hold(&mut w, "chat", "output", 10);
+    assert_eq!(price, credits("100"));
+    w.now = at("2026-09-01T00:00:10Z");
+    assert_eq!(chat(&mut w, 1), credits("10"));
+    assert_eq!(settled(&mut w, over, "output", 95), credits("940"), "from 10 on: 90 × 10 + 5 × 8");
+    checked(&w);
+}
+
+/// A batch costs half: it counts in the same volume, at prices of its own. Another model has none.
+#[test]
+fn prices_that_share_a_volume_share_its_position() {
+    let mut w = world();
+    chat(&mut w, 90);
+    let batch = w.ask(&ask("chat", &[("output", 20)]).model("batch").now()).price;
+    assert_eq!(batch, credits("90"), "10 × 5 + 10 × 4");
+    assert_eq!(chat(&mut w, 1), credits("8"));
+    let flat = w.ask(&ask("chat", &[("output", 20)]).model("flat").now()).price;
+    assert_eq!(flat, credits("60"));
+    assert_eq!(chat(&mut w, 1), credits("8"));
+    // It turned out as a batch: from 112 on, 4 each.
+    let (over, price) = hold(&mut w, "chat", "output", 10);
+    assert_eq!(price, credits("80"));
+    let settle = Command::Settle {
+        hold: HoldId(over),
+        quantities: quantities(&[("output", 10)]),
+        dimensions: Some(ask("chat", &[]).model("batch").request.dimensions),
+        more: Vec::new(),
+    };
+    w.apply(settle).expect("settles");
+    assert_eq!(w.charge().price, credits("40"));
+    // It was flat, and then was not: from the beginning of the period on until the close: 20 × 10, worth 20 × 8 at the end.
+    let flat = w.log.iter().find(|r| r.charge().is_some_and(|c| c.price == credits("60"))).expect("flat").seq;
+    let to = Correct::To {
+        quantities: quantities(&[]),
+        dimensions: Some(ask("chat", &[]).request.dimensions),
+        more: None,
+        reprice: false,
+    };
+    w.apply(correct(flat, &to)).expect("corrects");
+    assert_eq!(w.charge().price, credits("200"));
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), ["volume_closed"]);
+    // 90 × 10, 90 for the batch, 2 × 8, 40 for the batch, 20 × 8.
+    assert_eq!(spent(&w), credits("1206"));
+    checked(&w);
+}
+
+#[test]
+fn steps_are_billed_and_counted_whole() {
+    let mut w = world();
+    // 61 seconds are billed as 120, the next as 60 at half the price.
+    assert_eq!(charge(&mut w, "phone", "calls", 61), credits("120"));
+    assert_eq!(charge(&mut w, "phone", "calls", 1), credits("30"));
+    checked(&w);
+}
+
+/// 0.9 of everything; the close is rounded with the fractions of all that it makes up for.
+#[test]
+fn a_factor_multiplies_the_price_of_each_position() {
+    let mut w = world_on("reduced");
+    assert_eq!(chat(&mut w, 101), credits("907.2"));
+    let (over, price) = hold(&mut w, "chat", "output", 200);
+    assert_eq!(price, credits("1437.3"), "0.9 × (199 × 8 + 5)");
+    assert_eq!(settled(&mut w, over, "output", 1), credits("7.2"));
+    w.apply(Command::Override(overriding("price_factor", "0.5"))).expect("overrides");
+    assert_eq!(chat(&mut w, 1), credits("4"));
+    let first = w.log.iter().find(|r| r.charge().is_some()).expect("a charge").seq;
+    w.apply(correct(first, &to(&[("output", 1)]))).expect("corrects");
+    assert_eq!(spent(&w), credits("20.2"), "9 + 7.2 + 4");
+    // 100 fewer: they cost 998 in their place, and 994 at the end, where 3 of 103 units remain. 0.9 × 4 are due.
+    w.now = at("2026-08-01T00:00:00Z");
+    assert_eq!(w.due(), ["charged"]);
+    assert_eq!(spent(&w), credits("23.8"));
+    checked(&w);
+}
+
+/// Periods that follow the billing anchor move with a pause; what was used before it still counts after it.
+#[test]
+fn a_pause_moves_periods_of_the_billing_anchor() {
+    let mut w = World::new(CATALOG, "usual");
+    w.grant("100000", Category::Purchased);
+    // Opened on June 1st at noon: so are its periods.
+    assert_eq!(charge(&mut w, "code", "reserved", 100), credits("1000"));
+    w.now = at("2026-06-11T12:00:00Z");
+    w.apply(Command::Pause { until: Some(at("2026-06-21T12:00:00Z")), reason: None }).expect("pauses");
+    w.now = at("2026-07-10T12:00:00Z");
+    assert_eq!(charge(&mut w, "code", "reserved", 1), credits("20"), "ten days later than July 1st");
+    w.now = at("2026-07-11T12:00:00Z");
+    assert_eq!(charge(&mut w, "code", "reserved", 1), credits("10"));
+    checked(&w);
+}
+
+#[test]
+fn another_period_is_a_way() {
+    let mut w = World::new(CATALOG, "usual");
+    w.now = at("2026-06-20T00:00:00Z");
+    w.grant("1500", Category::Purchased);
+    charge(&mut w, "code", "reserved", 100);
+    // 30 × 20 are more than the 500 that are left; in the next period 30 × 10 are not.
+    let denied = w.ask(&ask("code", &[("reserved", 30)]).now());
+    let ways = denied.unblock.expect("ways").ways;
+    assert!(ways.iter().any(|way| way.at == Some(at("2026-07-01T12:00:00Z"))), "{ways:?}");
+    assert!(ways.iter().any(|way| way.purchase == Some(credits("100"))), "{ways:?}");
+    assert!(matches!(w.log.last().expect("a record").event, Event::Charged { .. }));
+}
