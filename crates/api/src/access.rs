@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use headworks_core::record::{ApiKey, AuditKind, Id, Label, Name, is_internal};
+use headworks_core::record::{
+    ApiKey, AuditEntry, AuditKind, Id, Incident, Instant, Label, Name, is_internal,
+};
 use headworks_engine::reaches;
 use headworks_wire::Scope;
 
@@ -52,6 +54,7 @@ pub(crate) enum Act {
     /// Free credits, which count against a budget of all accounts.
     GrantFree,
     Reprice,
+    RunIncident,
     CheckCatalog,
     WhatIf,
     ManageKeys,
@@ -73,7 +76,7 @@ impl From<Act> for Need {
             | Act::ClosePeriods
             | Act::DecideLateUse
             | Act::LiftEffect => (Scope::Operator, false),
-            Act::SetCluster | Act::GrantFree | Act::Reprice => (Scope::Operator, true),
+            Act::SetCluster | Act::GrantFree | Act::Reprice | Act::RunIncident => (Scope::Operator, true),
             Act::CheckCatalog | Act::WhatIf => (Scope::Catalog, true),
             Act::ManageKeys => (Scope::Admin, true),
         };
@@ -160,6 +163,11 @@ impl Access {
             [one] => Some(one.as_str()).filter(|pattern| !pattern.ends_with('*')),
             _ => None,
         }
+    }
+
+    /// An entry of the audit log that the request begins an incident.
+    pub(crate) fn begins(&self, incident: Incident, at: Instant) -> AuditEntry {
+        self.trail.begins(incident, at)
     }
 
     /// Notes a read of the data of several accounts.
@@ -293,7 +301,7 @@ mod tests {
             Act::DecideLateUse,
             Act::LiftEffect,
         ];
-        let of_all = [Act::SetCluster, Act::GrantFree, Act::Reprice];
+        let of_all = [Act::SetCluster, Act::GrantFree, Act::Reprice, Act::RunIncident];
         let catalogs = [Act::CheckCatalog, Act::WhatIf];
         // The scopes, whether the key is limited, and whether it may do each of these groups, and manage keys.
         for (scopes, is_limited, may) in [

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use headworks_core::record::{AuditEntry, AuditKind, AuditOutcome, Instant, Label, Name};
+use headworks_core::record::{AuditEntry, AuditKind, AuditOutcome, Incident, Instant, Label, Name};
 use headworks_engine::{Engine, EngineError, Entered, subnet};
 
 use crate::unauthenticated::Network;
@@ -106,6 +106,7 @@ impl Interval {
             count: tally.count,
             first_at: tally.first_at,
             last_at: tally.last_at,
+            incident: None,
         });
         let others = self.others.iter().map(|((kind, outcome), tally)| AuditEntry {
             kind: *kind,
@@ -117,6 +118,7 @@ impl Interval {
             count: tally.count,
             first_at: tally.first_at,
             last_at: tally.last_at,
+            incident: None,
         });
         let mut entries: Vec<AuditEntry> = noted.chain(others).collect();
         entries.sort_by(|a, b| (a.first_at, &a.call, &a.account).cmp(&(b.first_at, &b.call, &b.account)));
@@ -214,6 +216,22 @@ impl Trail {
         entered: Option<Entered>,
     ) -> Self {
         Self { log, call, key, _entered: entered, seen: Mutex::default() }
+    }
+
+    /// An entry that the request begins an incident.
+    pub(crate) fn begins(&self, incident: Incident, at: Instant) -> AuditEntry {
+        AuditEntry {
+            kind: AuditKind::Administration,
+            outcome: AuditOutcome::Granted,
+            key: self.key.clone(),
+            network: self.call.network.map(subnet).and_then(network),
+            call: Label::new(&self.call.name).ok(),
+            account: None,
+            count: 1,
+            first_at: at,
+            last_at: at,
+            incident: Some(incident),
+        }
     }
 
     /// A check of the request: a refusal counts more than what was granted before it.

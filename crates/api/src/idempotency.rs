@@ -23,6 +23,15 @@ pub enum Key {
 /// The beginning of keys of signed reports.
 pub(crate) const REPORTED: &str = "inbound ";
 
+/// The beginning of keys of incidents.
+const INCIDENT: &str = "incident ";
+
+/// The key of an incident's acts: no caller can send one that is equal.
+pub(crate) fn of_incident(id: &str, request: &impl Serialize) -> Result<Idempotency, Problem> {
+    let text = Label::new(&format!("{INCIDENT}{id}")).map_err(|e| Problem::invalid(e.to_string()))?;
+    Ok(Idempotency { text, digest: digest(request)? })
+}
+
 impl Key {
     /// The key of a request: its own, else the one beside it, else `natural`; none where the protocol has none.
     ///
@@ -35,9 +44,9 @@ impl Key {
     ) -> Result<Option<Idempotency>, Problem> {
         let text = match (own, self, natural) {
             (Some(key), ..) | (None, Self::Given(key), _) => {
-                if key.as_str().starts_with(REPORTED) {
-                    let detail =
-                        format!("an idempotency key does not begin with `{REPORTED}`; choose another");
+                if let Some(own) = [REPORTED, INCIDENT].into_iter().find(|own| key.as_str().starts_with(own))
+                {
+                    let detail = format!("an idempotency key does not begin with `{own}`; choose another");
                     return Err(Problem::new(Kind::IdempotencyKeyInvalid, detail));
                 }
                 Label::from(key)

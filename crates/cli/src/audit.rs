@@ -63,7 +63,10 @@ fn show(entries: &[wire::AuditEntry], as_json: bool) -> Result<(), Failed> {
                 of(&e.key),
                 e.network.as_ref().map_or("-", |network| network.as_str()).to_owned(),
                 of(&e.account.clone().map(Name::from)),
-                e.call.as_ref().map_or("others", |call| call.as_str()).to_owned(),
+                match (&e.incident, &e.cause) {
+                    (Some(incident), Some(cause)) => format!("incident {incident}: {cause}"),
+                    _ => e.call.as_ref().map_or("others", |call| call.as_str()).to_owned(),
+                },
             ]
         })
         .collect();

@@ -158,6 +158,7 @@ pub(crate) async fn run(call: Call, remote: &Remote, as_json: bool) -> Outcome {
         Call::Account(command) => crate::accounts::run(&mut client, command).await?,
         Call::Webhooks(command) => return crate::webhooks::run(&mut client, command, as_json).await,
         Call::Supplies(command) => return crate::supplies::run(&mut client, command, as_json).await,
+        Call::Incident(arguments) => return crate::incident::run(&mut client, *arguments, as_json).await,
         Call::Catalog(command) => return catalog(&mut client, command, as_json).await,
         Call::Api { method, path, body, key, content_type } => {
             let body = body.map(|file| text_of(&file)).transpose()?.unwrap_or_default();

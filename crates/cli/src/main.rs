@@ -16,6 +16,7 @@ mod calls;
 mod demo;
 mod export;
 mod import;
+mod incident;
 mod keys;
 mod ledger;
 mod made;

@@ -5,7 +5,7 @@ use headworks_core::record::{AuditEntry, Event, Seq, Server, audit_log};
 use headworks_core::waterfall::Refusal;
 use headworks_store::Stored;
 
-use crate::answer::{Caller, EngineError};
+use crate::answer::{Caller, EngineError, Idempotency};
 use crate::engine::Engine;
 
 impl Engine {
@@ -17,6 +17,16 @@ impl Engine {
         let event = Event::Server(Box::new(Server::CallsNoted(entries)));
         let command = Command::Administer(Box::new(event));
         self.run(&audit_log(), None, Caller::default(), &command).await.map(drop)
+    }
+
+    /// Writes an entry of the audit log under a key: once, however often it is written.
+    ///
+    /// # Errors
+    /// When the key was used with another digest, or the store is busy or fails.
+    pub(crate) async fn note_once(&self, entry: AuditEntry, key: &Idempotency) -> Result<(), EngineError> {
+        let event = Event::Server(Box::new(Server::CallsNoted(vec![entry])));
+        let command = Command::Administer(Box::new(event));
+        self.run(&audit_log(), Some(key), Caller::default(), &command).await.map(drop)
     }
 
     /// The number of the last record of the audit log; 0 if there is none.

@@ -69,6 +69,26 @@ impl Engine {
         if self.is_known(account, IndexKey::of_key(account, Operation::Grant, &key.text)).await? {
             return Ok(());
         }
+        // One at a time: without a claim the budget must stay unused; with the budget spent, the claim remains.
+        let _turn = self.claims.lock().await;
+        let identities = self.may_claim_all(account, key, new).await?;
+        let claims = Command::ClaimFreeGrant { account: account.clone(), amount: new.amount };
+        self.draw_budget(account, key, (new.amount, own_unit(new.unit.as_ref()))).await?;
+        for identity in &identities {
+            let claimed = self.note_claim(identity, account, key, &claims).await;
+            self.or_observed(account, mode, claimed)?;
+        }
+        Ok(())
+    }
+
+    /// The identities behind an account, if it and they may have a free grant now.
+    pub(crate) async fn may_claim_all(
+        &self,
+        account: &Name,
+        key: &Idempotency,
+        new: &NewGrant,
+    ) -> Result<Vec<Name>, EngineError> {
+        let mode = self.catalog().abuse.mode(Rule::Identity);
         // A grant that would be refused anyway must not use up the claim.
         let clusters = self
             .view(account, |ctx| {
@@ -76,22 +96,15 @@ impl Engine {
                 Ok(ctx.account.clusters().cloned().collect::<Vec<_>>())
             })
             .await?;
-        // One at a time: without a claim the budget must stay unused; with the budget spent, the claim remains.
-        let _turn = self.claims.lock().await;
         let own = log_of(Identity::Account(account));
         let identities: Vec<Name> =
             clusters.iter().map(|cluster| log_of(Identity::Cluster(cluster))).chain([own]).collect();
         let claims = Command::ClaimFreeGrant { account: account.clone(), amount: new.amount };
-        for identity in &identities {
+        for identity in identities.iter().filter(|_| mode != Mode::Off) {
             let looked = self.may_claim(identity, account, key, &claims).await;
             self.or_observed(account, mode, looked)?;
         }
-        self.draw_budget(account, key, (new.amount, own_unit(new.unit.as_ref()))).await?;
-        for identity in &identities {
-            let claimed = self.note_claim(identity, account, key, &claims).await;
-            self.or_observed(account, mode, claimed)?;
-        }
-        Ok(())
+        Ok(identities)
     }
 
     /// A free grant that is raised by hand is as much free credit as another one: it has the same budget.

@@ -57,6 +57,12 @@ pub struct AuditEntry {
     /// The account that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Id>,
+    /// The incident that it begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Name>,
+    /// The cause of the incident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Label>,
     /// How many.
     pub count: u64,
     /// The first.

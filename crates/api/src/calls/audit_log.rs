@@ -124,6 +124,8 @@ fn shown(entry: &AuditEntry, record: &Record) -> wire::AuditEntry {
         network: entry.network.clone(),
         call: entry.call.clone(),
         account: entry.account.as_ref().map(Id::from),
+        incident: entry.incident.as_ref().map(|of| of.id.clone()),
+        cause: entry.incident.as_ref().map(|of| of.cause.clone()),
         count: entry.count,
         first_at: entry.first_at,
         last_at: entry.last_at,

@@ -18,6 +18,7 @@ mod corrections;
 mod credits;
 pub(crate) mod decisions;
 pub(crate) mod inbound;
+mod incidents;
 mod increases;
 mod invoices;
 pub(crate) mod ledger;

@@ -7,10 +7,12 @@ use headworks_audit::replay::{Replayed, WhatIf};
 use headworks_core::audit::statement::{By, Entry, Paid, Payer, Statement, Sum, Sums};
 use headworks_core::audit::what_if::{Row, Tally};
 use headworks_core::record::{CREDITS, Instant, Label, Name, Seq};
+use headworks_engine::EngineError;
 use headworks_wire as wire;
 
 use super::hex::hex;
 use super::{reference, usage};
+use crate::problem::Problem;
 
 /// The prefix of the keys of events.
 pub(crate) const EVENT: &str = "event ";
@@ -204,6 +206,29 @@ pub fn what_if(catalog: &Name, report: &WhatIf) -> wire::WhatIf {
         refused: report.refused,
         refusals: named(&report.refusals, "usage"),
         unexplained_denials: report.unexplained,
+    }
+}
+
+/// What an incident did, or would do.
+pub(crate) fn incident(
+    (id, digest): (Name, String),
+    applied: bool,
+    done: headworks_engine::IncidentDone,
+) -> wire::IncidentAnswer {
+    let skipped = |(account, why): (Name, EngineError)| {
+        let problem = Problem::from(why);
+        let word = problem.kind.word().to_owned();
+        wire::IncidentSkipped { account: (&account).into(), problem: word, why: problem.detail }
+    };
+    wire::IncidentAnswer {
+        id,
+        digest,
+        applied,
+        accounts: done.done.iter().map(Into::into).collect(),
+        before: done.before,
+        granted: done.granted.iter().map(|(of, sum)| (unit(of.as_ref()), Totals::text(*sum))).collect(),
+        skipped: done.skipped.into_iter().map(skipped).collect(),
+        next: done.next.map(|(account, seq)| reference(&account, seq)),
     }
 }
 

@@ -24,7 +24,7 @@ use amounts::{amount, reference};
 pub(crate) use amounts::{draw, usage};
 pub(crate) use hex::hex;
 pub(crate) use invoices::invoices;
-pub(crate) use ledger::{EVENT, repriced, statement};
+pub(crate) use ledger::{EVENT, incident, repriced, statement};
 pub use ledger::{event_id, pass, replayed, statement_digest, what_if};
 pub(crate) use limits::{increase, overriding, volume, window};
 pub(crate) use visits::warnings;
@@ -226,6 +226,7 @@ pub fn record_answer(account: &Name, record: &Record, bytes: &[u8], hash: &[u8; 
         parents: record.parents.iter().map(|seq| reference(account, *seq)).collect(),
         idempotency_key: record.key.as_ref().map(|k| k.text.to_string()),
         actor: record.actor.clone(),
+        reason: record.reason().cloned(),
         decision: decision_of_record(account, record, false).map(Box::new),
         charge: charge_of_record(account, record, false).map(Box::new),
         movements: movements(record),

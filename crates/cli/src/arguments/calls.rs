@@ -9,6 +9,7 @@ use headworks_wire::Reference;
 
 use super::account::AccountCommand;
 use super::credits::CreditsCall;
+use super::incident::IncidentArguments;
 use super::key::KeyArgument;
 use super::values::*;
 
@@ -100,6 +101,8 @@ pub(crate) enum Call {
     Account(AccountCommand),
     #[command(flatten)]
     Credits(CreditsCall),
+    /// Give all accounts that match a grant, a reset or a higher limit, as after an outage: first without effect
+    Incident(Box<IncidentArguments>),
     /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
     Catalog(CatalogCommand),

@@ -227,6 +227,37 @@ fn reconcile_names_the_altered_record() {
 }
 
 #[test]
+fn an_incident_is_shown_then_done() {
+    let dir = tempfile::tempdir().expect("directory");
+    let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));
+    std::fs::write(&catalog, CATALOG).expect("writes");
+    let secret = make_key(&data);
+    let server = Server::start(&data, &catalog);
+    let on = |args: &[&str]| on(&server, &secret, args);
+    for account in ["acme", "zeta", "idle"] {
+        on(&["account", "open", account]);
+        on(&["grant", account, "10"]);
+    }
+    for account in ["acme", "zeta"] {
+        on(&["authorize", account, "chat", "-q", "tokens=1000000", "--settle-now"]);
+    }
+    let time = ["--from", "2020-01-01T00:00:00Z", "--to", "2999-01-01T00:00:00Z"];
+    let incident = |apply: &[&str]| {
+        let head = ["incident", "outage-7", "--cause", "chat was down", "--plan", "p", "--used", "chat"];
+        on(&[&head[..], &time, apply, &["grant", "2.5"]].concat())
+    };
+    let shown = incident(&[]);
+    assert!(shown.contains("2 accounts would get it, 0 before, 0 cannot"), "{shown}");
+    assert!(shown.contains("granted: 5 credits\n  acme\n  zeta\n"), "{shown}");
+    let (_, digest) = shown.trim().rsplit_once("--apply ").expect("the digest");
+    let done = incident(&["--apply", digest]);
+    assert!(done.contains("2 accounts got it, 0 before") && !done.contains("--apply"), "{done}");
+    assert!(incident(&["--apply", digest]).contains("0 accounts got it, 2 before"));
+    let statement = on(&["statement", "acme"]);
+    assert!(statement.contains("chat was down") && statement.contains("10.625"), "{statement}");
+}
+
+#[test]
 fn a_statement_is_signed_and_verified_offline() {
     let dir = tempfile::tempdir().expect("directory");
     let (data, catalog) = (dir.path().join("data"), dir.path().join("catalog.toml"));

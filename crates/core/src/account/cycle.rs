@@ -57,7 +57,7 @@ impl Account {
                 let terms = ResetTerms { expires_at, ..terms.clone() };
                 self.rare_mut().resets.push(BankedReset { id: record.seq, terms });
             }
-            CycleEvent::Redeemed { reset, path, cleared } => {
+            CycleEvent::Redeemed { reset, path, cleared, .. } => {
                 self.redeem(*reset, path, cleared, record.recorded_at)?
             }
             CycleEvent::PeriodsClosed { path, closed, .. } => {

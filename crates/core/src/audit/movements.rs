@@ -164,7 +164,7 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             }
             moved
         }
-        CycleEvent::Redeemed { reset, path, cleared } => {
+        CycleEvent::Redeemed { reset, path, cleared, .. } => {
             before.rare().resets.iter().find(|r| r.id == *reset)?;
             let used = |c: &Cleared| {
                 let window = before.window(&c.name, c.level, path);

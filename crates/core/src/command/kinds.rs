@@ -165,6 +165,8 @@ pub enum Command {
         reset: Option<Seq>,
         /// The path whose windows are cleared.
         path: Path,
+        /// Why, if an operator redeems it.
+        reason: Option<Label>,
     },
     /// Close the periods of windows that end when they are closed.
     ClosePeriods {

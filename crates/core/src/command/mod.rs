@@ -49,11 +49,12 @@ pub use increases::AnswerIncrease;
 pub(crate) use invoices::invoice_due;
 pub use kinds::Command;
 pub(crate) use of::{circumstances, circumstances_of, more_of, quantities_of, request_of};
-pub use overrides::{NewFigure, NewOverride};
+pub use overrides::{NewFigure, NewOverride, check_raise};
 pub(crate) use pauses::{billed_windows, end_of_pause};
 pub(crate) use plans::planned_change;
 pub use plans::{ChangePlan, When};
 pub(crate) use receipts::{end_free, end_within};
+pub use resets::would_clear;
 pub use seats::NewSeat;
 pub use step::{Need, Step};
 pub use top_ups::TopUp;
@@ -130,7 +131,7 @@ fn step(ctx: Context<'_>, command: &Command, history: &History) -> Result<Step, 
         Command::PayInvoice { invoice, reference } => {
             invoices::pay(ctx, *invoice, reference.clone(), history)?
         }
-        Command::Redeem { reset, path } => resets::redeem(ctx, *reset, path, history)?,
+        Command::Redeem { reset, path, reason } => resets::redeem(ctx, *reset, (path, reason), history)?,
         Command::ClosePeriods { windows, path, reason } => {
             resets::close_periods(ctx, windows, path, reason.clone())?
         }

@@ -201,8 +201,8 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
             expires_at: Some(*expires_at),
             reference: reference.clone(),
         }),
-        CycleEvent::Redeemed { reset, path, .. } => {
-            Some(Command::Redeem { reset: Some(*reset), path: path.clone() })
+        CycleEvent::Redeemed { reset, path, reason, .. } => {
+            Some(Command::Redeem { reset: Some(*reset), path: path.clone(), reason: reason.clone() })
         }
         CycleEvent::PeriodsClosed { path, closed, reason } => Some(Command::ClosePeriods {
             windows: closed.iter().map(|c| c.name.clone()).collect(),

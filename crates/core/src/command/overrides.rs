@@ -84,6 +84,24 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
     Ok(Override { limit, path, figure, until, reason, approves: None })
 }
 
+/// Refuses an override of a limit that would not be higher by it, for the account itself.
+///
+/// # Errors
+/// As for the override; or when the limit in force is as high, or is not that of a window.
+pub fn check_raise(ctx: Context<'_>, new: &NewOverride) -> Result<(), Refusal> {
+    let raised = terms(ctx, new)?;
+    let plan = ctx.plan()?;
+    let Some((_, Some(window))) = plan.limit(&new.limit) else {
+        return Err(Refusal::BadOverride("limits of windows can be raised; this one has no window"));
+    };
+    let planned = window.terms(None, ctx.now, ctx.account.billing());
+    let (now, _) = plan.own_terms(ctx.account, (&new.limit, planned), &raised.path, ctx.now);
+    if raised.figure.on(planned).figure() <= now.figure() {
+        return Err(Refusal::BadOverride("the account's limit is as high or higher already"));
+    }
+    Ok(())
+}
+
 pub(super) fn remove(
     ctx: Context<'_>,
     id: Seq,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::RESETS_MAX;
+use crate::catalog::Plan;
 use crate::record::{Cleared, CycleEvent, Instant, Label, Name, Once, Path, ResetTerms, Seq, Span};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
@@ -43,7 +44,7 @@ pub(super) fn bank(
 pub(super) fn redeem(
     ctx: Context<'_>,
     reset: Option<Seq>,
-    path: &Path,
+    (path, reason): (&Path, &Option<Label>),
     history: &History,
 ) -> Result<Draft, Stop> {
     if let Some(reset) = reset
@@ -63,19 +64,31 @@ pub(super) fn redeem(
         return Err(Refusal::NoReset.into());
     }
     for reset in usable {
-        let used = |name: &Name| {
-            let (level, closes) = plan.resettable(name)?;
-            let used = ctx.account.window(name, level, path).filter(|u| u.is_open(ctx.now));
-            let used = used.and_then(Used::period).map(|p| p.used).filter(|used| *used > 0)?;
-            Some(Cleared { name: name.clone(), level, used, closes })
-        };
-        let cleared: Vec<Cleared> = reset.terms.windows.iter().filter_map(used).collect();
+        let cleared = cleared(ctx, plan, &reset.terms.windows, path);
         if !cleared.is_empty() {
-            let event = CycleEvent::Redeemed { reset: reset.id, path: path.clone(), cleared };
+            let (path, reason) = (path.clone(), reason.clone());
+            let event = CycleEvent::Redeemed { reset: reset.id, path, cleared, reason };
             return Ok(Draft::of_cycle(event).following(reset.id));
         }
     }
     Err(Refusal::NothingToReset.into())
+}
+
+/// What a reset of these windows clears for a path.
+fn cleared(ctx: Context<'_>, plan: &Plan, windows: &[Name], path: &Path) -> Vec<Cleared> {
+    let used = |name: &Name| {
+        let (level, closes) = plan.resettable(name)?;
+        let used = ctx.account.window(name, level, path).filter(|u| u.is_open(ctx.now));
+        let used = used.and_then(Used::period).map(|p| p.used).filter(|used| *used > 0)?;
+        Some(Cleared { name: name.clone(), level, used, closes })
+    };
+    windows.iter().filter_map(used).collect()
+}
+
+/// Whether a reset of these windows would clear something for the account itself.
+#[must_use]
+pub fn would_clear(ctx: Context<'_>, windows: &[Name]) -> bool {
+    ctx.plan().is_ok_and(|plan| !cleared(ctx, plan, windows, &Path::default()).is_empty())
 }
 
 /// Closes the periods of windows that end when they are closed. The next ones begin, whether anything was used or not.

@@ -123,4 +123,18 @@ pub struct AuditEntry {
     /// The last.
     #[n(8)]
     pub last_at: Instant,
+    /// The incident that it begins.
+    #[n(9)]
+    pub incident: Option<Incident>,
+}
+
+/// Acts on many accounts for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Incident {
+    /// Its name.
+    #[n(0)]
+    pub id: Name,
+    /// Why.
+    #[n(1)]
+    pub cause: Label,
 }

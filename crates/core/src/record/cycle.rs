@@ -51,6 +51,9 @@ pub enum CycleEvent {
         /// The windows that it cleared.
         #[n(2)]
         cleared: Vec<Cleared>,
+        /// Why, if an operator redeemed it.
+        #[n(3)]
+        reason: Option<Label>,
     },
     /// Periods were closed by hand, and the next ones began.
     #[n(22)]

@@ -52,12 +52,13 @@ mod usage;
 mod visit;
 mod way;
 mod week;
+mod words;
 
 pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
 pub use amount::{AmountError, Credits, NANO, Price, STEP_MAX, scaled};
-pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome};
+pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome, Incident};
 pub(crate) use calendar::Calendar;
 pub use calendar::{Days, Every, Periods};
 pub use chain::{FORMAT, Record, RecordError, SystemRecord, chain, genesis};

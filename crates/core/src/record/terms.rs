@@ -92,6 +92,21 @@ impl Terms {
         }
     }
 
+    /// The limit, as a figure of a plan or an override: of a rate, the units per period.
+    #[must_use]
+    pub(crate) fn figure(&self) -> i64 {
+        match *self {
+            Self::Rate { limit, burst, .. } if burst < i64::MAX.unsigned_abs() => {
+                i64::try_from(limit).unwrap_or(i64::MAX)
+            }
+            Self::Rate { .. }
+            | Self::Sliding { .. }
+            | Self::Slots { .. }
+            | Self::Period { .. }
+            | Self::Habit { .. } => self.capacity(),
+        }
+    }
+
     /// The limit, for people: the amount that fits when nothing is used.
     #[must_use]
     pub fn capacity(&self) -> i64 {

@@ -292,7 +292,7 @@ impl fmt::Display for Refusal {
             Self::UnknownInvoice(id) => write!(f, "the account has no invoice {id}"),
             Self::InvoicePaid(id, by) => write!(f, "invoice {id} is paid, by record {by}"),
             Self::NothingToPay(id) => write!(f, "invoice {id} comes to zero: there is nothing to pay"),
-            Self::NothingToReset => f.write_str("the windows of the banked reset are unused; it stays banked"),
+            Self::NothingToReset => f.write_str("the windows of the reset are unused, so there is nothing to clear"),
             Self::MixedUnits => f.write_str(
                 "the recurring grants are in different units of credits; change those of each unit in a call of its own",
             ),

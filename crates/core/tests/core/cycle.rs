@@ -353,7 +353,7 @@ fn bank(w: &mut World, windows: &[&str]) -> Result<u64, Refusal> {
 }
 
 fn redeem(w: &mut World, reset: Option<u64>) -> Result<u64, Refusal> {
-    w.apply(Command::Redeem { reset, path: Path::default() })
+    w.apply(Command::Redeem { reset, path: Path::default(), reason: None })
 }
 
 fn task(w: &mut World) -> bool {

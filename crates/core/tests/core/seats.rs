@@ -171,7 +171,7 @@ fn late_use_and_resets_are_of_the_seat() {
     let windows = vec![name("included.five_hours")];
     w.apply(Command::Bank { windows, expires_at: None, reference: None }).expect("banks");
     let path = "user:ann".parse().expect("a path");
-    w.apply(Command::Redeem { reset: None, path }).expect("redeems");
+    w.apply(Command::Redeem { reset: None, path, reason: None }).expect("redeems");
     assert_eq!(paid(&w.ask(&chat("ann", 10))), (10, 0));
     trusted(&w, &catalog(CATALOG));
 }

@@ -5,6 +5,7 @@ mod answers;
 mod behaviours;
 mod capacity;
 mod damage;
+mod incidents;
 mod lease;
 mod shared;
 mod stepped;

@@ -31,6 +31,7 @@ mod decisions;
 mod document;
 mod events;
 mod inbound;
+mod incidents;
 mod increases;
 mod invoices;
 mod ledger;
@@ -120,6 +121,7 @@ fn table() -> OpenApiRouter<App> {
         .routes(routes!(top_ups::confirm_top_up))
         .routes(routes!(corrections::correct))
         .routes(routes!(corrections::reprice))
+        .routes(routes!(incidents::run))
         .routes(routes!(corrections::quarantine))
         .routes(routes!(corrections::decide_late))
         .routes(routes!(webhooks::show, webhooks::set, webhooks::remove))

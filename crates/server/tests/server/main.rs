@@ -11,6 +11,7 @@ mod explained;
 mod flows;
 mod ids;
 mod inbound;
+mod incidents;
 mod invoices;
 mod keys;
 mod ledger_flows;

@@ -120,6 +120,7 @@ const TABLE: &[Row] = &[
     ("POST", "/v1/catalog/check", Has(Catalog), All, &["catalogs"], CATALOG),
     ("POST", "/v1/catalog/what-if", Has(Catalog), All, &["catalogs", "surveys"], CATALOG),
     ("POST", "/v1/catalog/corrections", Has(Operator), All, &["surveys"], r#"{"from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z"}"#),
+    ("POST", "/v1/incidents", Has(Operator), All, &["surveys"], r#"{"id":"i","cause":"c","act":{"grant":{"amount":"1","category":"promotional"}}}"#),
     ("GET", "/v1/catalog/schema", Has(Read), Reached, &[], ""),
     ("GET", "/v1/catalogs", Has(Read), All, &[], ""),
     ("GET", "/v1/catalogs/{hash}", Has(Read), All, &[], ""),

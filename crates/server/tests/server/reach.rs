@@ -62,6 +62,12 @@ fn everywhere(account: &str) -> Vec<Ask> {
             "/v1/catalog/corrections".into(),
             json!({"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}),
         ),
+        (
+            "an incident",
+            "POST",
+            "/v1/incidents".into(),
+            json!({"id": "i", "cause": "c", "act": {"grant": {"amount": "1", "category": "promotional"}}}),
+        ),
         ("a catalog that is checked", "POST", "/v1/catalog/check".into(), json!({})),
         ("a catalog that is tried", "POST", "/v1/catalog/what-if".into(), json!({})),
         ("keys", "GET", "/v1/keys".into(), Value::Null),

@@ -66,7 +66,7 @@ impl World {
                 op::settings(suspended, consent, alerts, r.below(5))
             }
             28 => op::bank(),
-            29 => Command::Redeem { reset: None, path: Path::default() },
+            29 => Command::Redeem { reset: None, path: Path::default(), reason: None },
             30 => {
                 let kept = some(&known.kept);
                 if r.chance(500) {

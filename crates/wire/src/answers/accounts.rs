@@ -279,6 +279,9 @@ pub struct Record {
     /// The API key that asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Name>,
+    /// Why, in the operator's words or by their reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Label>,
     /// The decision, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Box<Decision>>,

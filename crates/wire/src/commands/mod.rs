@@ -12,6 +12,7 @@ mod accounts;
 mod corrections;
 mod credits;
 mod decisions;
+mod incidents;
 mod increases;
 mod invoices;
 mod overrides;

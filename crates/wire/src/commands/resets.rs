@@ -35,6 +35,6 @@ impl RedeemResetRequest {
     pub fn command(&self, account: &Name) -> Result<Command, Malformed> {
         let reset =
             self.reset.as_ref().map(|of| number(account, of, Malformed::UnknownRecord)).transpose()?;
-        Ok(Command::Redeem { reset, path: self.path.clone() })
+        Ok(Command::Redeem { reset, path: self.path.clone(), reason: None })
     }
 }

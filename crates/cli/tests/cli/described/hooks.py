@@ -40,6 +40,8 @@ BEYOND_A_SCHEMA = [
     r"^`stripe` requires the format `stripe_meter_events`$",
     r"^Stripe meter events are made of charges; leave `events` out$",
     r"^`delete` goes with none of `quantities`, `dimensions`, `parts` and `reprice`$",
+    r"^`apply` is the `digest` of a dry run with the same id, cause, act and match; ",
+    r"^the grant of an incident has neither `reference` nor `idempotency_key`: ",
     r"^`parts` stands instead of `dimensions` and `quantities`; ",
     r"^`min` goes with a use of one part$",
     r"^`requests` is counted with the first part; ",

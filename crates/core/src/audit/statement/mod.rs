@@ -12,7 +12,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::record::{Credits, Days, Event, GivenBack, Instant, Label, Name, Record, Seq, Use};
+use crate::record::{Credits, Days, GivenBack, Instant, Label, Name, Record, Seq, Use};
 
 mod cause;
 mod sums;
@@ -240,7 +240,7 @@ impl Statement {
             balance: Credits::ZERO,
             feature: feature.cloned(),
             usage: record.charge().filter(|_| cause == Cause::Charge).map(|c| c.usage.clone()),
-            reason: reason(record),
+            reason: record.reason().cloned(),
             key: record.key.as_ref().map(|k| k.text.clone()),
             event: about.event.clone().filter(|_| feature.is_some()),
         };
@@ -273,16 +273,4 @@ impl Statement {
         }
         lines
     }
-}
-
-fn reason(record: &Record) -> Option<Label> {
-    if let Event::Voided { reason, .. } | Event::Adjusted { reason, .. } | Event::Refunded { reason, .. } =
-        &record.event
-    {
-        return reason.clone();
-    }
-    if let Event::Corrected { correcting, .. } = &record.event {
-        return correcting.reason.clone();
-    }
-    record.opens.as_ref().and_then(|terms| terms.reference.clone())
 }

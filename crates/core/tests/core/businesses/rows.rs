@@ -254,7 +254,7 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             Seen::default()
         }
         "redeem" => {
-            w.apply(Command::Redeem { reset: None, path: Path::default() }).expect("redeems");
+            w.apply(Command::Redeem { reset: None, path: Path::default(), reason: None }).expect("redeems");
             Seen::default()
         }
         // What was due has happened.
