@@ -1,13 +1,15 @@
 //! Graduated prices: what a unit costs depends on how many were used in the period before it.
 
+use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Correct, Extend};
 use headworks_core::record::{Category, Credits, Event, HoldId, Seq};
-use headworks_core::waterfall::Refusal;
+use headworks_core::waterfall::{AskedPart, Authorize, Refusal};
 
 use crate::audit::trusted;
 use crate::common::{
     AskExt as _, World, ask, at, catalog, correct, credits, overriding, quantities, refund, to,
 };
+use crate::what_if::shadow;
 
 /// An output costs 10, above 100 a month 8, above 300 it costs 5. A reserved one costs 10, above 100 it costs 20.
 const CATALOG: &str = r#"
@@ -321,4 +323,104 @@ fn another_period_is_a_way() {
     assert!(ways.iter().any(|way| way.at == Some(at("2026-07-01T12:00:00Z"))), "{ways:?}");
     assert!(ways.iter().any(|way| way.purchase == Some(credits("100"))), "{ways:?}");
     assert!(matches!(w.log.last().expect("a record").event, Event::Charged { .. }));
+}
+
+/// Parts stand one after the other; each has the price of its own place.
+#[test]
+fn parts_stand_one_after_the_other() {
+    let mut w = world();
+    let mut request = ask("chat", &[("output", 90)]).request;
+    let batch = ask("chat", &[]).model("batch").request.dimensions;
+    request.more = vec![AskedPart { dimensions: Some(batch), quantities: quantities(&[("output", 20)]) }];
+    let decision = w.ask(&Authorize { settle_now: true, ..Authorize::new(request.clone()) });
+    assert_eq!(decision.price, credits("990"), "90 × 10, then 10 × 5 + 10 × 4");
+    // Held, each may stand as late as it likes: from 110 on 90 × 8, from 200 on 20 × 4.
+    w.ask(&Authorize::new(request));
+    let hold = w.account.seq;
+    assert_eq!(w.log.last().and_then(|r| r.event.decision()).map(|d| d.price), Some(credits("800")));
+    w.apply(crate::common::release(hold)).expect("releases");
+    assert_eq!(chat(&mut w, 1), credits("8"), "from 110 on");
+    checked(&w);
+}
+
+/// 141 credits are left at position 86: 14 units at 10 fit, the next would cost 8.
+#[test]
+fn less_is_granted_at_the_prices_of_its_positions() {
+    let mut w = World::new(CATALOG, "usual");
+    w.now = at("2026-07-03T10:00:00Z");
+    w.grant("1001", Category::Purchased);
+    assert_eq!(chat(&mut w, 86), credits("860"));
+    let some = ask("chat", &[("output", 20)]).at_least("output", 1);
+    assert_eq!(w.ask(&some).price, credits("140"));
+    checked(&w);
+}
+
+/// What was charged on one policy costs on another what its own positions say, corrections and closes included.
+#[test]
+fn what_if_has_positions_of_its_own() {
+    let mut w = world();
+    chat(&mut w, 100);
+    let first = w.account.seq;
+    let (over, _) = hold(&mut w, "chat", "output", 60);
+    chat(&mut w, 50);
+    settled(&mut w, over, "output", 50);
+    w.apply(correct(first, &to(&[("output", 50)]))).expect("corrects");
+    w.now = at("2026-08-01T00:00:00Z");
+    w.due();
+    assert_eq!(spent(&w), credits("1400"), "150 units");
+    let same = shadow(&w.log, &w.catalog);
+    assert_eq!(same.account().books, w.account.books);
+    // Above 20 at 1: 20 × 10 + 130 × 1 for the 150 units.
+    let other = catalog(&CATALOG.replace(
+        "above = 100, credits = \"8\" }, { above = 300, credits = \"5\"",
+        "above = 20, credits = \"1\"",
+    ));
+    let other = shadow(&w.log, &other);
+    let spent = other.account().books.spent;
+    assert_eq!(spent, credits("330"));
+}
+
+/// Each is refused with its place and a fix.
+#[test]
+fn what_cannot_be_graduated_is_refused() {
+    let steps =
+        "every = \"month\", steps = [{ above = 100, credits = \"8\" }, { above = 300, credits = \"5\" }]";
+    let rows = [
+        ("steps = [{ above = 100, credits = \"20\" }]", "steps = []", "from 1 to 32 steps"),
+        ("above = 300, credits = \"5\"", "above = 100, credits = \"5\"", "do not rise from 1"),
+        ("above = 100, credits = \"8\"", "above = 0, credits = \"8\"", "do not rise from 1"),
+        ("credits = \"8\"", "credits = \"0.0000000001\"", "is not a price"),
+        ("every = \"life\"", "every = \"manual\"", "not closed by hand"),
+        (
+            "volume = \"reserved\", every",
+            "volume = \"chat.output\", every",
+            "counts in `chat.output` by other periods",
+        ),
+        ("graduated = { calls", "graduated = { output", "`output` has no price here"),
+        (
+            "[features.chat]\nmeters",
+            "[features.chat]\nallowance_unit = \"output\"\nmeters",
+            "`output` is graduated",
+        ),
+        (steps, &format!("zone = \"Mars\", {steps}"), "not an IANA time zone"),
+    ];
+    for (from, to, words) in rows {
+        assert!(CATALOG.contains(from), "{from}");
+        let problems = Catalog::parse(&CATALOG.replacen(from, to, 1), Format::Toml).expect_err(to);
+        assert!(problems.to_string().contains(words), "{words}: {problems}");
+    }
+}
+
+#[test]
+fn a_person_reads_the_prices_of_positions() {
+    let catalog = catalog(CATALOG);
+    let lines: Vec<String> = catalog.told().into_iter().flat_map(|told| told.lines).collect();
+    for line in [
+        "otherwise: output 10 credits each, 8 above 100, 5 above 300 a month (chat.output)",
+        "model batch: output 5 credits each, 4 above 100, 2.5 above 300 a month (chat.output)",
+        "otherwise: reserved 10 credits each, 20 above 100 a month from the billing anchor (reserved)",
+        "otherwise: calls 1 credits each (by 60), 0.5 above 120 in all (phone.calls)",
+    ] {
+        assert!(lines.iter().any(|known| known == line), "{line}: {lines:#?}");
+    }
 }

@@ -8,7 +8,7 @@ use headworks_core::record::{Category, Denial, Denials, Event, Reason, Record};
 use crate::common::{AskExt as _, World, ask, catalog, credits, name, refund};
 use crate::statement::CATALOG;
 
-fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
+pub(crate) fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
     let mut shadow = Shadow::new(&name("acme"), catalog);
     log.iter().for_each(|record| shadow.note(record));
     log.iter().for_each(|record| shadow.take(record));

@@ -9,6 +9,7 @@ mod connections;
 mod events;
 mod explained;
 mod flows;
+mod graduated;
 mod ids;
 mod inbound;
 mod incidents;
