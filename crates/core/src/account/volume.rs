@@ -4,7 +4,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::record::{ExactCredits, Instant, Name};
+use crate::record::{Credits, ExactCredits, Instant, Name};
 
 /// The use of a volume in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -36,6 +36,9 @@ pub struct Volume {
     /// The unit of credits of its prices; `None`: `credits`.
     #[n(8)]
     pub unit: Option<Name>,
+    /// What credits have paid for its units, less what has come back.
+    #[n(9)]
+    pub paid: Credits,
 }
 
 impl Volume {

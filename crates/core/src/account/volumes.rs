@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use super::state::Account;
 use super::volume::Volume;
 use crate::record::{
-    Charge, Event, ExactCredits, Graduated, Instant, Line, Name, Record, Use, VolumeShift, WHOLE_PRICE,
+    Charge, Credits, Event, ExactCredits, Graduated, Instant, Line, Name, Record, Use, VolumeShift,
+    WHOLE_PRICE,
 };
 
 /// How many ended periods of a volume stay for late use.
@@ -63,12 +64,14 @@ impl Account {
                 *held = held.checked_add(line.billed()).ok_or("overflow")?;
             }
         } else if let Event::Corrected { correcting, .. } = &record.event {
-            for shift in &correcting.volumes {
-                self.shift_volume(shift)?;
-            }
+            correcting.volumes.iter().try_for_each(|shift| self.shift_volume(shift))?;
+        } else if let Event::Refunded { volumes, .. } = &record.event {
+            volumes.iter().try_for_each(|shift| self.shift_volume(shift))?;
         } else if let Event::Cycle(cycle) = &record.event {
             if let crate::record::CycleEvent::VolumeClosed(closed) = &**cycle {
                 self.close_volume(&closed.volume, closed.from)?;
+                let back = Credits::ZERO.checked_sub(closed.back).ok_or("overflow")?;
+                self.pay_volume(&closed.volume, closed.from, back)?;
             }
         } else if let Some(charge) = record.charge() {
             self.use_volumes(charge, record)?;
@@ -94,9 +97,10 @@ impl Account {
 
     fn use_volumes(&mut self, charge: &Charge, record: &Record) -> Result<(), String> {
         let factor = charge.usage.factor.map_or(WHOLE_PRICE, |factor| factor.billionths);
-        for (line, of) in graduated(&charge.usage) {
+        for (line, of, paid) in charge.usage.shares(charge.paid()) {
             if of.closes.is_some() {
                 self.close_volume(&of.volume, of.from)?;
+                self.pay_volume(&of.volume, of.from, paid)?;
                 continue;
             }
             let units = line.billed();
@@ -106,6 +110,7 @@ impl Account {
             let due = ExactCredits::of(short, factor).and_then(|short| volume.due.checked_add(short));
             volume.due = due.ok_or("overflow")?;
             volume.used = volume.used.checked_add(units).ok_or("overflow")?;
+            volume.paid = volume.paid.checked_add(paid).ok_or("overflow")?;
         }
         Ok(())
     }
@@ -115,6 +120,13 @@ impl Account {
         volume.used =
             volume.used.checked_add_signed(shift.units).ok_or("a correction takes more than was used")?;
         volume.due = volume.due.checked_add(shift.due).ok_or("overflow")?;
+        volume.paid = volume.paid.checked_add(shift.paid).ok_or("overflow")?;
+        Ok(())
+    }
+
+    fn pay_volume(&mut self, name: &Name, from: Instant, amount: Credits) -> Result<(), String> {
+        let volume = self.known_volume(name, from)?;
+        volume.paid = volume.paid.checked_add(amount).ok_or("overflow")?;
         Ok(())
     }
 
@@ -145,6 +157,7 @@ impl Account {
                 used: 0,
                 held: 0,
                 due: ExactCredits::default(),
+                paid: Credits::ZERO,
                 feature: usage.feature.clone(),
                 meter: line.meter.clone(),
                 unit: record.unit.clone(),

@@ -17,16 +17,27 @@ pub(super) fn cost(line: &Line) -> Option<i128> {
     let units = billed(line);
     let Some(of) = &line.graduated else { return units.checked_mul(i128::from(line.price.nano())) };
     let closes = of.closes.map_or(0, |credits| i128::from(credits.nano()));
-    // Prices change at steps alone: one of these positions is the dearest.
-    let mut dearest = at(line, of, of.at.into(), units).max(at(line, of, of.to.into(), units));
+    let mut price = dearest(line, of, (of.at, of.to), units);
+    if let Some(held) = of.grows.filter(|_| units > 0) {
+        let before = i128::from(held.units);
+        let all = dearest(line, of, (of.at.min(held.at), of.to.max(held.to)), before + units);
+        price = price.max(all - dearest(line, of, (held.at, held.to), before));
+    }
+    price.checked_add(closes)
+}
+
+/// Prices change at steps alone: one of these positions is the dearest.
+fn dearest(line: &Line, of: &Graduated, (from, to): (u64, u64), units: i128) -> i128 {
+    let (from, to) = (i128::from(from), i128::from(to));
+    let mut dearest = at(line, of, from, units).max(at(line, of, to, units));
     for step in &of.steps {
         for start in [i128::from(step.above), i128::from(step.above) - units] {
-            if i128::from(of.at) < start && start < i128::from(of.to) {
+            if from < start && start < to {
                 dearest = dearest.max(at(line, of, start, units));
             }
         }
     }
-    dearest.checked_add(closes)
+    dearest
 }
 
 /// The price of units after a position: of each piece between two steps, so many of them as are in it.

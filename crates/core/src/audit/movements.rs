@@ -172,10 +172,7 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             };
             cleared.iter().all(used).then(Vec::new)?
         }
-        CycleEvent::VolumeClosed(closed) => {
-            let back = Credits::from_nano(closed.due.nano().checked_neg()?);
-            some(Book::Spent, own, back).into_iter().collect()
-        }
+        CycleEvent::VolumeClosed(closed) => some(Book::Operator, own, closed.back).into_iter().collect(),
         CycleEvent::InvoiceClosed(invoice) => {
             let total: i128 = invoice.lines.iter().map(|line| i128::from(line.amount.nano())).sum();
             (total == i128::from(invoice.total.nano())).then(Vec::new)?

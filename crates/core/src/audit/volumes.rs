@@ -13,6 +13,11 @@ pub(super) fn check_volumes(record: &Record, before: &Account, found: &mut Findi
         && let CycleEvent::VolumeClosed(closed) = &**cycle
     {
         let volume = before.volume(&closed.volume, closed.from);
+        let paid = volume.map_or(0, |volume| volume.paid.nano());
+        let back = closed.due.nano().saturating_neg().clamp(0, paid.max(0));
+        if closed.back.nano() != back {
+            found.push((Dataset::Balance, "what comes back is not what was paid too much".into()));
+        }
         let is_it = volume
             .is_some_and(|v| (v.used, v.until, v.due.rounded()) == (closed.used, closed.until, closed.due));
         if !is_it {

@@ -87,6 +87,7 @@ impl Ladder {
             to,
             steps: self.steps.clone(),
             closes: None,
+            grows: None,
         }
     }
 }

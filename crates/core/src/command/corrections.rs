@@ -177,7 +177,7 @@ pub(super) fn correct(
     }
     // Its price as it turned out may count in a volume that it did not count in before: from the beginning of the period.
     ctx.date(&mut usage, record.effective_at);
-    let volumes = shifts(ctx.account, &charge.usage, &usage)?;
+    let mut volumes = shifts(ctx.account, &charge.usage, &usage)?;
     let priced = Priced::from(&usage);
     let mut need = Need::of(&priced).ok_or(Refusal::TooLarge)?;
     let price = Credits::from_nano(need.credits());
@@ -207,6 +207,13 @@ pub(super) fn correct(
     let has_excess = !visits.is_empty() || owed.is_positive() || refunded.is_positive();
     let excess = has_excess.then_some(Excess { visits, refunded, owed });
     let corrected = Charge { usage, price, draws, excess, counted };
+    volumes.pay(
+        ctx.account,
+        &charge.usage,
+        Credits::ZERO.checked_sub(charge.paid()).ok_or(Refusal::TooLarge)?,
+    )?;
+    volumes.pay(ctx.account, &corrected.usage, corrected.paid())?;
+    let volumes = volumes.close();
     let correcting = Correcting { charge: seq, reopened, reason, postpaid, volumes };
     let event = Event::Corrected { correcting, charge: Box::new(corrected) };
     let effective_at = Some(record.effective_at);

@@ -13,7 +13,7 @@ use super::step::{Need, Step};
 use super::turned_out::{Asked, Unnamed, by_part, turned_out};
 use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::catalog::NoPrice;
-use crate::record::{Book, Decision, Event, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
+use crate::record::{Book, Decision, Event, Grown, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
 use crate::waterfall::{
     AskedPart, Context, Minimum, Mode, QUANTITY_MAX, Quantities, Refusal, Scene, check_named, decide_use,
     names, wanted_more,
@@ -113,7 +113,13 @@ pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use,
                 "the hold has other dimensions in that part; leave them out, or extend by a further part",
             ));
         }
-        part.lines.iter_mut().for_each(|line| line.price = line.price.after(line.quantity));
+        for line in &mut part.lines {
+            let units = line.billed();
+            if let Some(of) = line.graduated.as_mut().filter(|_| place < hold.usage.parts()) {
+                of.grows = Some(Grown { units, at: of.at, to: of.to });
+            }
+            line.price = line.price.after(line.quantity);
+        }
         requantify(part, asked.quantities, true)
     })?;
     if more.lines.iter().any(|line| line.graduated.is_some()) {

@@ -8,9 +8,10 @@ use smallvec::SmallVec;
 use super::draft::{Draft, Moves, Returns};
 use super::history::{History, Stop};
 use super::receipts::correction;
+use super::volumes::given_back;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit,
+    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit, paid,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -94,8 +95,11 @@ pub(super) fn refund(
     let before = charge.parts(0, returned);
     let corrections = uncounted(charge, &before, &given, wanted == left);
     let path = charge.usage.path.clone();
+    let back = paid(given.iter().map(|(draw, part)| (*draw, *part)));
+    let volumes = given_back(ctx.account, &charge.usage, back)?;
+    let before = refunds;
     let event =
-        Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before: refunds, postpaid };
+        Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before, postpaid, volumes };
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
 }
 

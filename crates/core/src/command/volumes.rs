@@ -16,25 +16,19 @@ use crate::waterfall::{Context, Refusal};
 
 /// How a correction moves the use of volumes. A charge keeps its position, so its own price goes by that; what the units are worth at
 /// the end of what was used so far is due when the period closes.
-pub(super) fn shifts(account: &Account, was: &Use, is: &Use) -> Result<Vec<VolumeShift>, Refusal> {
-    let mut shifts: Vec<VolumeShift> = Vec::new();
+pub(super) fn shifts(account: &Account, was: &Use, is: &Use) -> Result<Shifts, Refusal> {
+    let mut shifts = Shifts::default();
     let mut add = |line: &Line, of: &Graduated, factor: u64, (before, after): (u64, u64)| {
         let Some(volume) = account.volume(&of.volume, of.from) else { return Some(()) };
-        let known = shifts.iter().position(|shift| of.is_of(&shift.volume, shift.from));
-        let moved = known.and_then(|at| shifts.get(at)).map_or(0, |shift| shift.units);
+        let moved = shifts.of(of).units;
         let units = i64::try_from(after).ok()?.checked_sub(i64::try_from(before).ok()?)?;
         let from = volume.used.checked_add_signed(moved)?;
         let to = from.checked_add_signed(units)?;
         let at_the_end = line.price_at(0, to) - line.price_at(0, from);
         let in_place = line.price_at(of.at, after) - line.price_at(of.at, before);
         let due = ExactCredits::of(at_the_end - in_place, factor)?;
-        match known.and_then(|at| shifts.get_mut(at)) {
-            Some(shift) => (shift.units, shift.due) = (moved + units, shift.due.checked_add(due)?),
-            None if units != 0 || !due.is_zero() => {
-                shifts.push(VolumeShift { volume: of.volume.clone(), from: of.from, units, due });
-            }
-            None => {}
-        }
+        let shift = shifts.of(of);
+        (shift.units, shift.due) = (moved + units, shift.due.checked_add(due)?);
         Some(())
     };
     let factor = |usage: &Use| usage.factor.map_or(WHOLE_PRICE, |factor| factor.billionths);
@@ -51,6 +45,49 @@ pub(super) fn shifts(account: &Account, was: &Use, is: &Use) -> Result<Vec<Volum
         add(line, of, factor(is), (before, line.billed())).ok_or(Refusal::TooLarge)?;
     }
     Ok(shifts)
+}
+
+/// What a refund gives back of what was paid for graduated prices.
+pub(super) fn given_back(
+    account: &Account,
+    usage: &Use,
+    amount: Credits,
+) -> Result<Vec<VolumeShift>, Refusal> {
+    let mut shifts = Shifts::default();
+    shifts.pay(account, usage, Credits::ZERO.checked_sub(amount).ok_or(Refusal::TooLarge)?)?;
+    Ok(shifts.close())
+}
+
+/// What a record moves in volumes.
+#[derive(Default)]
+pub(super) struct Shifts(Vec<VolumeShift>);
+
+impl Shifts {
+    fn of(&mut self, of: &Graduated) -> &mut VolumeShift {
+        let known = self.0.iter().position(|shift| of.is_of(&shift.volume, shift.from));
+        let at = known.unwrap_or_else(|| {
+            self.0.push(VolumeShift::of(of));
+            self.0.len() - 1
+        });
+        self.0.get_mut(at).unwrap_or_else(|| unreachable!("it is known, or was pushed"))
+    }
+
+    /// Adds what credits pay for a use, where the period is still known.
+    pub(super) fn pay(&mut self, account: &Account, usage: &Use, amount: Credits) -> Result<(), Refusal> {
+        for (_, of, part) in usage.shares(amount) {
+            if account.volume(&of.volume, of.from).is_some() {
+                let paid = &mut self.of(of).paid;
+                *paid = paid.checked_add(part).ok_or(Refusal::TooLarge)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that moves.
+    pub(super) fn close(self) -> Vec<VolumeShift> {
+        let moves = |shift: &VolumeShift| shift.units != 0 || !shift.due.is_zero() || !shift.paid.is_zero();
+        self.0.into_iter().filter(moves).collect()
+    }
 }
 
 /// Whether two lines are the same meter of the same part, and count in the same period of a volume.
@@ -84,6 +121,7 @@ fn charged(ctx: Context<'_>, volume: &Volume, due: Credits) -> Option<Draft> {
         to: volume.used,
         steps: Vec::new(),
         closes: Some(due),
+        grows: None,
     };
     let line =
         Line { meter: volume.meter.clone(), graduated: Some(Box::new(standing)), ..Line::of_requests(0) };
@@ -114,7 +152,7 @@ fn charged(ctx: Context<'_>, volume: &Volume, due: Credits) -> Option<Draft> {
 fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
     let Volume { name, from, until, used, .. } = volume.clone();
     let mut moves = Moves::new(volume.unit.clone());
-    let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO);
+    let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO).min(volume.paid).max(Credits::ZERO);
     let terms = GrantTerms {
         amount: back,
         category: Category::Purchased,
@@ -127,7 +165,7 @@ fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
         unit: volume.unit.clone(),
         burns_at: None,
     };
-    moves.make_up(ctx, Book::Spent, back, terms);
-    let event = CycleEvent::VolumeClosed(VolumeClosed { volume: name, from, until, used, due });
+    moves.make_up(ctx, Book::Operator, back, terms);
+    let event = CycleEvent::VolumeClosed(VolumeClosed { volume: name, from, until, used, due, back });
     Draft::moving(Event::Cycle(Box::new(event)), moves)
 }

@@ -39,6 +39,11 @@ impl Charge {
         Credits::from_nano(self.draws.iter().map(|d| d.credits().nano()).sum())
     }
 
+    /// What credits of the account pay of it; what an allowance or the operator pays is not among them.
+    pub(crate) fn paid(&self) -> Credits {
+        paid(self.draws.iter().map(|draw| (draw, draw.amount)))
+    }
+
     /// Whether it closes the period of a volume, rather than charging what a caller used.
     #[must_use]
     pub fn closes(&self) -> bool {
@@ -83,6 +88,15 @@ impl Charge {
         });
         given.collect()
     }
+}
+
+/// The part of draws that credits of the account have paid.
+pub(crate) fn paid<'a>(parts: impl Iterator<Item = (&'a Draw, i64)>) -> Credits {
+    let is_paid = |source: Source| match source {
+        Source::Grant(..) | Source::Overdraft | Source::Debt | Source::Postpaid(_) => true,
+        Source::Allowance | Source::Goodwill => false,
+    };
+    Credits::from_nano(parts.filter(|(draw, _)| is_paid(draw.source)).map(|(_, part)| part).sum())
 }
 
 /// The part of an earlier charge that a record gives back.

@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::charge::{Charge, Correcting};
+use super::codec::few;
 use super::denial::Denials;
 use super::hold::HoldTerms;
 use super::{
     AbuseEvent, Alert, ApiKey, CatalogChanges, Credits, CycleEvent, Decision, GrantId, GrantTerms, HoldId,
-    Instant, Label, Late, Name, Path, PostpaidBack, Seq, Server, Settings, Use,
+    Instant, Label, Late, Name, Path, PostpaidBack, Seq, Server, Settings, Use, VolumeShift,
 };
 
 /// An event.
@@ -157,6 +158,9 @@ pub enum Event {
         /// What goes back to postpaid layers, if they paid any of it.
         #[n(6)]
         postpaid: Option<Vec<PostpaidBack>>,
+        /// What comes back of what was paid for graduated prices.
+        #[cbor(n(7), with = "few", has_nil)]
+        volumes: Vec<VolumeShift>,
     },
     /// Requests were denied.
     #[n(13)]

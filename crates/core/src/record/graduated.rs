@@ -49,6 +49,23 @@ pub struct Graduated {
     /// What is still to be charged for the period, if the line closes it.
     #[n(6)]
     pub closes: Option<Credits>,
+    /// What the hold has set aside before, if the line is what it grows by.
+    #[n(7)]
+    pub grows: Option<Grown>,
+}
+
+/// The units that a hold has set aside, and the positions that they may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Grown {
+    /// Billed units.
+    #[n(0)]
+    pub units: u64,
+    /// The fewest units before them.
+    #[n(1)]
+    pub at: u64,
+    /// The most.
+    #[n(2)]
+    pub to: u64,
 }
 
 /// The price of the first `units` of a period, in nano-credits.
@@ -68,15 +85,25 @@ impl Graduated {
         price_of_first(first, &self.steps, end) - price_of_first(first, &self.steps, at)
     }
 
-    /// The price of `units` at the dearest of its positions; `None` past the range of [`Credits`].
+    /// The price of `units` at the dearest of its positions; `None` past the range of [`Credits`]. With it, what a hold has set aside
+    /// covers everything at each position that it may have.
     pub(crate) fn price(&self, first: u64, units: u64) -> Option<Credits> {
-        // As a function of the position it is made of straight pieces: the dearest is at an end of one.
-        let bends = self.steps.iter().flat_map(|step| [Some(step.above), step.above.checked_sub(units)]);
-        let between = bends.flatten().filter(|at| self.at < *at && *at < self.to);
-        let all = between.chain([self.at, self.to]).map(|at| self.price_at(first, at, units));
-        let dearest = all.max().unwrap_or(0);
+        let mut dearest = self.dearest(first, (self.at, self.to), units);
+        if let Some(held) = self.grows.filter(|_| units > 0) {
+            let range = (held.at.min(self.at), held.to.max(self.to));
+            let all = self.dearest(first, range, held.units.saturating_add(units));
+            dearest = dearest.max(all - self.dearest(first, (held.at, held.to), held.units));
+        }
         let closes = self.closes.map_or(0, |credits| i128::from(credits.nano()));
         i64::try_from(dearest + closes).ok().map(Credits::from_nano)
+    }
+
+    fn dearest(&self, first: u64, (from, to): (u64, u64), units: u64) -> i128 {
+        // As a function of the position it is made of straight pieces: the dearest is at an end of one.
+        let bends = self.steps.iter().flat_map(|step| [Some(step.above), step.above.checked_sub(units)]);
+        let between = bends.flatten().filter(|at| from < *at && *at < to);
+        let all = between.chain([from, to]).map(|at| self.price_at(first, at, units));
+        all.max().unwrap_or(0)
     }
 
     /// Whether a unit costs anything at some position.
@@ -156,6 +183,17 @@ pub struct VolumeShift {
     /// What the closing of the period charges for it.
     #[n(3)]
     pub due: ExactCredits,
+    /// By how much what credits have paid for its units changes.
+    #[n(4)]
+    pub paid: Credits,
+}
+
+impl VolumeShift {
+    /// Nothing yet.
+    pub(crate) fn of(of: &Graduated) -> Self {
+        let (volume, from) = (of.volume.clone(), of.from);
+        Self { volume, from, units: 0, due: ExactCredits::default(), paid: Credits::ZERO }
+    }
 }
 
 /// The close of a volume's period that did not end in a charge.
@@ -173,9 +211,12 @@ pub struct VolumeClosed {
     /// The units that were used.
     #[n(3)]
     pub used: u64,
-    /// What its price comes to beyond what was charged. Below zero it comes back as a grant; above, nobody could be charged any more.
+    /// What its price comes to beyond what was charged. If it is above zero, nobody could be charged any more.
     #[n(4)]
     pub due: Credits,
+    /// What comes back of it as a grant, if it is below zero: no more than credits have paid.
+    #[n(5)]
+    pub back: Credits,
 }
 
 #[cfg(test)]
@@ -196,6 +237,7 @@ mod tests {
             to,
             steps: steps.iter().map(|&(above, nano)| PriceStep { above, nano }).collect(),
             closes: None,
+            grows: None,
         }
     }
 

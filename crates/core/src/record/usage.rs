@@ -263,6 +263,17 @@ impl Use {
         self
     }
 
+    /// The parts of an amount that its graduated lines have, by what each line costs.
+    pub(crate) fn shares(&self, amount: Credits) -> impl Iterator<Item = (&Line, &Graduated, Credits)> {
+        let cost = |line: &Line| line.cost().map_or(0, |cost| i128::from(cost.nano()));
+        let all: i128 = self.lines.iter().map(cost).sum();
+        self.lines.iter().filter_map(move |line| {
+            let part = (i128::from(amount.nano()) * cost(line)).checked_div(all).unwrap_or(0);
+            let part = Credits::from_nano(i64::try_from(part).unwrap_or(0));
+            Some((line, &**line.graduated.as_ref()?, part))
+        })
+    }
+
     /// The same use as a charge: its price is rounded as one.
     #[must_use]
     pub(crate) fn charged(mut self) -> Self {

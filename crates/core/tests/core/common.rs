@@ -132,6 +132,11 @@ impl World {
         self.log.last().and_then(Record::charge).expect("a charge")
     }
 
+    /// The charge of a record.
+    pub(crate) fn charge_of(&self, seq: Seq) -> &Charge {
+        self.log.iter().find(|r| r.seq == seq).and_then(Record::charge).expect("a charge")
+    }
+
     pub(crate) fn ctx(&self) -> Context<'_> {
         Context::new(&self.account, &self.catalog, self.account.tick(self.now))
     }

@@ -12,7 +12,7 @@ use crate::common::{
 use crate::what_if::shadow;
 
 /// An output costs 10, above 100 a month 8, above 300 it costs 5. A reserved one costs 10, above 100 it costs 20.
-const CATALOG: &str = r#"
+pub(crate) const CATALOG: &str = r#"
 version = "t"
 [meters]
 output = { unit = "token" }

@@ -19,6 +19,7 @@ mod decisions;
 mod factors;
 mod giving_back;
 mod graduated;
+mod graduated_histories;
 mod guards;
 mod holds;
 mod increases;
