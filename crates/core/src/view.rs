@@ -215,6 +215,7 @@ fn view(
     let is_open = !matches!(window, WindowTerms::FirstUse { .. }) || room.used > 0;
     let resets_at = match terms {
         Terms::Period { end, .. } if is_open && end < Instant::NEVER => Some(end),
+        Terms::Growth { end, .. } => Some(end),
         Terms::Period { .. }
         | Terms::Rate { .. }
         | Terms::Sliding { .. }

@@ -27,7 +27,9 @@ fn measure<'a>(usage: &'a Use, v: &core::Visit) -> (Cow<'a, str>, bool) {
 /// When a window closes.
 fn closes(terms: Option<Terms>) -> Option<Instant> {
     match terms {
-        Some(Terms::Period { end, .. }) => Some(end).filter(|end| *end < Instant::NEVER),
+        Some(Terms::Period { end, .. } | Terms::Growth { end, .. }) => {
+            Some(end).filter(|end| *end < Instant::NEVER)
+        }
         Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
         | None => None,
     }

@@ -11,6 +11,7 @@ mod counted;
 mod derived;
 mod feature;
 mod graduated;
+mod growth;
 mod named;
 mod names;
 mod nearest;

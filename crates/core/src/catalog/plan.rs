@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::feature::Feature;
+use super::growth::GrowthTerms;
 use super::source::{ExpiredDraws, Unpaid};
 use crate::account::{Account, Billing};
 use crate::record::{
@@ -164,6 +165,7 @@ pub(crate) enum WindowTerms {
         limit: i64,
         length: Span,
     },
+    Growth(Box<GrowthTerms>),
 }
 
 /// A source of the waterfall.
@@ -260,6 +262,7 @@ impl WindowTerms {
                 let (start, end) = open.unwrap_or((now, now.after(*length)));
                 Terms::Period { limit: *limit, start, end }
             }
+            Self::Growth(terms) => terms.at(used.and_then(Used::growth), (now, now), billing),
         }
     }
 
@@ -274,6 +277,7 @@ impl WindowTerms {
         let period = used.and_then(Used::period);
         let (limit, fresh) = match self {
             Self::Free(terms) => return *terms,
+            Self::Growth(terms) => return terms.at(used.and_then(Used::growth), (at, now), billing),
             Self::Fixed { limit, calendar } => (*limit, billing.period(calendar, at)),
             Self::FirstUse { limit, length } => (*limit, (at, at.after(*length).min(now))),
         };
@@ -283,6 +287,12 @@ impl WindowTerms {
         let known = period.and_then(|p| p.around(at, now).or_else(|| cut(p)));
         let (start, end) = known.unwrap_or_else(|| period.map_or(fresh, |p| p.beside(at, now, fresh)));
         Terms::Period { limit, start, end }
+    }
+
+    /// The most that its limit grows to; 0 if it does not grow.
+    #[inline]
+    pub(crate) fn grows_to(&self) -> i64 {
+        if let Self::Growth(terms) = self { terms.max } else { 0 }
     }
 
     /// Whether its periods are counted from the billing anchor.
@@ -298,7 +308,7 @@ impl WindowTerms {
     /// Whether a reset closes it; `None`: it cannot be reset.
     pub(super) fn closes_on_reset(&self) -> Option<bool> {
         match self {
-            Self::Free(_) => None,
+            Self::Free(_) | Self::Growth(_) => None,
             Self::Fixed { .. } => Some(false),
             Self::FirstUse { .. } => Some(true),
         }

@@ -10,6 +10,7 @@ use alloc::{format, vec};
 
 use super::derived::Derived;
 use super::feature::{Feature, PriceEntry};
+use super::growth::GrowthTerms;
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
 use super::source::Unpaid;
@@ -181,6 +182,14 @@ fn within(window: &WindowTerms, units: &str, is_credits: bool) -> String {
         WindowTerms::Free(Terms::Sliding { limit, length }) => format!("{limit} {units} in any {length}"),
         WindowTerms::Free(terms) => format!("{} {units} at once", terms.capacity()),
         WindowTerms::Fixed { limit, calendar } => format!("{} {units} {}", amount(*limit), calendar.told()),
+        WindowTerms::Growth(terms) => {
+            let max = match terms.max {
+                i64::MAX => String::new(),
+                max => format!(", at most {}", amount(max)),
+            };
+            let GrowthTerms { start, percent, calendar, .. } = &**terms;
+            format!("{} {units} {}, growing by {percent} %{max}", amount(*start), calendar.told())
+        }
         WindowTerms::FirstUse { limit, length } => {
             format!("{} {units} in {length} from the first use", amount(*limit))
         }

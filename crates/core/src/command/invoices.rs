@@ -28,7 +28,13 @@ fn open_period(ctx: Context<'_>, at: usize) -> Option<Draft> {
     let terms = window.map(|window| window.terms_then(used, (since, now), account.billing()));
     let (start, end) = match terms {
         Some(Terms::Period { start, end, .. }) => (start, end),
-        Some(Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Slots { .. } | Terms::Habit { .. })
+        Some(
+            Terms::Rate { .. }
+            | Terms::Sliding { .. }
+            | Terms::Slots { .. }
+            | Terms::Growth { .. }
+            | Terms::Habit { .. },
+        )
         | None => (since, since),
     };
     let period = InvoicePeriod { layer: open.layer.clone(), start, end };

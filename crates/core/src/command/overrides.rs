@@ -96,6 +96,10 @@ pub fn check_raise(ctx: Context<'_>, new: &NewOverride) -> Result<(), Refusal> {
     };
     let planned = window.terms(None, ctx.now, ctx.account.billing());
     let (now, _) = plan.own_terms(ctx.account, (&new.limit, planned), &raised.path, ctx.now);
+    if matches!(planned, Terms::Growth { .. }) {
+        let what = "a limit that grows with use is not raised for all; give each account its override";
+        return Err(Refusal::BadOverride(what));
+    }
     if raised.figure.on(planned).figure() <= now.figure() {
         return Err(Refusal::BadOverride("the account's limit is as high or higher already"));
     }

@@ -56,7 +56,9 @@ pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
     let moves_end = |end: Instant| to_come(end) && pause.is_none_or(|p| p.ends_at() <= end);
     let moves = |used: &Used| match used {
         Used::Period(period) => moves_end(period.end),
-        Used::Rate(_) | Used::Log(_) | Used::Cells(_) | Used::Slots(_) | Used::Habit(_) => false,
+        Used::Rate(_) | Used::Log(_) | Used::Cells(_) | Used::Slots(_) | Used::Growth(_) | Used::Habit(_) => {
+            false
+        }
     };
     let has_moved = |name: &Name| pause.is_some_and(|p| p.until.is_none() || p.windows.contains(name));
     let is_billed = |name: &&Name| has_moved(name) || catalog.is_billed(&account.settings.plan, name);

@@ -83,6 +83,9 @@ impl Figure {
             (Terms::Sliding { length, .. }, _) => Terms::Sliding { limit: most, length },
             (Terms::Slots { .. }, _) => Terms::Slots { limit: most },
             (Terms::Period { start, end, .. }, _) => Terms::Period { limit: self.most(), start, end },
+            (Terms::Growth { start, end, since, .. }, _) => {
+                Terms::Growth { limit: self.most(), start, end, since, next: self.most() }
+            }
             (Terms::Habit { .. }, _) => terms,
         }
     }

@@ -50,6 +50,9 @@ pub enum Reason {
     /// A `first_use` guard has no room.
     #[n(6)]
     FirstUseLimit,
+    /// A `growth` guard has no room.
+    #[n(30)]
+    GrowthLimit,
     /// A `concurrency` guard has no slot.
     #[n(7)]
     ConcurrencyLimit,
@@ -140,7 +143,7 @@ pub enum Lifter {
 
 impl Reason {
     /// All reasons, in order of precedence.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Suspended,
         Self::Paused,
         Self::NotEntitled,
@@ -155,6 +158,7 @@ impl Reason {
         Self::SlidingLimit,
         Self::FixedLimit,
         Self::FirstUseLimit,
+        Self::GrowthLimit,
         Self::ConcurrencyLimit,
         Self::AccountFull,
         Self::InDebt,
@@ -193,6 +197,7 @@ impl Reason {
             Self::SlidingLimit => "sliding_limit",
             Self::FixedLimit => "fixed_limit",
             Self::FirstUseLimit => "first_use_limit",
+            Self::GrowthLimit => "growth_limit",
             Self::ConcurrencyLimit => "concurrency_limit",
             Self::AccountFull => "account_full",
             Self::InDebt => "in_debt",
@@ -224,6 +229,7 @@ impl Reason {
             | Self::SlidingLimit
             | Self::FixedLimit
             | Self::FirstUseLimit
+            | Self::GrowthLimit
             | Self::ConcurrencyLimit
             | Self::AccountFull
             | Self::SpendCap
@@ -263,6 +269,7 @@ impl Reason {
             | Self::SlidingLimit
             | Self::FixedLimit
             | Self::FirstUseLimit
+            | Self::GrowthLimit
             | Self::AllowanceUsed
             | Self::Capacity => Lifter::Operator,
             Self::ExceedsCapacity

@@ -69,6 +69,25 @@ pub enum Terms {
         #[n(2)]
         reference: i64,
     },
+    /// This much between two instants, which follows from the use of the periods before.
+    #[n(5)]
+    Growth {
+        /// How much.
+        #[n(0)]
+        limit: i64,
+        /// From.
+        #[n(1)]
+        start: Instant,
+        /// To before.
+        #[n(2)]
+        end: Instant,
+        /// Periods that begin before this do not count.
+        #[n(3)]
+        since: Instant,
+        /// How much in the next period, if no more is used in this one.
+        #[n(4)]
+        next: i64,
+    },
 }
 
 impl Terms {
@@ -88,7 +107,7 @@ impl Terms {
                 fill <= u128::from(VOLATILE_MAX.micros())
             }
             Self::Sliding { length, .. } => length <= VOLATILE_MAX,
-            Self::Period { .. } | Self::Slots { .. } | Self::Habit { .. } => false,
+            Self::Period { .. } | Self::Slots { .. } | Self::Habit { .. } | Self::Growth { .. } => false,
         }
     }
 
@@ -103,6 +122,7 @@ impl Terms {
             | Self::Sliding { .. }
             | Self::Slots { .. }
             | Self::Period { .. }
+            | Self::Growth { .. }
             | Self::Habit { .. } => self.capacity(),
         }
     }
@@ -114,7 +134,7 @@ impl Terms {
         match *self {
             Self::Rate { burst, .. } => signed(burst),
             Self::Sliding { limit, .. } | Self::Slots { limit } => signed(limit),
-            Self::Period { limit, .. } | Self::Habit { limit, .. } => limit,
+            Self::Period { limit, .. } | Self::Habit { limit, .. } | Self::Growth { limit, .. } => limit,
         }
     }
 }

@@ -172,6 +172,7 @@ fn refills(visit: &Visit, now: Instant) -> Option<Instant> {
         | Terms::Habit { .. }
         | Terms::Rate { .. }
         | Terms::Sliding { .. }
+        | Terms::Growth { .. }
         | Terms::Slots { .. } => None,
     }
 }

@@ -87,7 +87,11 @@ impl Run<'_, '_> {
                 VisitKind::Guard | VisitKind::Allowance | VisitKind::MemberCap | VisitKind::Postpaid
             ) && matches!(visit.verdict, Verdict::Passed | Verdict::Paid)
                 && !observed.iter().any(|name| **name == visit.name);
-            let Some(terms @ (Terms::Period { .. } | Terms::Sliding { .. })) = visit.terms else { continue };
+            let Some(terms @ (Terms::Period { .. } | Terms::Growth { .. } | Terms::Sliding { .. })) =
+                visit.terms
+            else {
+                continue;
+            };
             let limit = i128::from(terms.capacity());
             if counts && limit > 0 && terms.capacity() < i64::MAX {
                 let (before, after) = (i128::from(visit.before), i128::from(visit.after()));

@@ -85,14 +85,16 @@ impl Run<'_, '_> {
         let now = self.scene.now;
         let kept_back = self.kept_back(&terms, cost);
         let mut refused = None;
-        if cost > room.capacity {
+        if cost > room.capacity.max(guard.window.grows_to()) {
             refused = Some((Reason::ExceedsCapacity, Until::Never));
         } else if cost > room.free {
             let until = match terms {
                 Terms::Slots { .. } => Until::HoldsEnd,
-                Terms::Rate { .. } | Terms::Sliding { .. } | Terms::Period { .. } | Terms::Habit { .. } => {
-                    terms.fits_at(used, cost, now).into()
-                }
+                Terms::Rate { .. }
+                | Terms::Sliding { .. }
+                | Terms::Period { .. }
+                | Terms::Growth { .. }
+                | Terms::Habit { .. } => terms.fits_at(used, cost, now).into(),
             };
             refused = Some((window_reason(guard, &terms), until));
         } else if used.is_none() && cost > 0 && self.is_full() {
@@ -164,6 +166,7 @@ fn window_reason(guard: &Guard, terms: &Terms) -> Reason {
         (WindowTerms::FirstUse { .. }, _) => Reason::FirstUseLimit,
         (_, Terms::Rate { .. }) => Reason::RateLimit,
         (_, Terms::Sliding { .. }) => Reason::SlidingLimit,
+        (_, Terms::Growth { .. }) => Reason::GrowthLimit,
         (_, Terms::Slots { .. }) => Reason::ConcurrencyLimit,
         (_, Terms::Period { .. } | Terms::Habit { .. }) => Reason::FixedLimit,
     }

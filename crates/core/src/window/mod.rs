@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use crate::record::{Instant, Span, Terms};
 
 mod arithmetic;
+mod growth;
 mod habit;
 mod period;
 mod rate;
@@ -20,6 +21,8 @@ mod trail;
 mod used;
 
 use arithmetic::positive;
+pub use growth::Growth;
+pub(crate) use growth::PERIODS;
 pub(crate) use habit::halved;
 pub use habit::{Beat, Habit};
 pub use period::Period;
@@ -72,6 +75,10 @@ impl Terms {
     /// depends on holds ending. `cost` must not fit now.
     #[must_use]
     pub fn fits_at(&self, used: Option<&Used>, cost: i64, now: Instant) -> Option<Instant> {
+        // Idle periods let it grow no more, so the next one allows the most.
+        if let Self::Growth { end, next, .. } = *self {
+            return (cost <= next).then_some(end);
+        }
         let target = self.capacity().checked_sub(cost).filter(|target| *target >= 0)?;
         match used {
             Some(used) => used.falls_to(self, target, now),
@@ -86,7 +93,7 @@ impl Terms {
         match *self {
             Self::Rate { .. } => now.since(at) < self.refill(),
             Self::Sliding { length, .. } => now.since(at) < length,
-            Self::Period { end, .. } => now < end,
+            Self::Period { end, .. } | Self::Growth { end, .. } => now < end,
             Self::Slots { .. } => true,
             Self::Habit { kind, .. } => kind.start(now) <= at,
         }
@@ -122,6 +129,10 @@ impl Terms {
                 }
             },
             Self::Slots { .. } => Used::Slots(used.as_ref().map_or(0, Used::slots).saturating_add(units)),
+            Self::Growth { start, end, since, .. } => Used::Growth(match used {
+                Some(Used::Growth(growth)) if !growth.is_over(now) => growth.take((start, end, since), cost),
+                Some(_) | None => Growth::first((start, end, since), before.saturating_add(cost)),
+            }),
             Self::Habit { kind, limit, reference } => {
                 let mut habit = match used {
                     Some(Used::Habit(habit)) if habit.kind == kind && !habit.is_over(now) => habit,
@@ -140,9 +151,11 @@ impl Terms {
                 let fill = u128::from(burst) * u128::from(period.micros());
                 Span::from_micros(arithmetic::saturate(fill.div_ceil(u128::from(limit.max(1)))))
             }
-            Self::Sliding { .. } | Self::Period { .. } | Self::Slots { .. } | Self::Habit { .. } => {
-                Span::ZERO
-            }
+            Self::Sliding { .. }
+            | Self::Period { .. }
+            | Self::Slots { .. }
+            | Self::Habit { .. }
+            | Self::Growth { .. } => Span::ZERO,
         }
     }
 }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::arithmetic::{add, signed};
+use super::growth::Growth;
 use super::habit::Habit;
 use super::period::Period;
 use super::rate::Rate;
@@ -33,6 +34,9 @@ pub enum Used {
     /// The habit of this account or key.
     #[n(5)]
     Habit(#[n(0)] Box<Habit>),
+    /// Use of a period and of those before it.
+    #[n(6)]
+    Growth(#[n(0)] Growth),
 }
 
 impl Used {
@@ -46,6 +50,7 @@ impl Used {
             Self::Period(period) => period.is_over(now),
             Self::Slots(n) => *n == 0,
             Self::Habit(habit) => habit.is_over(now),
+            Self::Growth(growth) => growth.is_over(now),
         }
     }
 
@@ -61,7 +66,7 @@ impl Used {
         match self {
             Self::Rate(rate) => rate.is_volatile,
             Self::Log(Log { length, .. }) | Self::Cells(Cells { length, .. }) => *length <= VOLATILE_MAX,
-            Self::Period(_) | Self::Slots(_) | Self::Habit(_) => false,
+            Self::Period(_) | Self::Slots(_) | Self::Habit(_) | Self::Growth(_) => false,
         }
     }
 
@@ -70,12 +75,14 @@ impl Used {
         match (self, terms) {
             (Self::Slots(n), Terms::Slots { .. }) => signed(*n),
             (Self::Habit(habit), Terms::Habit { .. }) => habit.used(now),
+            (Self::Growth(growth), Terms::Growth { start, .. }) => growth.used_from(*start, now),
             (Self::Slots(_) | Self::Habit(_), _) | (_, Terms::Slots { .. } | Terms::Habit { .. }) => 0,
             (Self::Period(period), Terms::Period { start, end, .. }) => {
                 super::period::used(Some(period), (*start, *end), now)
             }
             (Self::Period(period), _) if period.is_open(now) => period.used,
-            (Self::Period(_), _) => 0,
+            (Self::Growth(growth), _) if now < growth.end => growth.used,
+            (Self::Period(_) | Self::Growth(_), _) => 0,
             (Self::Rate(rate), _) => rate.used(now),
             (Self::Log(log), Terms::Sliding { length, .. }) => signed(log.used(*length, now)),
             (Self::Log(log), _) => signed(log.used(log.length, now)),
@@ -90,6 +97,7 @@ impl Used {
             (Self::Habit(habit), _) => habit.kind.start(now).after(habit.kind.cell()),
             (Self::Period(_), Terms::Period { end, .. }) => *end,
             (Self::Period(period), _) => period.end,
+            (Self::Growth(growth), _) => growth.end,
             (Self::Rate(rate), _) => rate.falls_to(target, now),
             (Self::Log(log), Terms::Sliding { length, .. }) => log.falls_to(*length, target, now),
             (Self::Log(log), _) => log.falls_to(log.length, target, now),
@@ -122,6 +130,7 @@ impl Used {
             Self::Period(period) => period.correct(counted_at, delta),
             Self::Slots(n) => *n = add(*n, delta),
             Self::Habit(habit) => habit.correct(counted_at, delta),
+            Self::Growth(growth) => growth.correct(counted_at, delta),
         }
     }
 
@@ -129,6 +138,12 @@ impl Used {
     #[must_use]
     pub(crate) fn period(&self) -> Option<&Period> {
         if let Self::Period(period) = self { Some(period) } else { None }
+    }
+
+    /// The use of a period and of those before it, if it is that.
+    #[must_use]
+    pub(crate) fn growth(&self) -> Option<&Growth> {
+        if let Self::Growth(growth) = self { Some(growth) } else { None }
     }
 
     pub(super) fn slots(&self) -> u64 {

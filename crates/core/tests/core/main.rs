@@ -20,6 +20,7 @@ mod factors;
 mod giving_back;
 mod graduated;
 mod graduated_histories;
+mod growth;
 mod guards;
 mod holds;
 mod increases;

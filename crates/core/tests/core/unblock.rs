@@ -35,6 +35,9 @@ fn policy() -> impl Strategy<Value = Policy> {
         (1_u64..6).prop_map(|limit| format!("window.fixed = {{ limit = {limit}, every = \"hour\", anchor = \"billing\" }}")),
         (3_u64..60, 60_u64..40_000)
             .prop_map(|(limit, length)| format!("count = [\"tokens\"], window.first_use = {{ limit = {limit}, length = \"{length}s\" }}")),
+        (1_u64..20, 1_u64..300).prop_map(|(start, percent)| format!(
+            "count = [\"tokens\"], window.growth = {{ start = {start}, percent = {percent}, max = 40, every = \"hour\" }}"
+        )),
         (1_u64..4).prop_map(|limit| format!("window.concurrency = {{ limit = {limit} }}")),
         (3_u64..60).prop_map(|limit| format!("window.spend_cap = {{ limit = \"{limit}\", every = \"day\" }}")),
     ];

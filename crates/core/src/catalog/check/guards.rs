@@ -94,6 +94,7 @@ fn capped<'f>(window: &WindowSource, features: Vec<&'f Feature>, check: &mut Che
         | WindowSource::Sliding { .. }
         | WindowSource::Fixed { .. }
         | WindowSource::FirstUse { .. }
+        | WindowSource::Growth { .. }
         | WindowSource::Size { .. }
         | WindowSource::Concurrency { .. } => return features,
     };
@@ -133,6 +134,7 @@ fn count<'a>(shape: &'a GuardSource, features: &[&Feature], check: &mut Check<'a
         WindowSource::Rate { .. }
         | WindowSource::Sliding { .. }
         | WindowSource::Fixed { .. }
+        | WindowSource::Growth { .. }
         | WindowSource::FirstUse { .. } => return written_count(shape.count.as_ref(), features, check),
     };
     if shape.count.is_some() {

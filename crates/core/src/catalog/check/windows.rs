@@ -1,12 +1,17 @@
 //! Windows: their lengths, limits and calendars.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::amounts::amount;
 use super::walk::Check;
+use crate::catalog::growth::GrowthTerms;
 use crate::catalog::plan::WindowTerms;
 use crate::catalog::source::{Anchor, WindowSource};
 use crate::record::{Calendar, Periods, Span, Terms, Unit};
+
+/// The most that a limit grows by in a period, in percent.
+const PERCENT_MAX: u32 = 1_000;
 
 /// Compiles a window whose limit is in `unit`.
 pub(super) fn window<'a>(
@@ -34,6 +39,18 @@ pub(super) fn window<'a>(
         WindowSource::FirstUse { limit, length } => check.key("first_use", |c| {
             check_length(*length, c);
             Some(WindowTerms::FirstUse { limit: amount("limit", limit, unit, c), length: *length })
+        }),
+        WindowSource::Growth { start, percent, max, every, zone } => check.key("growth", |c| {
+            let start = amount("start", start, unit, c);
+            let max = max.as_ref().map_or(i64::MAX, |max| amount("max", max, unit, c));
+            if !(1..=PERCENT_MAX).contains(percent) {
+                c.wrong_at("percent", "it grows by 1 to 1,000 %", "write for example percent = 50");
+            }
+            if max < start {
+                c.wrong_at("max", "the maximum is below the start", "raise it, or leave it out");
+            }
+            let calendar = calendar(Periods::Every(*every, 1), zone.as_ref(), None, c)?;
+            Some(WindowTerms::Growth(Box::new(GrowthTerms { start, percent: *percent, max, calendar })))
         }),
         WindowSource::SpendCap { limit, every, zone, anchor, .. } => check.key("spend_cap", |c| {
             let limit = amount("limit", limit, &Unit::Credits, c);

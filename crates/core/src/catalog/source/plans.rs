@@ -12,7 +12,7 @@ use super::decimal::{Decimal, FactorSource};
 use super::entry::Entry;
 use super::several::OneOrSeveral;
 use crate::catalog::abuse::Mode;
-use crate::record::{Category, Consent, Levels, Name, Periods, Span};
+use crate::record::{Category, Consent, Every, Levels, Name, Periods, Span};
 
 /// A plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -175,6 +175,20 @@ pub(crate) enum WindowSource {
         limit: Decimal,
         /// How long it stays open.
         length: Span,
+    },
+    /// Grows with use: in each period at most the greatest use of a period among the last seven and `percent` % of it more. For
+    /// guards.
+    Growth {
+        /// It is never below this.
+        start: Decimal,
+        /// By how much more, in percent: 1 to 1,000.
+        percent: u32,
+        /// It is never above this. Default: no maximum.
+        max: Option<Decimal>,
+        /// The period.
+        every: Every,
+        /// IANA zone, or `account`: that of each account's settings. Default `UTC`.
+        zone: Option<String>,
     },
     /// Open holds at once.
     Concurrency {

@@ -312,7 +312,7 @@ impl Run {
         let mut all: Vec<(Which, String, bool)> = Vec::new();
         for (i, guard) in policy.guards.iter().enumerate() {
             match guard.kind {
-                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Slots { .. } => {
+                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Growth { .. } | Kind::Slots { .. } => {
                     all.push((Which::Guard(i), format!("g{i}"), false));
                 }
                 Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),

@@ -3,7 +3,7 @@
 use headworks_core::record::Reason;
 
 use super::book::{Book, Count, Draw, Opened, Own, Payer, State, Use, Which};
-use super::calendar::SECOND;
+use super::calendar::{Calendar, SECOND};
 use super::policy::{Guard, Kind, Layer, Policy, Window};
 use super::steps::{LEVELS, Path, Per};
 
@@ -35,6 +35,7 @@ impl Guard {
             Kind::Sliding { .. } => Reason::SlidingLimit,
             Kind::Fixed { .. } => Reason::FixedLimit,
             Kind::FirstUse { .. } => Reason::FirstUseLimit,
+            Kind::Growth { .. } => Reason::GrowthLimit,
             Kind::Slots { .. } => Reason::ConcurrencyLimit,
             Kind::SpendCap { .. } => Reason::SpendCap,
         }
@@ -69,6 +70,14 @@ impl Book {
             }
             Kind::Sliding { limit, seconds } => {
                 (limit, self.slides((index, guard), member, now, (limit, seconds), n))
+            }
+            Kind::Growth { start, percent, max, calendar } => {
+                // So much more than the greatest of the seven periods before.
+                let greatest = self.greatest_before(guard, member, now, calendar);
+                let grown = (greatest * (100 + percent) / 100).clamp(start, max);
+                let limit = self.own(Which::Guard(index), cost.path, grown, now);
+                let used = self.counted(index, guard, member, now).expect("a plain sum");
+                (limit.max(max), used + n <= limit)
             }
             Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } => {
                 let limit = self.own(Which::Guard(index), cost.path, limit, now);
@@ -161,6 +170,19 @@ impl Book {
         kept.map(|c| guard.counted(c)).sum()
     }
 
+    /// The greatest use of the seven periods before the present one. What was told of later than in its period does not count.
+    fn greatest_before(&self, guard: &Guard, member: Path, now: i64, calendar: Calendar) -> i64 {
+        let counts = self.history(guard, member);
+        let (mut from, mut greatest) = (calendar.period(now, self.anchor).0, 0);
+        for _ in 0..7 {
+            let (start, end) = calendar.period(from - 1, self.anchor);
+            let mine = counts.iter().filter(|c| start <= c.at && c.at < end && c.told < end);
+            greatest = greatest.max(mine.map(|c| guard.counted(c)).sum());
+            from = start;
+        }
+        greatest
+    }
+
     /// What a guard shows as used, where that is a plain sum.
     pub(super) fn counted(&self, index: usize, guard: &Guard, member: Path, now: i64) -> Option<i64> {
         let between = |(start, end): (i64, i64)| -> i64 {
@@ -168,7 +190,9 @@ impl Book {
             counts.iter().filter(|c| start <= c.at && c.at < end).map(|c| guard.counted(c)).sum()
         };
         match guard.kind {
-            Kind::Fixed { calendar, .. } => Some(between(calendar.period(now, self.anchor))),
+            Kind::Fixed { calendar, .. } | Kind::Growth { calendar, .. } => {
+                Some(between(calendar.period(now, self.anchor)))
+            }
             Kind::FirstUse { .. } => {
                 let open = self.covering(Which::Guard(index), member, now);
                 Some(open.map_or(0, |o| between((o.start, o.end))))
@@ -207,6 +231,7 @@ impl Book {
             | Kind::Sliding { .. }
             | Kind::Fixed { .. }
             | Kind::FirstUse { .. }
+            | Kind::Growth { .. }
             | Kind::Slots { .. } => None,
         });
         left.min().unwrap_or(i64::MAX)

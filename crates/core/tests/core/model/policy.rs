@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Sliding { limit: i64, seconds: i64 },
     Fixed { limit: i64, calendar: Calendar },
     FirstUse { limit: i64, seconds: i64 },
+    Growth { start: i64, percent: i64, max: i64, calendar: Calendar },
     Slots { limit: i64 },
     SpendCap { limit: i64, calendar: Calendar },
 }
@@ -117,13 +118,18 @@ fn calendar(dice: &mut Dice) -> Calendar {
 
 fn kind(dice: &mut Dice) -> Kind {
     let limit = dice.int(2, 60);
-    match dice.int(0, 7) {
+    match dice.int(0, 8) {
         0 => Kind::Rate { limit: dice.int(1, 40), seconds: dice.int(1, 90), burst: dice.int(1, 40) },
         1 => Kind::Sliding { limit, seconds: dice.int(5, 4_000) },
         2 => Kind::Sliding { limit: dice.int(1_025, 1_100), seconds: dice.int(5, 4_000) },
         3 => Kind::Fixed { limit, calendar: calendar(dice) },
         4 => Kind::FirstUse { limit, seconds: dice.int(60, 40_000) },
         5 => Kind::Slots { limit: dice.int(1, 3) },
+        6 => {
+            let calendar = Calendar { from_anchor: false, ..calendar(dice) };
+            let start = dice.int(1, 30);
+            Kind::Growth { start, percent: dice.int(1, 300), max: start + dice.int(0, 60), calendar }
+        }
         _ => Kind::SpendCap { limit: limit * NANO, calendar: calendar(dice) },
     }
 }
@@ -287,6 +293,8 @@ impl Policy {
                         Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } | Kind::Slots { limit } => {
                             *limit = scale(dice, *limit);
                         }
+                        Kind::Growth { percent, .. } if dice.one_in(2) => *percent = scale(dice, *percent),
+                        Kind::Growth { start, max, .. } => *start = scale(dice, *start).min(*max),
                         Kind::SpendCap { limit, .. } => *limit = scale(dice, *limit / NANO) * NANO,
                     }
                 }

@@ -62,6 +62,10 @@ impl Guard {
             Kind::FirstUse { limit, seconds } => {
                 format!("first_use = {{ limit = {limit}, length = \"{seconds}s\" }}")
             }
+            Kind::Growth { start, percent, max, calendar } => format!(
+                "growth = {{ start = {start}, percent = {percent}, max = {max}, {} }}",
+                calendar.text()
+            ),
             Kind::Slots { limit } => format!("concurrency = {{ limit = {limit} }}"),
             Kind::SpendCap { limit, calendar } => {
                 format!("spend_cap = {{ limit = \"{}\", {} }}", credits(limit), calendar.text())

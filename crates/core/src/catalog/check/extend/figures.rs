@@ -140,6 +140,10 @@ fn set_window<'a>(window: &mut WindowSource, figure: &Decimal, check: &mut Check
         WindowSource::Fixed { limit, .. }
         | WindowSource::FirstUse { limit, .. }
         | WindowSource::SpendCap { limit, .. } => *limit = figure.clone(),
+        WindowSource::Growth { .. } => {
+            let what = "the limit of a growth window follows from its use, so that it has no figure here";
+            check.wrong(what, "leave the guard out with `without`, and write it anew");
+        }
         WindowSource::Rate { limit, .. }
         | WindowSource::Sliding { limit, .. }
         | WindowSource::Size { limit }
