@@ -1,6 +1,7 @@
 //! `cargo bench -p headworks-core`: the decision alone, over a million warm accounts in random order.
 //!
-//! Each call is timed by itself; the timer's own cost, printed beside, is part of every figure.
+//! Each call is timed by itself; the timer's own cost, printed beside, is part of every figure. `-- policies` measures only what
+//! overrides and sizes add, as ratios taken in turns on accounts that stay in cache.
 
 use std::hint::black_box;
 use std::time::Instant as StdInstant;
@@ -8,8 +9,8 @@ use std::time::Instant as StdInstant;
 use headworks_core::account::Account;
 use headworks_core::capacity::Offer;
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{Command, History, NewGrant, Patch, Step, run};
-use headworks_core::record::{Category, Instant, Name};
+use headworks_core::command::{Command, History, NewFigure, NewGrant, NewOverride, Patch, Step, run};
+use headworks_core::record::{Category, Figure, Instant, Name, Path};
 use headworks_core::waterfall::{Authorize, Context, Live, Request, prepare};
 
 const CATALOG: &str = r#"
@@ -39,8 +40,38 @@ holds = "enforce"
 penalty = "enforce"
 "#;
 
+/// Guards of a feature that nobody asks for: limits to override.
+const GUARDS: &str = r#"
+guards = [
+  { name = "g1", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g2", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g3", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g4", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g5", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g6", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g7", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+  { name = "g8", features = ["other"], window.rate = { limit = 60, period = "1m" } },
+]
+[features.other]
+meters = ["tokens"]
+rate_card = "card"
+"#;
+
+const SIZES: &str = r#"
+[features.chat.sizes.context]
+count = ["tokens"]
+steps = [{ above = 50, value = "s" }, { above = 1_000, value = "m" }, { above = 20_000, value = "l" }]
+"#;
+
+const SIZE_PRICES: &str = r#"
+  { feature = "chat", when = { context = "s" }, per = 1_000_000, credits = { tokens = "1.875" } },
+  { feature = "chat", when = { context = "m" }, per = 1_000_000, credits = { tokens = "2.5" } },
+  { feature = "chat", when = { context = "l" }, per = 1_000_000, credits = { tokens = "3.75" } },
+"#;
+
 const ACCOUNTS: u32 = 1_000_000;
 const CALLS: usize = 2_000_000;
+const ROUNDS: usize = 5_000;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -97,7 +128,66 @@ fn measure<'a, T>(what: &str, accounts: &'a [Account], call: impl Fn(&'a Account
     println!("{what:<44} p50 {p50:>5} ns, p99 {p99:>5} ns, p99.9 {p999:>5} ns");
 }
 
+/// Overrides ten limits: the one that requests draw on, the factor, and eight that do not concern them.
+fn override_limits(account: &mut Account, catalog: &Catalog, now: Instant) {
+    let guards = (1..=8).map(|n| (format!("g{n}"), 600));
+    let own = [("included.five_hours".to_owned(), 2_000_000), ("price_factor".to_owned(), 1_000_000_000)];
+    for (limit, figure) in guards.chain(own) {
+        let new = NewOverride {
+            limit: name(&limit),
+            path: Path::default(),
+            figure: NewFigure::Recorded(Figure::Limit(figure)),
+            until: None,
+            reason: None,
+        };
+        append(account, catalog, now, &Command::Override(new));
+    }
+}
+
+/// What overrides and sizes add to a decision.
+fn policies(now: Instant) {
+    let plain = format!("{CATALOG}{GUARDS}");
+    let plain = plain.replace("feature = \"chat\"", "feature = [\"chat\", \"other\"]");
+    let plain = plain.replace("features = [\"chat\"]", "features = [\"chat\", \"other\"]");
+    let sized = plain.replace("prices = [", &format!("prices = [{SIZE_PRICES}")) + SIZES;
+    let rows = [
+        ("one allowance", &plain, false),
+        ("and 10 overrides", &plain, true),
+        ("and 3 sizes", &sized, false),
+        ("and both", &sized, true),
+    ];
+    let mut made = rows.map(|(what, text, overrides)| {
+        let catalog = Catalog::parse(text, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+        let mut accounts: Vec<Account> = (0..200).map(|n| account(&catalog, n, now)).collect();
+        if overrides {
+            accounts.iter_mut().for_each(|a| override_limits(a, &catalog, now));
+        }
+        (what, catalog, accounts, Vec::with_capacity(ROUNDS))
+    });
+    let ask = ask(200);
+    for _ in 0..ROUNDS {
+        for (_, catalog, accounts, times) in &mut made {
+            let started = StdInstant::now();
+            for account in accounts.iter() {
+                let ctx = Context::new(account, catalog, now);
+                let decided = prepare(ctx, black_box(&ask)).and_then(|r| r.decide(ctx).map(|(_, d)| d));
+                assert!(black_box(decided).is_ok_and(|d| d.outcome.is_granted()), "it is allowed");
+            }
+            times.push(nanos(started) / 200);
+        }
+    }
+    let mut first = None;
+    for (what, _, _, times) in made {
+        let [p50, ..] = percentiles(times);
+        let percent = p50 * 100 / *first.get_or_insert(p50).max(&mut 1);
+        println!("decide, {what:<36} p50 {p50:>5} ns, {percent:>3} % of the first (bar: 150 %)");
+    }
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "policies") {
+        return policies(Instant::from_micros(1_790_000_000_000_000));
+    }
     let catalog = Catalog::parse(CATALOG, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
     let now = Instant::from_micros(1_790_000_000_000_000);
     let accounts: Vec<Account> = (0..ACCOUNTS).map(|n| account(&catalog, n, now)).collect();
@@ -141,5 +231,6 @@ fn main() {
         Catalog::parse(&format!("{CATALOG}{RULES}"), Format::Toml).unwrap_or_else(|e| panic!("{e}"));
     let accounts: Vec<Account> = (0..ACCOUNTS).map(|n| account(&catalog, n, now)).collect();
     decide("one allowance, abuse rules", &accounts, &catalog, 200, &[]);
+    policies(now);
     println!("bar: decide over 10^6 accounts p50 300 ns");
 }

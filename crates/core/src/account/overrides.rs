@@ -10,14 +10,34 @@ use super::rare::Overriding;
 use super::state::Account;
 use crate::record::{Figure, Instant, Name, Override, Path, Record, Seq, Terms};
 
+/// So many are looked through one by one: telling equal from not equal takes less than telling which comes first.
+const FEW: usize = 24;
+
+/// The overrides of one limit. They are in order of limit, levels, path and age.
+fn of_limit<'a>(all: &'a [Overriding], limit: &str) -> &'a [Overriding] {
+    let is_of = |o: &Overriding| o.terms.limit.as_str() == limit;
+    let from = if all.len() <= FEW {
+        all.iter().position(is_of).unwrap_or(all.len())
+    } else {
+        all.partition_point(|o| o.terms.limit.as_str() < limit)
+    };
+    let all = all.get(from..).unwrap_or_default();
+    let end = if all.len() <= FEW {
+        all.iter().position(|o| !is_of(o)).unwrap_or(all.len())
+    } else {
+        all.partition_point(is_of)
+    };
+    all.get(..end).unwrap_or_default()
+}
+
 impl Account {
     /// The override of a limit for a path: of those whose segments it has, that with the innermost.
-    pub(crate) fn overriding(&self, limit: &Name, path: &Path, now: Instant) -> Option<&Overriding> {
-        let all = &self.rare.as_deref()?.overrides;
-        // They are in order of limit, levels, path and age. Most limits have none.
-        let all = all.get(all.partition_point(|o| o.terms.limit < *limit)..)?;
-        all.first().filter(|first| first.terms.limit == *limit)?;
-        let mut all = all.get(..all.partition_point(|o| o.terms.limit == *limit))?;
+    pub(crate) fn overriding(&self, limit: &str, path: &Path, now: Instant) -> Option<&Overriding> {
+        let mut all = of_limit(&self.rare.as_deref()?.overrides, limit);
+        if all.len() <= FEW {
+            let is_for = |o: &Overriding| o.terms.path.segments().iter().all(|s| path.segments().contains(s));
+            return all.iter().rev().find(|o| is_for(o) && o.is_in_force(now));
+        }
         let named = path.levels();
         // Overrides of few sets of levels: each is one step, the longest paths first.
         while let Some(last) = all.last() {
@@ -38,7 +58,7 @@ impl Account {
     }
 
     /// The figure of such an override.
-    pub(crate) fn figure(&self, limit: &Name, path: &Path, now: Instant) -> Option<Figure> {
+    pub(crate) fn figure(&self, limit: &str, path: &Path, now: Instant) -> Option<Figure> {
         self.overriding(limit, path, now).map(|o| o.terms.figure)
     }
 
@@ -50,7 +70,7 @@ impl Account {
         path: &Path,
         now: Instant,
     ) -> (Terms, Option<Seq>) {
-        let by = if self.has_overrides() { self.overriding(limit, path, now) } else { None };
+        let by = if self.has_overrides() { self.overriding(limit.as_str(), path, now) } else { None };
         match by {
             Some(by) => (by.terms.figure.on(terms), Some(by.id)),
             None => (terms, None),
@@ -83,7 +103,8 @@ impl Account {
         let limit = u64::try_from(limit).unwrap_or(0);
         let applies = |window: &CountedWindow| {
             let of_limit = window.name == terms.limit;
-            of_limit && self.overriding(&terms.limit, &window.path(), now).is_some_and(|by| by.id == id)
+            of_limit
+                && self.overriding(terms.limit.as_str(), &window.path(), now).is_some_and(|by| by.id == id)
         };
         let draining: Vec<bool> = self.windows.iter().map(applies).collect();
         for (window, _) in self.windows.iter_mut().zip(draining).filter(|(_, drains)| *drains) {

@@ -76,14 +76,21 @@ pub(super) fn derive<'a>(
 ) -> Option<Dimensions> {
     let mut dimensions: Option<Dimensions> = None;
     for rule in rules {
-        let all = dimensions.get_or_insert_with(|| named.iter().cloned().collect());
-        all.retain(|d| d.name != rule.dimension);
+        let all = dimensions.get_or_insert_with(|| copied(named));
+        if !named.is_empty() {
+            all.retain(|d| d.name != rule.dimension);
+        }
         if let Some(value) = rule.value(at, quantity) {
             let (name, value) = (rule.dimension.clone(), value.clone());
             insert(all, Dimension { name, value, derived: true });
         }
     }
     dimensions
+}
+
+fn copied(named: &[Dimension]) -> Dimensions {
+    // Most requests name none, and have no list to go through.
+    if named.is_empty() { Dimensions::new() } else { named.iter().cloned().collect() }
 }
 
 /// Adds a dimension in its place.

@@ -30,13 +30,12 @@ impl Plan {
         now: Instant,
     ) -> (Terms, Option<Seq>) {
         match account.own_terms((limit, terms), path, now) {
-            (terms, None) => (self.seat_terms(account, (limit, terms), path), None),
-            overridden => overridden,
+            (terms, None) if self.seats.is_some() => (self.seat_terms(account, (limit, terms), path), None),
+            own => own,
         }
     }
 
     /// The terms of a limit for use on a path: those that the type of its seat has, where it has any.
-    #[inline]
     fn seat_terms(&self, account: &Account, (limit, terms): (&Name, Terms), path: &Path) -> Terms {
         let Some(seats) = self.seats.as_deref().filter(|seats| !seats.kinds.is_empty()) else { return terms };
         let figures = account.seat_kind(path).and_then(|kind| seats.kinds.get(kind));

@@ -16,7 +16,8 @@ use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Plan, Program};
 use crate::record::{
-    Decision, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment, Terms, Unit,
+    Decision, Dimension, Dimensions, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding,
+    Rule, Segment, Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -25,6 +26,8 @@ pub struct Prepared<'a> {
     ask: &'a Authorize,
     /// The request that is decided instead, if something was left out or is counted elsewhere.
     filled: Option<Box<Authorize>>,
+    /// The dimensions of its first part with those that follow from it, if any do.
+    derived: Option<Dimensions>,
     pub(crate) feature: &'a Feature,
     /// The ramp rule serves it one class lower.
     is_demoted: bool,
@@ -65,7 +68,7 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
     if !feature.ledger && !ask.settle_now {
         return Err(Refusal::NotRecorded(feature.name.clone()));
     }
-    let mut prepared = Prepared { ask, filled: None, feature, is_demoted: false };
+    let mut prepared = Prepared { ask, filled: None, derived: None, feature, is_demoted: false };
     if ask.request.recorded {
         return Ok(prepared);
     }
@@ -85,9 +88,9 @@ pub fn prepare<'a>(ctx: Context<'a>, ask: &'a Authorize) -> Result<Prepared<'a>,
         prepared.filled_in().path = path;
     }
     if feature.derives() {
-        derive(feature, prepared.filled_in(), ctx.now);
+        prepared.derive(ctx.now);
     }
-    prepared.is_demoted = is_demoted(ctx, feature, prepared.ask())?;
+    prepared.is_demoted = is_demoted(ctx, &prepared)?;
     Ok(prepared)
 }
 
@@ -98,6 +101,21 @@ impl Prepared<'_> {
 
     fn filled_in(&mut self) -> &mut Request {
         &mut self.filled.get_or_insert_with(|| Box::new(self.ask.clone())).request
+    }
+
+    /// Adds the dimensions that follow from each part. Most requests have one, and are not copied for it.
+    fn derive(&mut self, at: Instant) {
+        let request = &self.ask().request;
+        let derived = derived(self.feature, request, at);
+        if !request.more.is_empty() {
+            derive_more(self.feature, &mut self.filled_in().more, at);
+        }
+        self.derived = derived;
+    }
+
+    /// The dimensions of its first part.
+    fn dimensions(&self) -> &[Dimension] {
+        self.derived.as_deref().unwrap_or(&self.ask().request.dimensions)
     }
 
     /// The question for the running engine; `None` if there is none.
@@ -136,7 +154,12 @@ impl Prepared<'_> {
     pub(crate) fn priced<'p>(&'p self, ctx: Context<'p>, plan: &Plan) -> Result<Priced<'p>, Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
         let rounding = if *settle_now { Rounding::HalfEven } else { Rounding::Up };
-        ctx.price(self.feature, request, ctx.factor(plan, &request.path, rounding), rounding)
+        ctx.price(
+            self.feature,
+            request,
+            self.dimensions(),
+            (ctx.factor(plan, &request.path, rounding), rounding),
+        )
     }
 
     /// Refuses it when a meter is left out by mistake.
@@ -201,10 +224,19 @@ pub(crate) fn check_seat(path: &Path) -> Result<(), Refusal> {
 
 /// Adds the dimensions that follow from each part of a request at an instant.
 pub(crate) fn derive(feature: &Feature, request: &mut Request, at: Instant) {
-    if let Some(all) = feature.derived(&request.dimensions, at, |meter| request.quantity(meter)) {
+    if let Some(all) = derived(feature, request, at) {
         request.dimensions = all;
     }
-    for part in &mut request.more {
+    derive_more(feature, &mut request.more, at);
+}
+
+/// The dimensions of the first part of a request with those that follow from it; `None`: as they are.
+fn derived(feature: &Feature, request: &Request, at: Instant) -> Option<Dimensions> {
+    feature.derived(&request.dimensions, at, |meter| request.quantity(meter))
+}
+
+fn derive_more(feature: &Feature, more: &mut [AskedPart], at: Instant) {
+    for part in more {
         let named = part.dimensions.as_deref().unwrap_or_default();
         if let Some(all) = feature.derived(named, at, |meter| quantity_of(&part.quantities, meter)) {
             part.dimensions = Some(all);
@@ -233,8 +265,8 @@ pub(crate) fn price_then<'a>(
 ) -> Result<Priced<'a>, Refusal> {
     let then = Context { now: at, ..ctx };
     let plan = ctx.plan()?;
-    let rounding = Rounding::HalfEven;
-    let usage = then.price(feature, request, ctx.factor(plan, &request.path, rounding), rounding)?;
+    let factor = ctx.factor(plan, &request.path, Rounding::HalfEven);
+    let usage = then.price(feature, request, &request.dimensions, (factor, Rounding::HalfEven))?;
     if !request.recorded {
         check_any_named(feature, plan.program(feature), &usage, request)?;
     }
@@ -300,7 +332,7 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         Layer::Grants { .. } | Layer::Overdraft { .. } | Layer::Postpaid { .. } => &[],
     });
     // Allowances count the units that are billed.
-    let derived = feature.derived(&request.dimensions, ctx.now, |meter| request.quantity(meter));
+    let derived = derived(feature, request, ctx.now);
     let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
     let price =
         found.and_then(|found| feature.price_of(&found, meter).map(|of| of.price)).unwrap_or_default();
@@ -361,13 +393,13 @@ fn is_past(ctx: Context<'_>, segment: &Segment, most: usize) -> bool {
 }
 
 /// Whether the ramp rule serves a request one class lower.
-fn is_demoted(ctx: Context<'_>, feature: &Feature, ask: &Authorize) -> Result<bool, Refusal> {
+fn is_demoted(ctx: Context<'_>, prepared: &Prepared<'_>) -> Result<bool, Refusal> {
+    let feature = prepared.feature;
     let rules = &ctx.catalog.abuse;
     if rules.mode(Rule::Ramp) != RuleMode::Enforce || feature.supply.is_none() {
         return Ok(false);
     }
-    let request = &ask.request;
-    let usage = ctx.price(feature, request, None, Rounding::Up)?;
+    let usage = ctx.price(feature, &prepared.ask().request, prepared.dimensions(), (None, Rounding::Up))?;
     let cost = i64::try_from(cost_of(rules, &usage, false)).unwrap_or(i64::MAX);
     let (before, allowed) = ramp(ctx.account, rules.terms_of(ctx.account, ctx.now), ctx.now);
     Ok(cost > 0 && before.saturating_add(cost) > allowed)

@@ -18,8 +18,7 @@ impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
         let own = if self.account.has_overrides() {
-            let name = Name::new(PRICE_FACTOR).unwrap_or_else(|_| unreachable!("`{PRICE_FACTOR}` is a name"));
-            self.account.figure(&name, path, self.now)
+            self.account.figure(PRICE_FACTOR, path, self.now)
         } else {
             None
         };
@@ -31,19 +30,19 @@ impl<'a> Context<'a> {
         (billionths != WHOLE_PRICE).then_some(PriceFactor { billionths, rounding, ahead: None })
     }
 
-    /// Pins the prices in force, and a factor on them, to the quantities of a request. Every meter of the feature has a line in each
+    /// Pins the prices in force, and a factor on them, to the quantities of a request whose first part has these dimensions. Every meter of the feature has a line in each
     /// part, at zero when it is not named; requests are counted with the first.
     pub(crate) fn price<'p>(
         &self,
         feature: &'p Feature,
         request: &'p Request,
-        factor: Option<PriceFactor>,
-        rounding: Rounding,
+        dimensions: &'p [Dimension],
+        (factor, rounding): (Option<PriceFactor>, Rounding),
     ) -> Result<Priced<'p>, Refusal>
     where
         'a: 'p,
     {
-        let Request { path, dimensions, quantities, more, .. } = request;
+        let Request { path, quantities, more, .. } = request;
         let mut lines = SmallVec::new();
         let card = self.price_part(feature, (dimensions, quantities), (0, rounding), &mut lines)?;
         let parts =

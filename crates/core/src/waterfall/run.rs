@@ -69,7 +69,7 @@ impl Scene<'_> {
 
     /// The limit of an overdraft on this path.
     pub(super) fn lends(self, layer: &Name, limit: Credits, path: &Path) -> Credits {
-        let own = self.account.figure(layer, path, self.now);
+        let own = self.account.figure(layer.as_str(), path, self.now);
         own.map_or(limit, |figure| Credits::from_nano(figure.most()))
     }
 }
