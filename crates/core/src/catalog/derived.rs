@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::record::{Dimension, Dimensions, Instant, Label, Name, Week};
+use crate::record::{Dimension, Dimensions, Instant, Name, Week};
 
 /// A dimension that follows from a request.
 #[derive(Debug)]
@@ -15,21 +15,21 @@ pub(super) struct Derived {
     pub(super) dimension: Name,
     /// What its value follows from.
     pub(super) from: Origin,
-    /// The value if nothing else applies.
-    pub(super) otherwise: Option<Label>,
+    /// The dimension if nothing else applies.
+    pub(super) otherwise: Option<Dimension>,
 }
 
 #[derive(Debug)]
 pub(super) enum Origin {
-    /// The sum of these meters: for more than so much, the value; rising.
-    Size(Vec<Name>, Vec<(u64, Label)>),
-    /// The hours of a week that it is in, each with its value.
-    Time(Week, Vec<Label>),
+    /// The sum of these meters: for more than so much, the dimension with its value; rising.
+    Size(Vec<Name>, Vec<(u64, Dimension)>),
+    /// The hours of a week that it is in, each with the dimension and its value.
+    Time(Week, Vec<Dimension>),
 }
 
 impl Derived {
-    /// Its value for a request of these quantities at an instant.
-    fn value(&self, at: Instant, quantity: &impl Fn(&Name) -> u64) -> Option<&Label> {
+    /// The dimension with its value for a request of these quantities at an instant, if it has one.
+    pub(super) fn of(&self, at: Instant, quantity: &impl Fn(&Name) -> u64) -> Option<&Dimension> {
         let value = match &self.from {
             Origin::Size(meters, steps) => {
                 let size = meters.iter().map(quantity).fold(0, u64::saturating_add);
@@ -46,13 +46,13 @@ impl Derived {
         let mut each: Vec<String> = match &self.from {
             Origin::Size(meters, steps) => {
                 let meters = meters.iter().map(Name::as_str).collect::<Vec<_>>().join(" + ");
-                steps.iter().map(|(above, value)| format!("{value} above {above} {meters}")).collect()
+                steps.iter().map(|(above, of)| format!("{} above {above} {meters}", of.value)).collect()
             }
             Origin::Time(week, values) => {
-                week.told().zip(values).map(|(hours, value)| format!("{value} {hours}")).collect()
+                week.told().zip(values).map(|(hours, of)| format!("{} {hours}", of.value)).collect()
             }
         };
-        each.extend(self.otherwise.iter().map(|value| format!("{value} otherwise")));
+        each.extend(self.otherwise.iter().map(|of| format!("{} otherwise", of.value)));
         format!("{} is {}", self.dimension, each.join("; "))
     }
 
@@ -76,21 +76,11 @@ pub(super) fn derive<'a>(
 ) -> Option<Dimensions> {
     let mut dimensions: Option<Dimensions> = None;
     for rule in rules {
-        let all = dimensions.get_or_insert_with(|| copied(named));
-        if !named.is_empty() {
-            all.retain(|d| d.name != rule.dimension);
-        }
-        if let Some(value) = rule.value(at, quantity) {
-            let (name, value) = (rule.dimension.clone(), value.clone());
-            insert(all, Dimension { name, value, derived: true });
-        }
+        let all = dimensions.get_or_insert_with(|| named.iter().cloned().collect());
+        all.retain(|d| d.name != rule.dimension);
+        rule.of(at, quantity).into_iter().for_each(|derived| insert(all, derived.clone()));
     }
     dimensions
-}
-
-fn copied(named: &[Dimension]) -> Dimensions {
-    // Most requests name none, and have no list to go through.
-    if named.is_empty() { Dimensions::new() } else { named.iter().cloned().collect() }
 }
 
 /// Adds a dimension in its place.

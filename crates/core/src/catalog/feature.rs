@@ -179,12 +179,14 @@ impl Feature {
         named: &[Dimension],
         at: Instant,
         quantity: impl Fn(&Name) -> u64,
-    ) -> Option<Dimensions> {
-        if self.derived.is_empty() {
-            return None;
+    ) -> Option<Cow<'_, [Dimension]>> {
+        // Most requests of such a feature name nothing and have one dimension, which the catalog has as it is.
+        if let ([rule], []) = (self.derived.as_slice(), named) {
+            return Some(Cow::Borrowed(rule.of(at, &quantity).map_or(&[], core::slice::from_ref)));
         }
         let open = |rule: &&Derived| named.iter().all(|d| d.name != rule.dimension);
-        derive(named, self.derived.iter().filter(open), at, &quantity)
+        let all = derive(named, self.derived.iter().filter(open), at, &quantity)?;
+        Some(Cow::Owned(all.into_vec()))
     }
 
     /// The same for use that turned out to have these dimensions, or those it had: its size decides, not that of the hold or charge

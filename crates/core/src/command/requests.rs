@@ -10,9 +10,7 @@ use super::receipts::{Happened, charge_happened, counted_by};
 use super::step::{Need, Step};
 use crate::catalog::Feature;
 use crate::record::{Book, Charge, Decision, Event, HoldId, HoldTerms, Instant, Path, Span, Use, Visit};
-use crate::waterfall::{
-    Authorize, Context, Refusal, Request, check_seat, derive, fold_path, prepare, price_then,
-};
+use crate::waterfall::{Authorize, Context, Refusal, Request, check_seat, fold_path, prepare, price_then};
 use crate::window::Used;
 
 /// A decision as a step: a granted request becomes a draft.
@@ -108,7 +106,7 @@ pub(super) fn record(ctx: Context<'_>, request: &Request, at: Instant) -> Result
         }
         let feature = ctx.catalog.feature(request.feature.as_str());
         if let Some(feature) = feature.filter(|feature| feature.derives()) {
-            derive(feature, request.to_mut(), at.min(ctx.now));
+            request.to_mut().derive(feature, at.min(ctx.now));
         }
     }
     if ctx.now.since(at) > ctx.catalog.late_horizon {

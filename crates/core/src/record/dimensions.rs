@@ -30,6 +30,11 @@ impl Dimension {
     pub fn new(name: Name, value: Label) -> Self {
         Self { name, value, derived: false }
     }
+
+    /// A dimension that follows from a request.
+    pub(crate) fn derived(name: Name, value: Label) -> Self {
+        Self { name, value, derived: true }
+    }
 }
 
 impl PartialEq for Dimension {

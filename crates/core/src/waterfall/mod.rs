@@ -29,7 +29,7 @@ pub(crate) use abuse::{CLAMPED_FOR, holds_max};
 pub use context::{Context, Live};
 pub(crate) use need::{Need, keep_front, left_after};
 pub use prepare::{Prepared, Purpose, Wanted, prepare};
-pub(crate) use prepare::{check_named, check_seat, derive, fold_path, price_then, wanted_more};
+pub(crate) use prepare::{check_named, check_seat, fold_path, price_then, wanted_more};
 pub(crate) use price::check_parts;
 pub use refusal::Refusal;
 pub use request::{AskedPart, Authorize, Minimum, Quantities, Request};

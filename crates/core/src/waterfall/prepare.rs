@@ -2,6 +2,7 @@
 //!
 //! Every decision takes a [`Prepared`], so that this step cannot be forgotten.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -10,14 +11,14 @@ use super::abuse::{cost_of, ramp};
 use super::context::Context;
 use super::decide_use;
 use super::refusal::Refusal;
-use super::request::{AskedPart, Authorize, Minimum, Quantities, Request, quantity_of};
+use super::request::{AskedPart, Authorize, Minimum, Quantities, Request};
 use super::run::{Mode, Scene};
 use crate::abuse::OTHER;
 use crate::account::Hold;
 use crate::catalog::{Count, Feature, Guard, Layer, Mode as RuleMode, Plan, Program};
 use crate::record::{
-    Decision, Dimension, Dimensions, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding,
-    Rule, Segment, Terms, Unit,
+    Decision, Dimension, Instant, Level, Name, Path, Priced, PricedLine, REQUESTS, Rounding, Rule, Segment,
+    Terms, Unit,
 };
 
 /// A request as it is decided.
@@ -27,7 +28,7 @@ pub struct Prepared<'a> {
     /// The request that is decided instead, if something was left out or is counted elsewhere.
     filled: Option<Box<Authorize>>,
     /// The dimensions of its first part with those that follow from it, if any do.
-    derived: Option<Dimensions>,
+    derived: Option<Cow<'a, [Dimension]>>,
     pub(crate) feature: &'a Feature,
     /// The ramp rule serves it one class lower.
     is_demoted: bool,
@@ -105,10 +106,10 @@ impl Prepared<'_> {
 
     /// Adds the dimensions that follow from each part. Most requests have one, and are not copied for it.
     fn derive(&mut self, at: Instant) {
-        let request = &self.ask().request;
-        let derived = derived(self.feature, request, at);
+        let (feature, request) = (self.feature, &self.ask().request);
+        let derived = request.derived(feature, at);
         if !request.more.is_empty() {
-            derive_more(self.feature, &mut self.filled_in().more, at);
+            self.filled_in().derive_more(feature, at);
         }
         self.derived = derived;
     }
@@ -222,28 +223,6 @@ pub(crate) fn check_seat(path: &Path) -> Result<(), Refusal> {
     }
 }
 
-/// Adds the dimensions that follow from each part of a request at an instant.
-pub(crate) fn derive(feature: &Feature, request: &mut Request, at: Instant) {
-    if let Some(all) = derived(feature, request, at) {
-        request.dimensions = all;
-    }
-    derive_more(feature, &mut request.more, at);
-}
-
-/// The dimensions of the first part of a request with those that follow from it; `None`: as they are.
-fn derived(feature: &Feature, request: &Request, at: Instant) -> Option<Dimensions> {
-    feature.derived(&request.dimensions, at, |meter| request.quantity(meter))
-}
-
-fn derive_more(feature: &Feature, more: &mut [AskedPart], at: Instant) {
-    for part in more {
-        let named = part.dimensions.as_deref().unwrap_or_default();
-        if let Some(all) = feature.derived(named, at, |meter| quantity_of(&part.quantities, meter)) {
-            part.dimensions = Some(all);
-        }
-    }
-}
-
 /// The quantities of all parts of a request, meter by meter.
 fn added_up(quantities: &Quantities, more: &[AskedPart]) -> Quantities {
     let mut all = quantities.clone();
@@ -332,8 +311,8 @@ fn smallest(ctx: Context<'_>, feature: &Feature, meter: &Name, request: &Request
         Layer::Grants { .. } | Layer::Overdraft { .. } | Layer::Postpaid { .. } => &[],
     });
     // Allowances count the units that are billed.
-    let derived = derived(feature, request, ctx.now);
-    let found = feature.prices(derived.as_ref().unwrap_or(&request.dimensions), ctx.now).ok();
+    let derived = request.derived(feature, ctx.now);
+    let found = feature.prices(derived.as_deref().unwrap_or(&request.dimensions), ctx.now).ok();
     let price =
         found.and_then(|found| feature.price_of(&found, meter).map(|of| of.price)).unwrap_or_default();
     let of_allowances = windows.map(|(name, window)| {

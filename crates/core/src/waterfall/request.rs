@@ -1,10 +1,12 @@
 //! The requests of callers.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use crate::record::{Dimension, Dimensions, Name, Path, Span};
+use crate::catalog::Feature;
+use crate::record::{Dimension, Dimensions, Instant, Name, Path, Span};
 
 /// Most units of one meter in one request, so that sums over a hold's life stay exact.
 pub(crate) const QUANTITY_MAX: u64 = 1_000_000_000_000_000;
@@ -43,6 +45,29 @@ impl Request {
             more: Vec::new(),
             consented: false,
             recorded: false,
+        }
+    }
+
+    /// Adds the dimensions that follow from each of its parts at an instant.
+    pub(crate) fn derive(&mut self, feature: &Feature, at: Instant) {
+        if let Some(all) = self.derived(feature, at) {
+            self.dimensions = SmallVec::from(all.as_ref());
+        }
+        self.derive_more(feature, at);
+    }
+
+    /// The dimensions of its first part with those that follow from it; `None`: as they are.
+    pub(super) fn derived<'a>(&self, feature: &'a Feature, at: Instant) -> Option<Cow<'a, [Dimension]>> {
+        feature.derived(&self.dimensions, at, |meter| self.quantity(meter))
+    }
+
+    /// Adds the dimensions that follow from each part after the first.
+    pub(super) fn derive_more(&mut self, feature: &Feature, at: Instant) {
+        for part in &mut self.more {
+            let named = part.dimensions.as_deref().unwrap_or_default();
+            if let Some(all) = feature.derived(named, at, |meter| quantity_of(&part.quantities, meter)) {
+                part.dimensions = Some(SmallVec::from(all.as_ref()));
+            }
         }
     }
 

@@ -14,7 +14,9 @@ use crate::catalog::feature::{CardVersion, Feature, PriceEntry};
 use crate::catalog::graduated::Ladder;
 use crate::catalog::names::{is_requests, one_of};
 use crate::catalog::source::{CatalogSource, DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
-use crate::record::{CREDITS, DAY, Hours, Name, Overshoot, REQUESTS, Span, Unit, Week, own_unit};
+use crate::record::{
+    CREDITS, DAY, Dimension, Hours, Label, Name, Overshoot, REQUESTS, Span, Unit, Week, own_unit,
+};
 
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
@@ -106,11 +108,12 @@ fn sizes<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
                     c.wrong_at("steps", "the bounds do not rise", "write the smallest first, each once");
                 }
             });
-            let steps = size.steps.iter().map(|step| (step.above, step.value.clone())).collect();
+            let of = |value: &Label| Dimension::derived(name.clone(), value.clone());
+            let steps = size.steps.iter().map(|step| (step.above, of(&step.value))).collect();
             Derived {
                 dimension: name.clone(),
                 from: Origin::Size(size.count.clone(), steps),
-                otherwise: size.otherwise.clone(),
+                otherwise: size.otherwise.as_ref().map(of),
             }
         };
         shape.sizes.iter().map(one).collect()
@@ -143,11 +146,12 @@ fn times<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Vec<Derived> {
                     .inspect_err(|e| c.wrong_at("zone", e, ""))
                     .ok()
             });
-            let values = times.hours.iter().map(|hours| hours.value.clone()).collect();
+            let of = |value: &Label| Dimension::derived(name.clone(), value.clone());
+            let values = times.hours.iter().map(|hours| of(&hours.value)).collect();
             Some(Derived {
                 dimension: name.clone(),
                 from: Origin::Time(week?, values),
-                otherwise: times.otherwise.clone(),
+                otherwise: times.otherwise.as_ref().map(of),
             })
         };
         shape.times.iter().filter_map(one).collect()
