@@ -20,6 +20,8 @@ pub(crate) struct Need<'a> {
 #[derive(Clone, Debug)]
 enum Counts<'a> {
     Credits,
+    /// Not at all: they count units at whole prices, and a factor has changed the price (`a_factor_leaves_no_units_to_pay`).
+    Factored,
     /// This many requests, which an allowance pays whole; zero once something pays them.
     Requests(i64),
     /// Growth of a request that an allowance pays already: this many more requests.
@@ -71,6 +73,7 @@ impl<'a> Need<'a> {
         let counts = match usage.unit {
             Unit::Credits => Counts::Credits,
             Unit::Requests => Counts::Requests(signed(usage.quantity(REQUESTS))?),
+            Unit::Meter(_) if usage.factor.is_some() => Counts::Factored,
             Unit::Meter(meter) => {
                 let lines = usage.lines.iter().filter(|l| l.meter == meter);
                 let metered: Metered = lines.map(Units::of).collect::<Option<_>>()?;
@@ -115,7 +118,7 @@ impl<'a> Need<'a> {
     /// The amount an allowance would have to pay.
     pub(super) fn in_allowance_unit(&self) -> i64 {
         match &self.counts {
-            Counts::Credits => self.left,
+            Counts::Credits | Counts::Factored => self.left,
             Counts::Requests(n) | Counts::Covered(_, n) => *n,
             Counts::Meter(parts) => parts.iter().map(|part| part.units).fold(0, i64::saturating_add),
         }
@@ -125,6 +128,7 @@ impl<'a> Need<'a> {
     pub(super) fn allowance_share(&self, free: i64) -> i64 {
         let wanted = self.in_allowance_unit();
         match &self.counts {
+            Counts::Factored => 0,
             Counts::Requests(_) | Counts::Covered(..) if free < wanted => 0,
             Counts::Credits | Counts::Requests(_) | Counts::Covered(..) | Counts::Meter(_) => {
                 wanted.min(free).max(0)
@@ -135,7 +139,7 @@ impl<'a> Need<'a> {
     /// Pays from an allowance, in its unit; returns the worth in nano-credits.
     pub(super) fn pay_from_allowance(&mut self, amount: i64) -> i64 {
         let worth = match &mut self.counts {
-            Counts::Credits => amount,
+            Counts::Credits | Counts::Factored => amount,
             Counts::Requests(n) | Counts::Covered(_, n) => {
                 *n = 0;
                 self.left
@@ -168,7 +172,7 @@ impl<'a> Need<'a> {
                     part.pay_credits(paid);
                 }
             }
-            Counts::Credits | Counts::Requests(_) | Counts::Covered(..) => {}
+            Counts::Credits | Counts::Factored | Counts::Requests(_) | Counts::Covered(..) => {}
         }
     }
 
@@ -180,7 +184,7 @@ impl<'a> Need<'a> {
         match &mut self.counts {
             Counts::Requests(n) => *n = 0,
             Counts::Meter(parts) => parts.iter_mut().for_each(|part| part.units = 0),
-            Counts::Credits | Counts::Covered(..) => {}
+            Counts::Credits | Counts::Factored | Counts::Covered(..) => {}
         }
     }
 

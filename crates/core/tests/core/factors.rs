@@ -144,3 +144,31 @@ fn refunds_and_corrections_go_by_the_price() {
     assert_eq!(w.available(), "10");
     trusted(&w, &catalog(CATALOG));
 }
+
+/// A feature whose allowances would count tokens, in a plan that has none: 4 × 2.5 × 0.65 = 6.5, of 7 granted; 0.5 are left.
+#[test]
+fn a_factor_leaves_no_units_to_pay() {
+    const METERED: &str = r#"
+version = "t"
+meters.tokens.unit = "token"
+[features.chat]
+meters = ["tokens"]
+allowance_unit = "tokens"
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ credits = { tokens = "2.5" } }]
+[plans.less]
+features = ["chat"]
+price_factor = "0.65"
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+    for (held, settled, left) in [(4, 4, "0.5"), (2, 4, "0.5"), (4, 1, "5.375")] {
+        let mut w = World::new(METERED, "less");
+        w.grant("7", Category::Purchased);
+        w.ask(&ask("chat", &[("tokens", held)]));
+        w.settle(w.account.seq, &[("tokens", settled)]).expect("settles");
+        assert_eq!(w.available(), left, "{held} held, {settled} settled");
+        trusted(&w, &catalog(METERED));
+    }
+}
