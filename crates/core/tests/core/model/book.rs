@@ -8,7 +8,8 @@ use headworks_core::record::{Consent, Level, Overshoot};
 
 use super::calendar::Calendar;
 use super::grants::Given;
-use super::policy::{Policy, Price, Unit};
+use super::policy::{Policy, Unit};
+use super::price::{Price, Round};
 use super::steps::{LEVELS, Path};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +94,11 @@ impl Use {
         self.draws.iter().map(Draw::credits).sum()
     }
 
+    /// What a hold costs more if it grows.
+    pub(super) fn grows(&self, tokens: i64) -> i64 {
+        self.price.of(self.tokens + tokens, Round::Up) - self.price.of(self.tokens, Round::Up)
+    }
+
     pub(super) fn divisible(&self, unit: Unit) -> i64 {
         self.draws.iter().map(|draw| draw.divisible(unit)).sum()
     }
@@ -103,6 +109,7 @@ impl Use {
 pub(super) enum Which {
     Guard(usize),
     Allowance(usize, usize),
+    Factor,
 }
 
 /// A first-use window that was opened.
@@ -198,10 +205,6 @@ impl Book {
 
     pub(super) fn unit(&self) -> Unit {
         self.policy().unit
-    }
-
-    pub(super) fn price(&self, feature: usize, at: i64) -> Price {
-        self.policy().prices[usize::from(at >= self.dearer_from)][feature]
     }
 
     pub(super) fn draws(&self) -> impl Iterator<Item = (&Use, &Draw)> {
@@ -313,8 +316,7 @@ impl Book {
     /// A hold passes its deadline.
     fn expire(&mut self, place: usize, at: i64) {
         if self.policy().expiry_charges {
-            self.uses[place].state = State::Charged;
-            self.uses[place].at = at;
+            self.charge_held(place, at);
             return;
         }
         self.give_all_back(place, at, true);

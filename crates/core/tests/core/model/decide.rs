@@ -4,7 +4,8 @@ use headworks_core::record::{Category, Consent, Reason};
 
 use super::book::{Book, Draw, Payer};
 use super::limits::Cost;
-use super::policy::{Layer, Price, Unit};
+use super::policy::{Layer, Unit};
+use super::price::{Price, Round};
 use super::steps::{Ask, LEVELS, Path};
 
 /// What is to be paid.
@@ -64,8 +65,8 @@ impl Book {
         let need = |tokens: i64| Need {
             feature: ask.feature,
             path: ask.path,
-            price: price.of(tokens),
-            each: price.each,
+            price: price.of(tokens, if ask.at_once { Round::Even } else { Round::Up }),
+            each: price.rate.each,
             requests: ask.requests,
             at: now,
             now,

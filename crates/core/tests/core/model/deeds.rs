@@ -1,19 +1,20 @@
 //! What is done, in the engine and in the model.
 
-use headworks_core::command::{Adjust, Command, Extend, NewGrant, NewOverride, Step as Done};
+use headworks_core::command::{Adjust, Command, Extend, NewGrant, Step as Done};
 use headworks_core::record::{
     Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Recurrence, Rollover as Terms,
 };
 
-use super::book::{Book, Own, Payer, State, Use, Which};
+use super::book::{Book, Payer, State, Use};
 use super::calendar::{Calendar, SECOND};
 use super::compare::{Compared, denied, same};
 use super::decide::{Answer, Need, Side};
 use super::grants::{Given, Rollover, Schedule};
 use super::limits::Cost;
-use super::policy::{FEATURES, Kind, Layer, NANO, Price, Unit};
+use super::policy::{FEATURES, Unit};
+use super::price::{Price, Round};
 use super::run::{Run, number, seconds};
-use super::steps::{Ask, Gift, Path};
+use super::steps::{Ask, Gift};
 use crate::common::{self, name, quantities};
 use crate::unblock::{Buys, check_ways};
 
@@ -60,7 +61,7 @@ impl Run {
     }
 
     pub(super) fn ask(&mut self, ask: &Ask, looks_ahead: bool, now: i64) -> Compared {
-        let price = self.book.price(ask.feature, now);
+        let price = self.book.price(ask.feature, ask.tokens, ask.path, (now, now));
         let answer = self.book.decide(ask, price, now);
         let asked = ask.request();
         // What begins within microseconds would begin while it is tried.
@@ -164,8 +165,8 @@ impl Run {
         let need = Need {
             feature: usage.feature,
             path: usage.path,
-            price: usage.price.of(usage.tokens + tokens) - usage.price.of(usage.tokens),
-            each: usage.price.each,
+            price: usage.grows(tokens),
+            each: usage.price.rate.each,
             requests: 0,
             at: now,
             now,
@@ -207,7 +208,7 @@ impl Run {
         }
         if by_allowance {
             let usage = &self.book.uses[place];
-            let worth = usage.price.of(usage.tokens + tokens) - usage.price.of(usage.tokens);
+            let worth = usage.grows(tokens);
             self.book.uses[place].draws[0].worth += worth;
         }
         self.book.recount(place, tokens, now);
@@ -225,7 +226,7 @@ impl Run {
         let at = ago.map_or(now, |s| (now - s * SECOND).min(now));
         let request = ask.request().request;
         let command = Command::Record { request, at: ago.map(|_| Instant::from_micros(at)) };
-        let price = self.book.price(ask.feature, at);
+        let price = self.book.price(ask.feature, ask.tokens, ask.path, (at, now));
         self.direct(&Ask { at_once: true, ..*ask }, command, price, at, now)
     }
 
@@ -233,8 +234,8 @@ impl Run {
         let need = Need {
             feature: ask.feature,
             path: ask.path,
-            price: price.of(ask.tokens),
-            each: price.each,
+            price: price.of(ask.tokens, Round::Even),
+            each: price.rate.each,
             requests: ask.requests,
             at,
             now,
@@ -267,7 +268,7 @@ impl Run {
             return Ok(());
         };
         let usage = &self.book.uses[place];
-        let (hold, price) = (usage.id, usage.price);
+        let (hold, price) = (usage.id, usage.price.turned_out(self.book.policy(), tokens));
         let ask = Ask {
             feature: usage.feature,
             path: usage.path,
@@ -298,49 +299,6 @@ impl Run {
         self.world.apply(command).map_err(|e| format!("refund: {e}"))?;
         self.book.refund(place, part, now);
         self.number_grants()
-    }
-
-    /// One of the fixed and first-use windows, caps and numbers of holds has another limit.
-    pub(super) fn set_override(
-        &mut self,
-        which: usize,
-        place: Path,
-        figure: Option<i64>,
-        until: Option<i64>,
-    ) -> Compared {
-        let policy = self.book.policy();
-        let mut all: Vec<(Which, String, bool)> = Vec::new();
-        for (i, guard) in policy.guards.iter().enumerate() {
-            match guard.kind {
-                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Growth { .. } | Kind::Slots { .. } => {
-                    all.push((Which::Guard(i), format!("g{i}"), false));
-                }
-                Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),
-                Kind::Rate { .. } | Kind::Sliding { .. } => {}
-            }
-        }
-        for (l, layer) in policy.layers.iter().enumerate() {
-            if let Layer::Allowance { windows, .. } = layer {
-                let counts_credits = policy.unit == Unit::Credits;
-                all.extend(
-                    (0..windows.len())
-                        .map(|w| (Which::Allowance(l, w), format!("l{l}.w{w}"), counts_credits)),
-                );
-            }
-        }
-        if all.is_empty() {
-            return Ok(());
-        }
-        let (which, limit, is_credits) = all.swap_remove(which % all.len());
-        let new = NewOverride {
-            path: place.text().parse().expect("a path"),
-            until: until.map(Instant::from_micros),
-            ..common::overriding(&limit, &figure.map_or("none".to_owned(), |n| n.to_string()))
-        };
-        let record = self.world.apply(Command::Override(new)).map_err(|e| format!("override: {e}"))?;
-        let figure = figure.map(|n| if is_credits { n * NANO } else { n });
-        self.book.overrides.push(Own { record, which, place, figure, until: until.unwrap_or(i64::MAX) });
-        Ok(())
     }
 
     pub(super) fn adjust(&mut self, which: usize, by: i64, as_debt: bool) -> Compared {

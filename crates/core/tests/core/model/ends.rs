@@ -6,6 +6,7 @@ use super::book::{Book, Draw, Payer, State};
 use super::decide::{Need, Side};
 use super::limits::Cost;
 use super::policy::Unit;
+use super::price::Round;
 
 /// It is refused; nothing happens.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Book {
             feature: usage.feature,
             path: usage.path,
             price,
-            each: usage.price.each,
+            each: usage.price.rate.each,
             requests: usage.requests,
             at,
             now,
@@ -58,8 +59,8 @@ impl Book {
                 // It pays for the whole request, at any price.
                 keeps.worth = rest;
             } else {
-                keeps.amount = draw.amount.min((rest + usage.price.each - 1) / usage.price.each);
-                keeps.worth = (keeps.amount * usage.price.each).min(rest);
+                keeps.amount = draw.amount.min((rest + usage.price.rate.each - 1) / usage.price.rate.each);
+                keeps.worth = (keeps.amount * usage.price.rate.each).min(rest);
             }
             rest -= keeps.worth;
             back.push(Draw { amount: draw.amount - keeps.amount, ..*draw });
@@ -72,15 +73,28 @@ impl Book {
 
     /// A use turns out to be of so many tokens.
     fn becomes(&mut self, place: usize, tokens: i64, at: i64, now: i64) -> Result<(), Refused> {
-        let price = self.uses[place].price.of(tokens);
+        let held = self.uses[place].price;
+        self.uses[place].price = held.turned_out(self.policy(), tokens);
+        let price = self.uses[place].price.of(tokens, Round::Even);
         let (kept, back, rest) = self.front(place, price);
-        let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now))? } else { Vec::new() };
+        let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now)) } else { Ok(Vec::new()) };
+        let more = more.inspect_err(|_| self.uses[place].price = held)?;
         let was_hold = self.uses[place].state == State::Open;
         self.uses[place].draws = kept;
         self.give_back(back, now, was_hold);
         self.pay(place, more, at, now);
         self.uses[place].tokens = tokens;
         Ok(())
+    }
+
+    /// A hold ends as a charge of what it held.
+    pub(super) fn charge_held(&mut self, place: usize, at: i64) {
+        let price = self.uses[place].price.of(self.uses[place].tokens, Round::Even);
+        let (kept, back, _) = self.front(place, price);
+        self.uses[place].draws = kept;
+        self.give_back(back, at, true);
+        self.uses[place].state = State::Charged;
+        self.uses[place].at = at;
     }
 
     pub(super) fn pay(&mut self, place: usize, draws: Vec<Draw>, at: i64, now: i64) {

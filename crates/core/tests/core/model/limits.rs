@@ -293,7 +293,7 @@ impl Book {
     }
 
     /// The limit of a window for a path: that of an override, of the longest path first, then the newest.
-    fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
+    pub(super) fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
         let of = |(age, own): (usize, &Own)| {
             let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
             // The innermost segment counts first: the longest path, then the newest.

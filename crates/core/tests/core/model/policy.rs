@@ -6,6 +6,7 @@ use headworks_core::record::{Category, Consent, Every, Level, Overshoot};
 
 use super::calendar::Calendar;
 use super::dice::Dice;
+use super::price::{Hours, Rate, Tariff};
 use super::steps::Per;
 
 pub(super) const NANO: i64 = 1_000_000_000;
@@ -55,29 +56,6 @@ pub(super) enum Layer {
     Overdraft { limit: i64 },
 }
 
-/// The price of a token, in nano-credits, and how many are billed: whole steps, and at least so many of any.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Price {
-    pub(super) each: i64,
-    pub(super) step: i64,
-    pub(super) least: i64,
-}
-
-impl Price {
-    fn any(dice: &mut Dice, each: &[i64]) -> Self {
-        Self { each: dice.pick(each), step: dice.pick(&[1, 1, 1, 2, 5]), least: dice.pick(&[0, 0, 0, 3]) }
-    }
-
-    /// What so many tokens cost.
-    pub(super) fn of(self, tokens: i64) -> i64 {
-        let mut billed = if tokens > 0 { self.least.max(tokens) } else { 0 };
-        while billed % self.step != 0 {
-            billed += 1;
-        }
-        self.each * billed
-    }
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
     pub(super) version: usize,
@@ -85,7 +63,13 @@ pub(super) struct Policy {
     pub(super) notation: u64,
     pub(super) unit: Unit,
     /// By feature, before and after `dearer_from`.
-    pub(super) prices: [[Price; 2]; 2],
+    pub(super) prices: [[Tariff; 2]; 2],
+    /// Use of more tokens is large.
+    pub(super) large_above: Option<i64>,
+    /// When use is dear.
+    pub(super) hours: Option<Hours>,
+    /// On whole prices, in billionths.
+    pub(super) factor: i64,
     /// When the second version of the rate card comes into force.
     pub(super) dearer_from: &'static str,
     pub(super) guards: Vec<Guard>,
@@ -221,6 +205,33 @@ fn pool(dice: &mut Dice) -> Layer {
     }
 }
 
+/// Rates of both versions and features: others where use may be large or dear.
+fn tariffs(
+    dice: &mut Dice,
+    each: &[i64],
+    large_above: Option<i64>,
+    hours: Option<Hours>,
+) -> [[Tariff; 2]; 2] {
+    let mut tariff = || {
+        let usual = Rate::any(dice, each);
+        let large = if large_above.is_some() { Rate::any(dice, each) } else { usual };
+        let dear = if hours.is_some() { Rate::any(dice, each) } else { usual };
+        let both = match (large_above, hours) {
+            (Some(_), Some(_)) => Rate::any(dice, each),
+            (None, _) => dear,
+            (Some(_), None) => large,
+        };
+        [[usual, large], [dear, both]]
+    };
+    [[tariff(), tariff()], [tariff(), tariff()]]
+}
+
+/// Whether an allowance pays a request that grows and still costs nothing is left open: where they count requests, none is free.
+fn factor(dice: &mut Dice, unit: Unit) -> i64 {
+    let least = if unit == Unit::Requests { 1 } else { 0 };
+    dice.pick(&[NANO, NANO, 650_000_000, 333_333_333, 1_000_000_001, 1_250_000_000, 7, least])
+}
+
 impl Policy {
     pub(super) fn random(dice: &mut Dice, family: Family) -> Self {
         let unit = match family {
@@ -230,8 +241,9 @@ impl Policy {
             }
         };
         let layers = layers(dice, family, unit);
-        let price = |dice: &mut Dice| Price::any(dice, &[NANO, NANO, NANO / 2, 2 * NANO]);
-        let prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
+        let large_above = dice.some(3, |d| d.int(1, 20));
+        let hours = dice.some(4, Hours::any);
+        let prices = tariffs(dice, &[NANO, NANO, NANO / 2, 2 * NANO], large_above, hours);
         let guards = match family {
             Family::Money => dice.int(0, 1),
             Family::Guards => dice.int(1, 4),
@@ -247,11 +259,14 @@ impl Policy {
             3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
             _ => Overshoot::Reject,
         };
-        Self {
+        let policy = Self {
             version: 0,
             notation: 0,
             unit,
             prices,
+            large_above,
+            hours,
+            factor: NANO,
             dearer_from: dice.pick(&["2026-06-01T18:00:00Z", "2026-10-25T03:00:00Z", "2040-01-01T00:00:00Z"]),
             guards: (0..guards).map(|_| guard(dice)).collect(),
             layers,
@@ -266,7 +281,14 @@ impl Policy {
             goodwill,
             overshoot,
             expiry_charges: dice.one_in(4),
-        }
+        };
+        let factor = if policy.takes_factor() { factor(dice, unit) } else { NANO };
+        Self { factor, ..policy }
+    }
+
+    /// An allowance that counts a meter pays whole units at whole prices.
+    pub(super) fn takes_factor(&self) -> bool {
+        self.unit != Unit::Tokens || !self.layers.iter().any(|l| matches!(l, Layer::Allowance { .. }))
     }
 
     /// The same policy with another limit, length or price.
@@ -276,8 +298,10 @@ impl Policy {
         let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
         match dice.int(0, 3) {
             0 => {
-                let price = |dice: &mut Dice| Price::any(dice, &[NANO, NANO / 2, 2 * NANO]);
-                next.prices = [[price(dice), price(dice)], [price(dice), price(dice)]];
+                next.prices = tariffs(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
+                if self.takes_factor() {
+                    next.factor = factor(dice, self.unit);
+                }
             }
             1 | 2 => {
                 for guard in &mut next.guards {

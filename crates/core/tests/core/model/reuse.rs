@@ -1,7 +1,8 @@
 //! The same plan written in another way: part of it in a plan that it extends, or in named lists, some figures apart.
 
 use super::dice::Dice;
-use super::policy::Price;
+use super::policy::{FEATURES, Policy};
+use super::price::{Rate, Tariff};
 use super::text::credits;
 
 /// The guards or the layers of a plan: in order, and how the lists of plans and named lists are called.
@@ -53,8 +54,8 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
 }
 
 /// The prices of a token of both features.
-pub(super) fn prices(prices: [Price; 2], dice: &mut Dice) -> String {
-    let text = |price: Price| {
+pub(super) fn prices(policy: &Policy, tariffs: [Tariff; 2], dice: &mut Dice) -> String {
+    let text = |price: Rate| {
         let mut text = format!("credits = {{ tokens = \"{}\" }}", credits(price.each));
         if price.step > 1 {
             text += &format!(", step = {{ tokens = {} }}", price.step);
@@ -64,8 +65,12 @@ pub(super) fn prices(prices: [Price; 2], dice: &mut Dice) -> String {
         }
         text
     };
+    if policy.large_above.is_some() || policy.hours.is_some() {
+        return by_dimensions(policy, tariffs, text);
+    }
+    let prices = tariffs.map(|[[usual, _], _]| usual);
     let [a, b] = prices.map(text);
-    let half = text(Price { each: prices[1].each / 2, ..prices[1] });
+    let half = text(Rate { each: prices[1].each / 2, ..prices[1] });
     match dice.int(0, 4) {
         0 if a == b => format!("{{ feature = [\"a\", \"b\"], {a} }}"),
         1 if a == b => format!("{{ {a} }}"),
@@ -78,6 +83,29 @@ pub(super) fn prices(prices: [Price; 2], dice: &mut Dice) -> String {
         ),
         _ => format!("{{ feature = \"a\", {a} }}, {{ feature = \"b\", {b} }}"),
     }
+}
+
+/// A price for each size and each time of both features.
+fn by_dimensions(policy: &Policy, tariffs: [Tariff; 2], text: impl Fn(Rate) -> String) -> String {
+    let mut prices = Vec::new();
+    for (feature, tariff) in FEATURES.into_iter().zip(tariffs) {
+        for (hour, sizes) in ["usual", "dear"].into_iter().zip(tariff) {
+            for (size, rate) in ["small", "large"].into_iter().zip(sizes) {
+                let hour = policy.hours.map(|_| format!("hour = \"{hour}\""));
+                let size = policy.large_above.map(|_| format!("size = \"{size}\""));
+                let when: Vec<String> = hour.into_iter().chain(size).collect();
+                let price = format!(
+                    "{{ feature = \"{feature}\", when = {{ {} }}, {} }}",
+                    when.join(", "),
+                    text(rate)
+                );
+                if !prices.contains(&price) {
+                    prices.push(price);
+                }
+            }
+        }
+    }
+    prices.join(", ")
 }
 
 impl Written {

@@ -4,6 +4,7 @@ use headworks_core::record::{Category, Consent, Level, Overshoot};
 
 use super::dice::Dice;
 use super::policy::{FEATURES, Guard, Kind, Layer, NANO, Policy, Unit, Window};
+use super::price::Hours;
 use super::reuse;
 
 pub(super) fn credits(nano: i64) -> String {
@@ -135,6 +136,17 @@ impl Layer {
 }
 
 impl Policy {
+    /// The dimensions that follow from a request.
+    fn derived(&self) -> String {
+        let sizes = self.large_above.map(|above| {
+            format!("sizes.size = {{ count = [\"tokens\"], steps = [{{ above = {above}, value = \"large\" }}], otherwise = \"small\" }}\n")
+        });
+        let times = self.hours.map(|Hours { zone, from, to }| {
+            format!("times.hour = {{ zone = \"{zone}\", hours = [{{ from = \"{from:02}:00\", to = \"{to:02}:00\", value = \"dear\" }}], otherwise = \"usual\" }}\n")
+        });
+        sizes.into_iter().chain(times).collect()
+    }
+
     pub(super) fn text(&self) -> String {
         let unit = match self.unit {
             Unit::Credits => "credits",
@@ -154,11 +166,12 @@ impl Policy {
         for feature in FEATURES {
             text += &format!(
                 "[features.{feature}]\nmeters = [\"tokens\"]\nrate_card = \"c\"\nallowance_unit = \"{unit}\"\novershoot = {overshoot}\n\
-                 hold = {{ life = \"10m\", life_max = \"24h\"{charges} }}\n"
+                 hold = {{ life = \"10m\", life_max = \"24h\"{charges} }}\n{}",
+                self.derived()
             );
         }
         for (from, prices) in ["2020-01-01T00:00:00Z", self.dearer_from].into_iter().zip(self.prices) {
-            let prices = reuse::prices(prices, &mut dice);
+            let prices = reuse::prices(self, prices, &mut dice);
             text += &format!("[[rate_cards.c]]\neffective_from = \"{from}\"\nprices = [{prices}]\n");
         }
         let consent = match self.consent {
@@ -171,7 +184,12 @@ impl Policy {
         let guards: Vec<String> = self.guards.iter().enumerate().map(|(i, g)| g.text(i)).collect();
         let layers: Vec<String> = self.layers.iter().enumerate().map(|(i, l)| l.text(i, self.unit)).collect();
         let settings = format!(
-            "features = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n"
+            "features = [\"a\", \"b\"]\nconsent = \"{consent}\"\nin_debt = \"{in_debt}\"\nexpired_draws = \"{expired}\"\n{}",
+            if self.factor == NANO {
+                String::new()
+            } else {
+                format!("price_factor = \"{}\"\n", credits(self.factor))
+            }
         );
         if dice.one_in(2) {
             return text + &reuse::plan(&settings, &guards, &layers, &mut dice);

@@ -1,0 +1,75 @@
+//! Overrides of limits and of the factor on prices.
+
+use headworks_core::command::{Command, NewOverride};
+use headworks_core::record::Instant;
+
+use super::book::{Own, Which};
+use super::compare::Compared;
+use super::policy::{Kind, Layer, NANO, Unit};
+use super::run::Run;
+use super::steps::Path;
+use super::text::credits;
+use crate::common;
+
+impl Run {
+    /// One of the fixed and first-use windows, caps and numbers of holds has another limit, or prices have another factor.
+    pub(super) fn set_override(
+        &mut self,
+        which: usize,
+        place: Path,
+        figure: Option<i64>,
+        until: Option<i64>,
+    ) -> Compared {
+        let policy = self.book.policy();
+        let mut all: Vec<(Which, String, bool)> = Vec::new();
+        for (i, guard) in policy.guards.iter().enumerate() {
+            match guard.kind {
+                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Growth { .. } | Kind::Slots { .. } => {
+                    all.push((Which::Guard(i), format!("g{i}"), false));
+                }
+                Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),
+                Kind::Rate { .. } | Kind::Sliding { .. } => {}
+            }
+        }
+        for (l, layer) in policy.layers.iter().enumerate() {
+            if let Layer::Allowance { windows, .. } = layer {
+                let counts_credits = policy.unit == Unit::Credits;
+                all.extend(
+                    (0..windows.len())
+                        .map(|w| (Which::Allowance(l, w), format!("l{l}.w{w}"), counts_credits)),
+                );
+            }
+        }
+        if policy.takes_factor() {
+            all.push((Which::Factor, "price_factor".to_owned(), true));
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (which, limit, is_credits) = all.swap_remove(which % all.len());
+        let figure = figure.map(|n| {
+            if which == Which::Factor {
+                factor(n, policy.unit)
+            } else if is_credits {
+                n * NANO
+            } else {
+                n
+            }
+        });
+        let written = |n: i64| if is_credits { credits(n) } else { n.to_string() };
+        let new = NewOverride {
+            path: place.text().parse().expect("a path"),
+            until: until.map(Instant::from_micros),
+            ..common::overriding(&limit, &figure.map_or("none".to_owned(), written))
+        };
+        let record = self.world.apply(Command::Override(new)).map_err(|e| format!("override: {e}"))?;
+        self.book.overrides.push(Own { record, which, place, figure, until: until.unwrap_or(i64::MAX) });
+        Ok(())
+    }
+}
+
+/// Factors are of another order than limits, and seldom even. None is zero where allowances count requests, as those of plans.
+fn factor(n: i64, unit: Unit) -> i64 {
+    let least = if unit == Unit::Requests { 1 } else { 0 };
+    (n / 25 * NANO + n % 7 * 100_000_001).max(least)
+}
