@@ -78,8 +78,7 @@ pub fn as_if_resumed(ctx: Context<'_>) -> Option<Account> {
 /// # Errors
 /// Refuses an account whose plan the catalog does not know.
 pub fn windows(ctx: Context<'_>) -> Result<Vec<WindowView>, Refusal> {
-    let name = &ctx.account.settings.plan;
-    let plan = ctx.catalog.plan(name.as_str()).ok_or_else(|| Refusal::UnknownPlan(name.clone()))?;
+    let plan = ctx.plan()?;
     let mut shown = Shown { windows: Vec::new(), names: BTreeSet::new() };
     for program in plan.programs() {
         add_program(ctx, program, &mut shown);

@@ -77,7 +77,7 @@ impl Stats {
     /// Counts the effects that rules only observed in a decision.
     pub(crate) fn observe(&self, decision: &Decision) {
         for visit in decision.visits.iter().filter(|v| v.verdict == Verdict::Observed) {
-            if visit.kind == VisitKind::Guard {
+            if matches!(visit.kind, VisitKind::Guard | VisitKind::MemberCap | VisitKind::Plan) {
                 self.observed_guard(&visit.name);
             } else {
                 let rules = Rule::ALL.iter().filter(|rule| rule.name() == visit.name);
@@ -86,7 +86,7 @@ impl Stats {
         }
     }
 
-    /// Counts a request that an observed guard would have refused.
+    /// Counts a request that an observed guard, cap or plan would have refused.
     fn observed_guard(&self, name: &Name) {
         let mut guards = self.observed_guards.lock().unwrap_or_else(PoisonError::into_inner);
         if guards.len() < GUARDS_MAX || guards.contains_key(name) {

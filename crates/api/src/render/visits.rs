@@ -89,6 +89,7 @@ pub(super) fn visit(
         core::VisitKind::Account => ("account", None),
         core::VisitKind::Supply => ("supply", None),
         core::VisitKind::Abuse => ("abuse", None),
+        core::VisitKind::Plan => ("plan", None),
     };
     let (verdict, reason) = match v.verdict {
         core::Verdict::Passed => ("passed", None),

@@ -12,7 +12,7 @@ use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft, History, Log, Step, circumstances, run_with};
 use crate::life;
-use crate::record::{Decision, Event, Outcome, Path, Record, Verdict, Visit};
+use crate::record::{Decision, Event, Outcome, Path, Record, Verdict, Visit, VisitKind};
 use crate::waterfall::{Context, Live};
 use crate::window::Used;
 
@@ -103,6 +103,10 @@ fn take_from_record(lost: &impl Fn(&Visit) -> bool, recorded: &Decision, replaye
 fn take_volatile(lost: &impl Fn(&Visit) -> bool, recorded: &[Visit], replayed: &mut [Visit]) {
     for (from, to) in recorded.iter().zip(replayed) {
         let is_lost = to.terms.is_some_and(|t| t.is_volatile()) || to.before == 0 && lost(to);
+        // A plan that is tried may have looked at such a count as well.
+        if (from.kind, &from.name) == (to.kind, &to.name) && to.kind == VisitKind::Plan {
+            (to.before, to.verdict) = (from.before, from.verdict);
+        }
         if from.name == to.name && from.terms == to.terms && is_lost {
             to.before = from.before;
             // Whether an observed guard would have refused follows from its count.

@@ -20,6 +20,7 @@ mod plan;
 mod policy;
 mod problems;
 mod seats;
+mod share;
 pub mod source;
 mod supplies;
 mod text;

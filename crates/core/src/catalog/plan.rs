@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::feature::Feature;
 use super::growth::GrowthTerms;
+use super::share::Share;
 use super::source::{ExpiredDraws, Unpaid};
 use crate::account::{Account, Billing};
 use crate::record::{
@@ -39,6 +40,8 @@ pub struct Plan {
     pub(super) seats: Option<Box<Seats>>,
     /// The programs of its features, by the features' index.
     pub(super) programs: Programs,
+    /// The plan that is tried on its accounts: those chosen have it, for the others it is observed.
+    pub(super) rollout: Option<Box<(Name, Share)>>,
     /// The windows that a reset can clear.
     pub(super) resettable: Resettable,
 }
@@ -96,8 +99,8 @@ pub(crate) struct Guard {
     pub(crate) window: WindowTerms,
     /// The dimensions that it is about, each with its values, in order.
     pub(crate) when: Vec<(Name, Vec<String>)>,
-    /// The percentage of accounts that it is enforced for.
-    pub(crate) enforced_for: u8,
+    /// The accounts that it is enforced for; for others it is observed.
+    pub(crate) enforced_for: Share,
 }
 
 impl Guard {
@@ -123,17 +126,7 @@ impl Guard {
 
     /// Whether it refuses nothing of this account.
     pub(crate) fn is_observed(&self, account: &Name) -> bool {
-        match self.enforced_for {
-            100.. => false,
-            0 => true,
-            percent => {
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(self.name.as_str().as_bytes()).update(&[0]).update(account.as_str().as_bytes());
-                let [first, second, ..] = *hasher.finalize().as_bytes();
-                // Of 65,536 equally likely values.
-                u32::from(u16::from_be_bytes([first, second])) >= u32::from(percent) * 65_536 / 100
-            }
-        }
+        !self.enforced_for.has(&self.name, account)
     }
 }
 
@@ -183,6 +176,8 @@ pub(crate) struct Pool {
     pub(crate) member: Levels,
     pub(crate) default_cap: Option<Credits>,
     pub(crate) window: Calendar,
+    /// The accounts that the cap is enforced for; for others it is observed.
+    pub(crate) enforced_for: Share,
 }
 
 /// A set of grant categories.

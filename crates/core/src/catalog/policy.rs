@@ -17,7 +17,8 @@ use super::problems::{ParseError, Problems};
 use super::supplies::{DEFAULT_CLASS, SupplyTerms};
 use super::text::{self, Format};
 use super::work::Work;
-use crate::record::{CatalogHash, Name, Settings, Span, SystemRecord};
+use crate::account::Account;
+use crate::record::{CatalogHash, Name, Span, SystemRecord};
 
 const LATE_HORIZON: Span = Span::from_secs(30 * 86_400);
 const AHEAD_MAX: Span = Span::from_secs(300);
@@ -115,14 +116,31 @@ impl Catalog {
 
     /// Whether the periods of an account's window or volume are counted from its billing anchor: as its plan has the window; one that
     /// only other plans have, if any of them counts so.
-    pub(crate) fn is_billed(&self, plan: &Name, window: &Name) -> bool {
-        let own = self.plans.get(plan).and_then(|plan| plan.is_billed(window));
+    pub(crate) fn is_billed(&self, account: &Account, window: &Name) -> bool {
+        let own = self.plan_of(account).and_then(|plan| plan.is_billed(window));
         let counts_from_anchor =
             |feature: &Feature| feature.ladder(window).is_some_and(|of| of.calendar.is_anchored());
         own.unwrap_or_else(|| {
             self.plans.values().any(|plan| plan.is_billed(window) == Some(true))
                 || self.features.values().any(counts_from_anchor)
         })
+    }
+
+    /// The plan of an account: that of its settings, or one that is tried on it.
+    #[inline]
+    #[must_use]
+    pub fn plan_of(&self, account: &Account) -> Option<&Plan> {
+        let plan = self.plan(account.settings.plan.as_str())?;
+        match plan.rollout.as_deref() {
+            Some((tried, share)) if share.has(tried, &account.id) => self.plan(tried.as_str()),
+            Some(_) | None => Some(plan),
+        }
+    }
+
+    /// The plan that is only observed for the accounts of another, with its name.
+    pub(crate) fn observed_plan<'p>(&'p self, plan: &'p Plan) -> Option<(&'p Name, &'p Plan)> {
+        let (name, _) = plan.rollout.as_deref()?;
+        Some((name, self.plan(name.as_str())?))
     }
 
     /// The names of all plans, sorted.
@@ -160,11 +178,11 @@ impl Catalog {
     pub fn class_of<'p>(
         &self,
         supply: &'p SupplyTerms,
-        settings: &Settings,
+        account: &Account,
         demoted: bool,
     ) -> Option<(u16, &'p Name)> {
-        let own = settings.rank.as_ref().and_then(|r| r.class.as_ref());
-        let plan = self.plan(settings.plan.as_str()).and_then(|p| p.class.as_ref());
+        let own = account.settings.rank.as_ref().and_then(|r| r.class.as_ref());
+        let plan = self.plan_of(account).and_then(|p| p.class.as_ref());
         let wanted = own.into_iter().chain(plan).map(Name::as_str).chain([DEFAULT_CLASS]);
         let own = wanted.into_iter().find_map(|name| supply.class(name)).unwrap_or(0);
         let at = if demoted { supply.below(own) } else { own };

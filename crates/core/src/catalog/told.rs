@@ -13,6 +13,7 @@ use super::feature::{Feature, PriceEntry};
 use super::growth::GrowthTerms;
 use super::plan::{Categories, Count, Guard, Layer, Plan, WindowTerms};
 use super::policy::Catalog;
+use super::share::Share;
 use super::source::Unpaid;
 use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, PriceStep, Terms, Unit, WHOLE_PRICE};
 
@@ -99,6 +100,15 @@ fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> 
         });
         lines.push(format!("{n}. {}", layer(part, unit, &of(&features))));
     }
+    if let Some((tried, share)) = plan.rollout.as_deref() {
+        let percent = share.in_percent();
+        lines.push(match percent {
+            0 => format!("plan {tried} is observed"),
+            _ => format!(
+                "{percent} % of the accounts are treated as on plan {tried}, which is observed for the others"
+            ),
+        });
+    }
     if let Some(factors) = &plan.price_factors {
         lines.push(format!("prices are multiplied by {}", factors.told()));
     }
@@ -163,12 +173,15 @@ fn guard(guard: &Guard, of: &str) -> String {
         }
         (window, _) => within(window, &units, is_credits),
     };
-    let mode = match guard.enforced_for {
+    format!("{limit}{of}{}{when}{}", each(guard.level), mode(guard.enforced_for))
+}
+
+fn mode(enforced_for: Share) -> String {
+    match enforced_for.in_percent() {
         0 => ", observed only".to_string(),
         100.. => String::new(),
         percent => format!(", enforced for {percent} % of accounts, observed for the others"),
-    };
-    format!("{limit}{of}{}{when}{mode}", each(guard.level))
+    }
 }
 
 /// So much in a window.
@@ -217,7 +230,7 @@ fn layer(layer: &Layer, unit: Option<(&Unit, Option<&Name>)>, of: &str) -> Strin
                 || "as much as there is".to_string(),
                 |cap| format!("at most {cap} {credits} {}", pool.window.told()),
             );
-            format!("{name}: {}, {cap}{}", grants(*categories), each(pool.member))
+            format!("{name}: {}, {cap}{}{}", grants(*categories), each(pool.member), mode(pool.enforced_for))
         }
         Layer::Postpaid { name, window, unpaid } => {
             let counts = match unpaid {

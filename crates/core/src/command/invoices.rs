@@ -21,7 +21,7 @@ pub(crate) fn invoice_due(ctx: Context<'_>, at: usize) -> Option<Draft> {
 fn open_period(ctx: Context<'_>, at: usize) -> Option<Draft> {
     let Context { account, catalog, now, .. } = ctx;
     let open = account.postpaid()?.uninvoiced.get(at)?;
-    let plan = catalog.plan(account.settings.plan.as_str());
+    let plan = catalog.plan_of(account);
     let window = plan.and_then(|plan| plan.postpaid(&open.layer, open.unit.as_ref()));
     let used = account.window(&open.layer, Levels::ACCOUNT, &Path::default());
     let since = open.since;

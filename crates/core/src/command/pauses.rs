@@ -61,7 +61,7 @@ pub(crate) fn billed_windows(ctx: Context<'_>) -> Vec<Name> {
         }
     };
     let has_moved = |name: &Name| pause.is_some_and(|p| p.until.is_none() || p.windows.contains(name));
-    let is_billed = |name: &&Name| has_moved(name) || catalog.is_billed(&account.settings.plan, name);
+    let is_billed = |name: &&Name| has_moved(name) || catalog.is_billed(account, name);
     let open = account.windows.iter().filter(|w| moves(&w.used)).map(|w| &w.name);
     let invoices =
         account.postpaid().into_iter().flat_map(|p| &p.uninvoiced).filter_map(|u| u.period.as_ref());

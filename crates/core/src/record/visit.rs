@@ -38,6 +38,9 @@ pub enum VisitKind {
     /// Postpaid credits; the limit in its terms is what unpaid invoices leave of it.
     #[n(8)]
     Postpaid,
+    /// A plan that is tried; `before` is what the use would cost there.
+    #[n(9)]
+    Plan,
 }
 
 /// The result of a visit.
@@ -179,6 +182,7 @@ impl Visit {
                 | VisitKind::MemberCap
                 | VisitKind::Overdraft
                 | VisitKind::Postpaid
+                | VisitKind::Plan
                 | VisitKind::Account,
                 _,
             ) => Measure::Credits,
@@ -196,6 +200,7 @@ impl Visit {
             | VisitKind::Postpaid
             | VisitKind::Account
             | VisitKind::Supply
+            | VisitKind::Plan
             | VisitKind::Abuse => self.before.saturating_add(self.cost),
         }
     }

@@ -43,6 +43,7 @@ impl Run<'_, '_> {
                 | VisitKind::MemberCap
                 | VisitKind::Account
                 | VisitKind::Supply
+                | VisitKind::Plan
                 | VisitKind::Abuse => None,
             };
             let source = left.is_some();

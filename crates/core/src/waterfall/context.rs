@@ -36,8 +36,8 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn plan(&self) -> Result<&'a Plan, Refusal> {
-        let name = &self.account.settings.plan;
-        self.catalog.plan(name.as_str()).ok_or_else(|| Refusal::UnknownPlan(name.clone()))
+        let plan = self.catalog.plan_of(self.account);
+        plan.ok_or_else(|| Refusal::UnknownPlan(self.account.settings.plan.clone()))
     }
 
     pub(crate) fn feature(&self, name: &Name) -> Result<&'a Feature, Refusal> {

@@ -21,6 +21,7 @@ mod prepare;
 mod price;
 mod refusal;
 mod request;
+mod rollout;
 mod run;
 mod sources;
 mod supply;

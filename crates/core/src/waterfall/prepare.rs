@@ -144,6 +144,19 @@ impl Prepared<'_> {
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
         let plan = ctx.plan()?;
+        let (usage, mut decision) = self.decide_on(ctx, plan)?;
+        if let Some((name, tried)) = ctx.catalog.observed_plan(plan) {
+            decision.visits.push(self.observe(ctx, name, tried));
+        }
+        Ok((usage, decision))
+    }
+
+    #[inline(always)]
+    pub(super) fn decide_on<'p>(
+        &'p self,
+        ctx: Context<'p>,
+        plan: &'p Plan,
+    ) -> Result<(Priced<'p>, Decision), Refusal> {
         let mut usage = self.priced(ctx, plan)?;
         self.check_named(plan, &usage)?;
         let decision = decide_use(self.scene(ctx, plan), &mut usage, self.minimum())?;

@@ -233,15 +233,22 @@ impl Run<'_, '_> {
         let cap = own.or(pool.default_cap).unwrap_or(Credits::MAX);
         let window = WindowTerms::Fixed { limit: cap.nano(), calendar: pool.window.clone() };
         let Looked { used, terms, room, overridden_by } = self.look(layer, pool.member, &window);
+        let is_observed = !pool.enforced_for.has(layer, &account.id);
         let free = match used {
             None if self.is_full() => 0,
-            _ if self.has_happened() => i64::MAX,
+            _ if self.has_happened() || is_observed => i64::MAX,
             _ => room.free,
         };
         let at = self.visits.len();
         let drawn = self.visit_grants(layer, categories, free);
         let bound = self.need.credits() > free - drawn;
-        let verdict = if bound { Verdict::Refused(Reason::MemberCap) } else { Verdict::Passed };
+        let verdict = if bound {
+            Verdict::Refused(Reason::MemberCap)
+        } else if is_observed && drawn > room.free {
+            Verdict::Observed
+        } else {
+            Verdict::Passed
+        };
         self.push_cap(layer, pool.member, Some((terms, overridden_by)), (room.used, drawn), verdict);
         // The cap is checked before the grants it bounds.
         if let Some(visits) = self.visits.get_mut(at..) {

@@ -33,12 +33,14 @@ mod pause;
 mod paying;
 mod planned;
 mod postpaid;
+mod rollout;
 mod seats;
 mod shares;
 mod sizes;
 mod statement;
 mod times;
 mod told;
+
 mod turned_out;
 mod unblock;
 mod units;

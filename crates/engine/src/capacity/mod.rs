@@ -110,7 +110,7 @@ impl Supplies {
         names.filter_map(move |name| {
             let supply = Arc::clone(supplies.get(name)?);
             let terms = supply.terms();
-            let class = ctx.catalog.class_of(&terms, &ctx.account.settings, wanted.is_demoted)?;
+            let class = ctx.catalog.class_of(&terms, ctx.account, wanted.is_demoted)?;
             let leaf = sharers.find(&supply, class, ctx.account, wanted.path.at(terms.share_by));
             let (used, mut cost, class) = (leaf.in_flight(), cost_of(&terms, wanted), class.1.clone());
             if wanted.purpose == Purpose::Hold {

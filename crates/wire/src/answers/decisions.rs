@@ -217,7 +217,7 @@ pub struct Draw {
 /// One guard or source that was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Visit {
-    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft`, `postpaid`, `supply` or `abuse`.
+    /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft`, `postpaid`, `supply`, `abuse` or `plan` (one that is tried: `before` is what the use would cost there).
     pub kind: String,
     /// Its name in the catalog.
     pub name: Name,

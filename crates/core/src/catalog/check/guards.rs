@@ -13,6 +13,7 @@ use crate::catalog::abuse::Mode;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::is_requests;
 use crate::catalog::plan::{Count, Guard, WindowTerms};
+use crate::catalog::share::Share;
 use crate::catalog::source::{CapCounts, GuardSource, OneOrSeveral, WindowSource};
 use crate::record::{Levels, Name, Unit, own_unit};
 
@@ -31,7 +32,7 @@ pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check
     if !features.is_empty() {
         draft.add_window(&shape.name, level, &window);
     }
-    let enforced_for = enforced_for(shape, check);
+    let enforced_for = enforced_for(shape.mode, shape.accounts_percent, check);
     let when = when(shape, &features, check);
     if shape.mode == Some(Mode::Off) {
         return;
@@ -44,20 +45,21 @@ pub(super) fn add_guard<'a>(shape: &'a GuardSource, draft: &mut Draft<'_>, check
 }
 
 /// The percentage of accounts that a guard is enforced for.
-fn enforced_for<'a>(shape: &'a GuardSource, check: &mut Check<'a>) -> u8 {
-    let percent = shape.accounts_percent.unwrap_or(100);
+pub(super) fn enforced_for(mode: Option<Mode>, percent: Option<u8>, check: &mut Check<'_>) -> Share {
+    let is_written = percent.is_some();
+    let percent = percent.unwrap_or(100);
     if percent > 100 {
         check.wrong_at("accounts_percent", "more than every account", "write 0 to 100");
     }
-    match shape.mode {
+    match mode {
         Some(Mode::Observe | Mode::Off) => {
-            if shape.accounts_percent.is_some() {
-                let what = "a guard that is not enforced is enforced for no share of the accounts";
+            if is_written {
+                let what = "what is not enforced is enforced for no share of the accounts";
                 check.wrong_at("accounts_percent", what, "remove it, or write mode = \"enforce\"");
             }
-            0
+            Share::NONE
         }
-        Some(Mode::Enforce) | None => percent,
+        Some(Mode::Enforce) | None => Share::percent(percent),
     }
 }
 

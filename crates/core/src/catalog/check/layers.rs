@@ -6,11 +6,13 @@ use alloc::vec::Vec;
 use super::amounts::credits;
 use super::draft::Draft;
 use super::extend::{LayerPart, WindowPart};
+use super::guards::enforced_for;
 use super::walk::Check;
 use super::windows::{calendar, window};
 use crate::catalog::feature::Feature;
 use crate::catalog::names::A_LEVEL;
 use crate::catalog::plan::{Categories, Layer, Pool, WindowTerms};
+use crate::catalog::share::Share;
 use crate::catalog::source::{LayerSource, PoolCapSource, WindowSource};
 use crate::record::{Category, Every, Level, Levels, Name, Periods, Unit};
 
@@ -180,11 +182,12 @@ fn pool<'a>(member: Option<Levels>, cap: Option<&'a PoolCapSource>, check: &mut 
     let Some(cap) = cap else {
         // Caps that an account sets for its own members still need a window.
         let window = calendar(Periods::Every(Every::Month, 1), None, None, check)?;
-        return Some(Pool { member, default_cap: None, window });
+        return Some(Pool { member, default_cap: None, window, enforced_for: Share::percent(100) });
     };
     check.key("cap", |c| {
         let default_cap = cap.default.as_ref().map(|text| credits("default", text, c));
         let window = calendar(cap.every, cap.zone.as_ref(), cap.anchor, c)?;
-        Some(Pool { member, default_cap, window })
+        let enforced_for = enforced_for(cap.mode, cap.accounts_percent, c);
+        Some(Pool { member, default_cap, window, enforced_for })
     })
 }

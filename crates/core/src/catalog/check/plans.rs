@@ -7,14 +7,15 @@ use hashbrown::HashMap;
 
 use super::draft::Draft;
 use super::extend::Whole;
-use super::guards::add_guard;
+use super::guards::{add_guard, enforced_for};
 use super::layers::add_layer;
 use super::seats::seats;
 use super::walk::Check;
 use crate::catalog::feature::Feature;
 use crate::catalog::names::one_of;
 use crate::catalog::plan::{FACTOR_MAX, PRICE_FACTOR, Plan, PriceFactors, Program};
-use crate::catalog::source::{CatalogSource, Decimal, FactorSource, InDebt, LayerSource};
+use crate::catalog::share::Share;
+use crate::catalog::source::{CatalogSource, Decimal, FactorSource, InDebt, LayerSource, RolloutSource};
 use crate::record::{Credits, Name, Overshoot, PREFIX, Tier, WHOLE_PRICE, own_unit};
 
 pub(super) fn plans<'a>(
@@ -65,6 +66,11 @@ fn plan<'a>(
         class: whole.class.cloned(),
         cost_max: whole.cost_max,
         seats: None,
+        rollout: source.plans.get(whole.name).and_then(|shape| shape.rollout.as_ref()).map(|rollout| {
+            check.elsewhere(&["plans", whole.name.as_str(), "rollout"], |c| {
+                Box::new(tried(source, whole.name, rollout, c))
+            })
+        }),
         programs,
         resettable,
     };
@@ -79,6 +85,30 @@ fn plan<'a>(
         );
     }
     plan
+}
+
+/// The plan that is tried on the accounts of another, and on how many.
+fn tried<'a>(
+    source: &'a CatalogSource,
+    name: &Name,
+    rollout: &'a RolloutSource,
+    check: &mut Check<'a>,
+) -> (Name, Share) {
+    match source.plans.get(&rollout.plan) {
+        None => {
+            let what = format_args!("there is no plan `{}`", rollout.plan);
+            check.wrong_at("plan", what, one_of(source.plans.keys()));
+        }
+        Some(_) if rollout.plan == *name => {
+            check.wrong_at("plan", "a plan is not tried on itself", "name the plan that is to come");
+        }
+        Some(other) if other.rollout.is_some() => {
+            let what = format_args!("`{}` has a rollout of its own", rollout.plan);
+            check.wrong_at("plan", what, "end one rollout before the next begins");
+        }
+        Some(_) => {}
+    }
+    (rollout.plan.clone(), enforced_for(None, rollout.accounts_percent.or(Some(0)), check))
 }
 
 /// The most marks of a plan.

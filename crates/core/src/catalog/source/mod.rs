@@ -29,7 +29,7 @@ pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, Tim
 pub(crate) use graduated::{GraduatedSource, PriceStepSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
-    PoolCapSource, SeatsSource, Unpaid, WindowSource,
+    PoolCapSource, RolloutSource, SeatsSource, Unpaid, WindowSource,
 };
 pub(crate) use several::OneOrSeveral;
 pub(crate) use supplies::{LearnSource, SupplySource};

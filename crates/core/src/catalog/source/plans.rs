@@ -50,6 +50,8 @@ pub(crate) struct PlanSource {
     pub(crate) warn_at: Option<Vec<u8>>,
     /// The seats that members hold.
     pub(crate) seats: Option<SeatsSource>,
+    /// Another plan that is tried on accounts of this one. Plans that extend this one do not take it over.
+    pub(crate) rollout: Option<RolloutSource>,
     /// Conditions that must all hold, and names of lists of them. At most 256.
     #[cfg_attr(feature = "schema", schema(max_items = 256))]
     #[serde(default)]
@@ -346,4 +348,21 @@ pub(crate) struct PoolCapSource {
     pub(crate) zone: Option<String>,
     /// `billing`: count periods from the account's billing anchor.
     pub(crate) anchor: Option<Anchor>,
+    /// `observe`: draws are counted, and a decision says where it would have stopped them. Default `enforce`.
+    pub(crate) mode: Option<Mode>,
+    /// The share of accounts, chosen by a hash, that it is enforced for; for the others it is observed. 0 to 100, default 100.
+    pub(crate) accounts_percent: Option<u8>,
+}
+
+/// A plan that is tried on the accounts of another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RolloutSource {
+    /// The plan.
+    pub(crate) plan: Name,
+    /// The share of accounts, chosen by a hash, that are treated as on that plan. For the others each decision says what it would have
+    /// been there. 0 to 100, default 0.
+    #[cfg_attr(feature = "schema", schema(maximum = 100))]
+    pub(crate) accounts_percent: Option<u8>,
 }

@@ -211,7 +211,7 @@ impl<'a> World<'a> {
         }
         let terms = self.supplies.get(supply).map(|p| p.terms()).ok_or("no such supply")?;
         let account = &self.members.get(client).ok_or("no such client")?.account;
-        let class = self.catalog.class_of(&terms, &account.settings, demoted);
+        let class = self.catalog.class_of(&terms, account, demoted);
         let (class, _) = class.ok_or("a supply without classes")?;
         let cluster = account.settings.rank.as_ref().and_then(|r| r.cluster.as_ref());
         let sharer = Sharer::new(class, cluster, &account.id, None);

@@ -119,8 +119,10 @@ fn set_layer<'a>(layer: &mut LayerPart<'a>, place: Place<'a>, figure: &Decimal, 
         LayerSource::Pool { cap, .. } => match cap {
             Some(cap) => cap.default = Some(figure.clone()),
             None => {
-                let (every, zone, anchor) = (Periods::Every(Every::Month, 1), None, None);
-                *cap = Some(PoolCapSource { default: Some(figure.clone()), every, zone, anchor });
+                let default = Some(figure.clone());
+                let every = Periods::Every(Every::Month, 1);
+                let (zone, anchor, mode, accounts_percent) = (None, None, None, None);
+                *cap = Some(PoolCapSource { default, every, zone, anchor, mode, accounts_percent });
             }
         },
         LayerSource::Postpaid { limit, .. } | LayerSource::Overdraft { limit, .. } => *limit = figure.clone(),
