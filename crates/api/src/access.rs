@@ -11,7 +11,7 @@ use std::sync::Arc;
 use headworks_core::record::{
     ApiKey, AuditEntry, AuditKind, Id, Incident, Instant, Label, Name, is_internal,
 };
-use headworks_engine::reaches;
+use headworks_engine::{Reached, reaches};
 use headworks_wire::Scope;
 
 use crate::audit_log::Trail;
@@ -90,6 +90,7 @@ pub struct Access {
     scopes: Vec<Scope>,
     accounts: Arc<[Label]>,
     trail: Arc<Trail>,
+    reached: Vec<Reached>,
 }
 
 /// The most patterns of accounts that a caller has.
@@ -120,12 +121,33 @@ pub(crate) fn scopes(key: &ApiKey) -> Vec<Scope> {
 impl Access {
     /// Everything, for callers that need no key.
     pub(crate) fn everything(trail: Trail) -> Self {
-        Self { scopes: Scope::ALL.to_vec(), accounts: Arc::new([]), trail: Arc::new(trail) }
+        Self {
+            scopes: Scope::ALL.to_vec(),
+            accounts: Arc::new([]),
+            trail: Arc::new(trail),
+            reached: Vec::new(),
+        }
     }
 
     /// The permissions of a key in force.
     pub(crate) fn of(key: &ApiKey, trail: Trail) -> Self {
-        Self { scopes: scopes(key), accounts: key.accounts.clone().into(), trail: Arc::new(trail) }
+        Self {
+            scopes: scopes(key),
+            accounts: key.accounts.clone().into(),
+            trail: Arc::new(trail),
+            reached: Vec::new(),
+        }
+    }
+
+    /// The same, with the marks of the key's limits that the request has reached.
+    pub(crate) fn warned(self, reached: Vec<Reached>) -> Self {
+        Self { reached, ..self }
+    }
+
+    /// The marks of the key's limits that the request has reached.
+    #[must_use]
+    pub fn reached(&self) -> &[Reached] {
+        &self.reached
     }
 
     /// The caller, for the ledger.

@@ -8,6 +8,7 @@ use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::access::Access;
 use crate::audit_log::AuditLog;
+use crate::key_warnings::KeyWarnings;
 use crate::lane::Lanes;
 use crate::outbox::{Board, Destinations};
 use crate::problem::Problem;
@@ -24,6 +25,7 @@ pub struct Api {
     pub(crate) destinations: Destinations,
     pub(crate) unauthenticated: Unauthenticated,
     pub(crate) audit_log: Arc<AuditLog>,
+    pub(crate) key_warnings: KeyWarnings,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) steady: Steady,
     /// Callers without a key may do everything: the demo on loopback, nothing else.
@@ -38,7 +40,19 @@ impl Api {
         let (destinations, unauthenticated) = (Destinations::default(), Unauthenticated::default());
         let (lanes, steady) = (Arc::new(Lanes::new()), Steady::default());
         let audit_log = Arc::new(AuditLog::new(Arc::clone(&engine)));
-        Self { engine, signer, board, destinations, unauthenticated, audit_log, lanes, steady, is_open }
+        let key_warnings = KeyWarnings::default();
+        Self {
+            engine,
+            signer,
+            board,
+            destinations,
+            unauthenticated,
+            audit_log,
+            key_warnings,
+            lanes,
+            steady,
+            is_open,
+        }
     }
 
     /// The same, with addresses that requests to receivers may go to besides public ones.

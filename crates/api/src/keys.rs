@@ -11,6 +11,8 @@ use crate::render::hex;
 const CONCURRENT_MAX: u32 = 65_536;
 /// The most requests over time that a limit can name.
 const RATE_MAX: u32 = 1_000_000_000;
+/// The most marks of a key's limits.
+const MARKS_MAX: usize = 8;
 const SECOND: Span = Span::from_secs(1);
 const DAY: Span = Span::from_secs(86_400);
 
@@ -84,15 +86,26 @@ fn check(ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
         );
     }
     check_patterns(&ask.accounts).map_err(CreateKeyError::Invalid)?;
-    let Some(KeyLimits { rate, concurrent }) = ask.limits else { return Ok(()) };
+    let Some(KeyLimits { rate, concurrent, warn_at }) = &ask.limits else { return Ok(()) };
+    let are_marks = |marks: &Vec<u8>| {
+        (1..=MARKS_MAX).contains(&marks.len())
+            && marks.iter().all(|mark| (1..=100).contains(mark))
+            && marks.is_sorted_by(|a, b| a < b)
+    };
+    if warn_at.as_ref().is_some_and(|marks| !are_marks(marks)) {
+        return invalid(format!("`limits.warn_at` is up to {MARKS_MAX} percentages from 1 to 100 that rise"));
+    }
+    if warn_at.is_some() && rate.is_none() && concurrent.is_none() {
+        return invalid("`limits.warn_at` goes with `rate`, `concurrent` or both".into());
+    }
     if concurrent.is_some_and(|most| !(1..=CONCURRENT_MAX).contains(&most)) {
         return invalid(format!("`limits.concurrent` is from 1 to {CONCURRENT_MAX}"));
     }
     match rate {
-        Some(KeyRate { limit, .. }) if !(1..=RATE_MAX).contains(&limit) => {
+        Some(KeyRate { limit, .. }) if !(1..=RATE_MAX).contains(limit) => {
             invalid(format!("`limits.rate.limit` is from 1 to {RATE_MAX}"))
         }
-        Some(KeyRate { per, .. }) if !(SECOND..=DAY).contains(&per) => {
+        Some(KeyRate { per, .. }) if !(SECOND..=DAY).contains(per) => {
             invalid("`limits.rate.per` is from 1s to 24h".into())
         }
         Some(_) | None => Ok(()),
@@ -127,7 +140,7 @@ pub async fn create_key(
         accounts: ask.accounts.iter().cloned().map(Label::from).collect(),
         expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
         note: ask.note.clone(),
-        limits: ask.limits,
+        limits: ask.limits.clone(),
     };
     let once = once.map_or_else(|| by_itself("create", &id), Ok)?;
     let answer = engine.create_key(key.clone(), (&once, actor)).await?;

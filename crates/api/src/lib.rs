@@ -9,6 +9,7 @@ mod audit_log;
 mod calls;
 mod idempotency;
 mod json;
+mod key_warnings;
 mod keys;
 mod lane;
 pub mod outbox;

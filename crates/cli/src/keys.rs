@@ -49,8 +49,10 @@ pub(crate) async fn run(command: KeysCommand, remote: &Remote, as_json: bool) ->
 }
 
 async fn create(arguments: CreateKeyArguments, remote: &Remote, as_json: bool) -> Outcome {
-    let CreateKeyArguments { data, scopes, accounts, expires_at, note, rate, concurrent, key } = arguments;
-    let limits = KeyLimits { rate, concurrent };
+    let CreateKeyArguments { data, scopes, accounts, expires_at, note, rate, concurrent, warn_at, key } =
+        arguments;
+    let warn_at = (!warn_at.is_empty()).then_some(warn_at);
+    let limits = KeyLimits { rate, concurrent, warn_at };
     let limits = (limits != KeyLimits::default()).then_some(limits);
     let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note, limits };
     let made = match data {

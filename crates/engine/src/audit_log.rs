@@ -1,7 +1,7 @@
 //! The audit log: a log of the server's own, beside the one that holds its catalog and keys.
 
 use headworks_core::command::Command;
-use headworks_core::record::{AuditEntry, Event, Seq, Server, audit_log};
+use headworks_core::record::{AuditEntry, Event, KeyWarning, Seq, Server, audit_log};
 use headworks_core::waterfall::Refusal;
 use headworks_store::Stored;
 
@@ -15,6 +15,16 @@ impl Engine {
     /// When the store is busy or fails.
     pub async fn note_calls(&self, entries: Vec<AuditEntry>) -> Result<(), EngineError> {
         let event = Event::Server(Box::new(Server::CallsNoted(entries)));
+        let command = Command::Administer(Box::new(event));
+        self.run(&audit_log(), None, Caller::default(), &command).await.map(drop)
+    }
+
+    /// Writes that the use of API keys has reached marks of their limits, as one record.
+    ///
+    /// # Errors
+    /// When the store is busy or fails.
+    pub async fn note_key_warnings(&self, warnings: Vec<KeyWarning>) -> Result<(), EngineError> {
+        let event = Event::Server(Box::new(Server::KeysWarned(warnings)));
         let command = Command::Administer(Box::new(event));
         self.run(&audit_log(), None, Caller::default(), &command).await.map(drop)
     }

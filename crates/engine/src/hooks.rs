@@ -110,6 +110,7 @@ pub(crate) fn take(hooks: &mut Hooks, record: &Record) {
         | Server::KeyRotated { .. }
         | Server::KeysUsed(_)
         | Server::CallsNoted(_)
+        | Server::KeysWarned(_)
         | Server::ReconcileFailed { .. }
         | Server::SupplyChanged(_)
         | Server::CheckKeyMade(_)

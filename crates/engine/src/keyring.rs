@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use headworks_core::record::{ApiKey, Event, Instant, KeyUse, Name, Server, Span};
 
-use crate::key_limits::{Entered, Limited, Requests};
+use crate::key_limits::{Entered, Limited, Reached, Requests};
 
 /// The most API keys.
 pub const KEYS_MAX: usize = 100_000;
@@ -43,8 +43,9 @@ impl KeyState {
     ///
     /// # Errors
     /// When the key is over one of its limits; the request does not count then.
-    pub fn enter(&self, now: Instant) -> Result<Option<Entered>, Limited> {
-        self.key.limits.map_or(Ok(None), |limits| self.live.requests.enter(limits, now))
+    pub fn enter(&self, now: Instant) -> Result<(Option<Entered>, Vec<Reached>), Limited> {
+        let Some(limits) = &self.key.limits else { return Ok((None, Vec::new())) };
+        self.live.requests.enter(limits, now)
     }
 
     /// Whether it may do everything: its scopes include `admin`, and it reaches every account.

@@ -129,7 +129,7 @@ pub use engine::{Engine, Limits};
 pub use hooks::{Hook, Hooks, Parked};
 pub use inbound::{ENDPOINTS_MAX, InboundCaller, Inbounds, LiveSecrets, SecretAsk, reaches};
 pub use incident::{IncidentAsk, IncidentDone, Used};
-pub use key_limits::{Entered, Limited};
+pub use key_limits::{Entered, Limited, Reached};
 pub use keyring::{KEYS_MAX, KeyLive, KeyState, Keyring, check_code};
 pub use lease::{Lease, Leased, Upstream};
 pub use past_catalog::PastCatalog;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use headworks_api::{Kind, Problem};
 use headworks_core::record::Name;
@@ -32,6 +32,8 @@ pub(crate) const EVENTS_BYTES_MAX: usize = 8 << 20;
 pub(crate) const SIGNED_BYTES_MAX: usize = 64 << 10;
 /// Parts up to this length are not counted for their caller, only for all.
 const SMALL: usize = 16 << 10;
+/// The header of an answer whose request has brought the caller's key to a mark of its limits.
+const KEY_WARNING: HeaderName = HeaderName::from_static("headworks-key-warning");
 /// How long no part of a body may come.
 const SILENCE: Duration = Duration::from_secs(10);
 /// How long a body waits until those of its caller leave room for it.
@@ -195,28 +197,49 @@ pub(crate) struct Allowance {
     budget: Arc<Budget>,
     /// When the whole body must be here.
     until: Instant,
-    owner: Arc<OnceLock<Owner>>,
+    own: Arc<Own>,
+}
+
+/// What becomes known of a request while it is answered.
+#[derive(Debug, Default)]
+struct Own {
+    owner: OnceLock<Owner>,
     /// The parts that the request holds until it is answered.
-    held: Arc<Mutex<Vec<Part>>>,
+    held: Mutex<Vec<Part>>,
+    /// The warning that its answer carries.
+    warning: OnceLock<HeaderValue>,
 }
 
 impl Allowance {
     pub(crate) fn new(budget: &Arc<Budget>, until: Instant) -> Self {
-        Self { budget: Arc::clone(budget), until, owner: Arc::default(), held: Arc::default() }
+        Self { budget: Arc::clone(budget), until, own: Arc::default() }
     }
 
     /// The caller has shown a key, or needs none.
     pub(crate) fn own(&self, key: Option<&Name>) {
         // A request has one caller.
-        let _ = self.owner.set(Owner::Caller(key.cloned()));
+        let _ = self.own.owner.set(Owner::Caller(key.cloned()));
+    }
+
+    /// The answer is to carry a warning of the caller's key.
+    pub(crate) fn warn(&self, warning: HeaderValue) {
+        let _ = self.own.warning.set(warning);
+    }
+
+    /// An answer with its warning, if there is one.
+    pub(crate) fn warned(&self, mut answer: Response) -> Response {
+        if let Some(warning) = self.own.warning.get() {
+            answer.headers_mut().insert(KEY_WARNING, warning.clone());
+        }
+        answer
     }
 
     fn part(&self) -> Part {
-        self.budget.part(self.owner.get().cloned().unwrap_or(Owner::Unauthenticated))
+        self.budget.part(self.own.owner.get().cloned().unwrap_or(Owner::Unauthenticated))
     }
 
     fn hold(&self, part: Part) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        self.own.held.lock().unwrap_or_else(PoisonError::into_inner).push(part);
     }
 
     /// Counts an answer until its caller has taken it. There may be no room for a large one; where something has been done,

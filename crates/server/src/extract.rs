@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Query, Request};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use headworks_api::{Access, Call, EVENTS_MAX, Key, Kind, parse, parse_envelope, too_many_events};
 use headworks_core::record::{Name, NameError};
+use headworks_engine::Reached;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
@@ -60,9 +61,20 @@ impl FromRequestParts<App> for Caller {
         visit.authenticate(access.actor());
         if let Some(allowance) = parts.extensions.get::<Allowance>() {
             allowance.own(access.actor());
+            if let Some(warning) = key_warning(access.reached()) {
+                allowance.warn(warning);
+            }
         }
         Ok(Self(access))
     }
+}
+
+/// Marks of limits in a header: `rate; percent=80; used=80; of=100`, several with commas.
+fn key_warning(reached: &[Reached]) -> Option<HeaderValue> {
+    let one =
+        |r: &Reached| format!("{}; percent={}; used={}; of={}", r.limit.as_str(), r.percent, r.used, r.of);
+    let all = reached.iter().map(one).collect::<Vec<_>>().join(", ");
+    HeaderValue::from_str(&all).ok().filter(|all| !all.is_empty())
 }
 
 /// The connection of a request, which is an authenticated caller's once its key or its signature is found valid.

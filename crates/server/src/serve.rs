@@ -140,7 +140,7 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
     outbox: Option<Outbox>,
-    tending: [tokio::task::JoinHandle<()>; 2],
+    tending: [tokio::task::JoinHandle<()>; 3],
     api: Arc<Api>,
 }
 
@@ -195,6 +195,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let tending = [
         tokio::spawn(tend::keys(Arc::clone(&api), stopping.clone())),
         tokio::spawn(tend::audit_log(Arc::clone(&api), stopping.clone())),
+        tokio::spawn(tend::key_warnings(Arc::clone(&api), stopping.clone())),
     ];
     let places = Places::new(options.connections_max, options.connections_per_peer);
     let state = App::on(Arc::clone(&api), options.request_timeout, &places, options.memory_max);

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How often the audit log is written.
 const AUDIT_EVERY: Duration = Duration::from_secs(10);
+/// How long warnings of keys wait for others.
+const WARNED_EVERY: Duration = Duration::from_secs(1);
 /// How often that is tried when the server stops, and the pause after each attempt.
 const LAST_ATTEMPTS: u32 = 10;
 const LAST_PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +54,27 @@ fn warn(api: &Api) {
             soonest = named,
             "API keys expire within 14 days; make others, and revoke these"
         );
+    }
+}
+
+/// Writes warnings of keys as they come, at most once a second, until the server stops.
+pub(crate) async fn key_warnings(api: Arc<Api>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let is_over = tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => true,
+            () = api.key_warned() => false,
+        };
+        // Those that could not be written are written the next time.
+        if let Err(problem) = api.write_key_warnings().await {
+            tracing::warn!(error = problem.detail, "warnings of API keys could not be written");
+        }
+        if is_over {
+            return;
+        }
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = tokio::time::sleep(WARNED_EVERY) => {}
+        }
     }
 }
 

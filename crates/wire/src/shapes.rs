@@ -8,13 +8,14 @@ use headworks_core::text_schema;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 /// The kinds that are sent if a webhook names none: those that people should hear about.
-pub const ALERTS: [&str; 17] = [
+pub const ALERTS: [&str; 18] = [
     "balance.low",
     "balance.empty",
     "balance.recovered",
     "hold.expired",
     "overshoot.refunded",
     "limit.warning",
+    "key.warning",
     "increase.asked",
     "invoice.closed",
     "top_up.asked",

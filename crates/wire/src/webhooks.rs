@@ -16,7 +16,7 @@ pub struct WebhookRequest {
     #[schema(value_type = ReceiverUrl)]
     pub url: String,
     /// The kinds of events. Default: `balance.low`, `balance.empty`, `balance.recovered`, `hold.expired`,
-    /// `overshoot.refunded`, `limit.warning`, `increase.asked`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`,
+    /// `overshoot.refunded`, `limit.warning`, `key.warning`, `increase.asked`, `top_up.asked`, `top_up.failed`, `catalog.changed`, `reconcile.failed`,
     /// `abuse.began`, `abuse.lifted`, `payment.disputed`, `webhook.gone`, `webhook.parked`. On request also the
     /// datasets `usage`, `charge` and `movement`.
     #[serde(default)]

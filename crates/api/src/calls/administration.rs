@@ -26,7 +26,7 @@ fn shown(state: &KeyState, now: Instant) -> wire::Key {
         accounts: key.accounts.iter().map(Id::from).collect(),
         expires_at: Some(key.expires_at).filter(|at| *at < Instant::NEVER),
         note: key.note.clone(),
-        limits: key.limits,
+        limits: key.limits.clone(),
         last_used_at: live.last_used(),
         expires_soon: state.expires_soon(now),
         previous_until: previous.map(|(_, until)| until).filter(|until| now < *until),
@@ -144,6 +144,19 @@ impl Api {
     pub async fn record_key_uses(&self, all: bool) -> Result<(), Problem> {
         let more_than = if all { Span::ZERO } else { RECORDED_EVERY };
         Ok(self.engine.record_key_uses(more_than).await?)
+    }
+
+    /// Ends when the use of a key has reached a mark of its limits.
+    pub async fn key_warned(&self) {
+        self.key_warnings.added().await;
+    }
+
+    /// Writes the marks of keys' limits that were reached, for webhooks.
+    ///
+    /// # Errors
+    /// When the store fails; nothing is lost by it.
+    pub async fn write_key_warnings(&self) -> Result<(), Problem> {
+        Ok(self.key_warnings.write(&self.engine).await?)
     }
 
     /// Whether requests are taken.

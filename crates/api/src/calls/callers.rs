@@ -44,9 +44,12 @@ impl Api {
             });
         };
         state.live.note_use(now);
-        let entered = state.enter(self.steady.now()).map_err(limited)?;
+        let (entered, reached) = state.enter(self.steady.now()).map_err(limited)?;
+        if !reached.is_empty() {
+            self.key_warnings.note(&state.key.id, &reached, now);
+        }
         let trail = self.trail(call, Some(state.key.id.clone()), entered);
-        Ok(Access::of(&state.key, trail))
+        Ok(Access::of(&state.key, trail).warned(reached))
     }
 
     pub(super) fn trail(&self, call: Call, key: Option<Name>, entered: Option<Entered>) -> Trail {

@@ -72,6 +72,14 @@ pub fn events(account: &Name, record: &Record, hash: &[u8; 32]) -> Vec<Outgoing>
     for (n, warning) in render::warnings(record).into_iter().enumerate() {
         add("limit.warning", Some(n), json!(warning));
     }
+    if let Event::Server(server) = &record.event
+        && let Server::KeysWarned(warnings) = &**server
+    {
+        for (n, w) in warnings.iter().enumerate() {
+            let data = json!({"key": w.key, "limit": w.limit, "percent": w.percent, "used": w.used, "of": w.of, "at": w.at});
+            add("key.warning", Some(n), data);
+        }
+    }
     for (n, movement) in render::movements(record).into_iter().enumerate() {
         add("movement", Some(n), json!(movement));
     }
@@ -165,6 +173,7 @@ fn alert(account: &Name, record: &Record) -> Option<(&'static str, Value)> {
         | Server::KeyRotated { .. }
         | Server::KeysUsed(_)
         | Server::CallsNoted(_)
+        | Server::KeysWarned(_)
         | Server::WebhookRemoved(_)
         | Server::WebhookResumed { .. }
         | Server::WebhookCaughtUp { .. }

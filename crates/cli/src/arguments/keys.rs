@@ -96,6 +96,9 @@ pub(crate) struct CreateKeyArguments {
     /// The most requests with it at once
     #[arg(long, value_name = "N")]
     pub(crate) concurrent: Option<u32>,
+    /// Percentages of these limits, such as 50,80: a request that reaches one says so, and webhooks get key.warning
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',')]
+    pub(crate) warn_at: Vec<u8>,
     #[command(flatten)]
     pub(crate) key: KeyArgument,
 }

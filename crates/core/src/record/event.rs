@@ -370,6 +370,7 @@ impl Event {
                 Server::KeyRotated { .. } => "api_key_rotated",
                 Server::KeysUsed(_) => "api_keys_used",
                 Server::CallsNoted(_) => "calls_noted",
+                Server::KeysWarned(_) => "api_keys_warned",
             },
         }
     }

@@ -6,6 +6,7 @@
 mod abuse;
 mod alerts;
 mod amount;
+mod api_keys;
 mod audit_entry;
 mod by_part;
 mod calendar;
@@ -58,6 +59,7 @@ pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
 pub use amount::{AmountError, Credits, NANO, Price, STEP_MAX, scaled};
+pub use api_keys::{ApiKey, KeyLimit, KeyLimits, KeyRate, KeyUse, KeyWarning};
 pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome, Incident};
 pub(crate) use calendar::Calendar;
 pub use calendar::{Days, Every, Periods};
@@ -98,8 +100,8 @@ pub use reason::{Lifter, Reason, Wall};
 pub use resets::{Cleared, ResetTerms};
 pub use seats::SeatTerms;
 pub use server::{
-    ApiKey, ClassFigures, Inbound, KeyLimits, KeyRate, KeyUse, Purpose, Resume, Sealed, SecretChange, Server,
-    StripeValue, SupplyChange, Webhook, WebhookFormat,
+    ClassFigures, Inbound, Purpose, Resume, Sealed, SecretChange, Server, StripeValue, SupplyChange, Webhook,
+    WebhookFormat,
 };
 pub use settings::{AccountTerms, AlertMarks, Consent, Rank, SegmentSettings, Settings, TopUpTerms};
 pub(crate) use terms::VOLATILE_MAX;

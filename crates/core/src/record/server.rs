@@ -1,4 +1,4 @@
-//! Records of the server's own log besides catalogs: API keys, webhooks, live changes of supplies.
+//! Records of the server's own log besides catalogs: webhooks, inbound callers, live changes of supplies.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -11,78 +11,10 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::Seq;
+use super::api_keys::{KeyUse, KeyWarning};
 use super::audit_entry::AuditEntry;
 use super::name::{Label, Name};
 use super::time::{Instant, Span};
-
-/// An API key as stored: never the secret, only its hash.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct ApiKey {
-    /// The public part.
-    #[n(0)]
-    pub id: Name,
-    /// BLAKE3 of the secret part, which has 256 random bits.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub hash: [u8; 32],
-    /// The scopes of the key, in the server's words.
-    #[n(2)]
-    pub scopes: Vec<Name>,
-    /// Accounts the key reaches: names, or prefixes that end in `*`. Empty: all.
-    #[n(3)]
-    pub accounts: Vec<Label>,
-    /// When it stops working.
-    #[n(4)]
-    pub expires_at: Instant,
-    /// A note for people.
-    #[n(5)]
-    pub note: Option<Label>,
-    /// How much it may be used.
-    #[n(6)]
-    pub limits: Option<KeyLimits>,
-}
-
-/// How much an API key may be used.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
-)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct KeyLimits {
-    /// Requests over time.
-    #[n(0)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<KeyRate>,
-    /// Requests at once.
-    #[n(1)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 65_536))]
-    pub concurrent: Option<u32>,
-}
-
-/// Requests over time, in bursts of at most `limit`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct KeyRate {
-    /// So many.
-    #[n(0)]
-    #[cfg_attr(feature = "schema", schema(minimum = 1, maximum = 1_000_000_000))]
-    pub limit: u32,
-    /// In this time: from one second to one day.
-    #[n(1)]
-    pub per: Span,
-}
-
-/// The last use of an API key.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct KeyUse {
-    /// The key.
-    #[n(0)]
-    pub key: Name,
-    /// The minute.
-    #[n(1)]
-    pub at: Instant,
-}
 
 /// A receiver of events.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -341,6 +273,9 @@ pub enum Server {
     /// In the audit log: the calls of a few seconds.
     #[n(14)]
     CallsNoted(#[n(0)] Vec<AuditEntry>),
+    /// In the audit log: marks of API keys' limits that their use has reached.
+    #[n(15)]
+    KeysWarned(#[n(0)] Vec<KeyWarning>),
 }
 
 /// A live change of a supply; everything else is as in the catalog.

@@ -239,7 +239,7 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         }
     };
     app.metrics.observe(&route, response.status().as_u16(), started.elapsed().as_secs_f64());
-    guarded(response)
+    guarded(allowance.warned(response))
 }
 
 /// Refuses a request whose host is missing or ambiguous: a proxy in front may have understood another one.

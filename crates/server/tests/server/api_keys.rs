@@ -4,6 +4,7 @@ use headworks_core::record::Span;
 use serde_json::{Value, json};
 
 use crate::common::{Reply, Server};
+use crate::receiver::Receiver;
 
 async fn with(s: &Server, key: &str, method: &str, path: &str) -> Reply {
     s.raw(method, path, &format!("Authorization: Bearer {key}\r\n"), b"").await
@@ -44,6 +45,12 @@ async fn a_repeated_request_makes_no_second_key() {
         json!({"scopes": ["read"], "limits": {"rate": {"limit": 1_000_000_001, "per": "1s"}}}),
         json!({"scopes": ["read"], "limits": {"rate": {"limit": 1, "per": "999ms"}}}),
         json!({"scopes": ["read"], "limits": {"rate": {"limit": 1, "per": "25h"}}}),
+        json!({"scopes": ["read"], "limits": {"warn_at": [50]}}),
+        json!({"scopes": ["read"], "limits": {"concurrent": 2, "warn_at": []}}),
+        json!({"scopes": ["read"], "limits": {"concurrent": 2, "warn_at": [0, 50]}}),
+        json!({"scopes": ["read"], "limits": {"concurrent": 2, "warn_at": [50, 50]}}),
+        json!({"scopes": ["read"], "limits": {"concurrent": 2, "warn_at": [50, 101]}}),
+        json!({"scopes": ["read"], "limits": {"concurrent": 2, "warn_at": [1, 2, 3, 4, 5, 6, 7, 8, 9]}}),
     ] {
         let refused = s.call("POST", "/v1/keys", "", &wrong.to_string()).await;
         assert_eq!((refused.status, refused.problem()), (422, "invalid_request"), "{wrong}");
@@ -199,4 +206,38 @@ async fn the_last_use_of_a_key_outlives_the_server() {
     let listed =
         listed["keys"].as_array().expect("keys").iter().find(|k| k["id"] == *id).expect("it").clone();
     assert_eq!(listed["last_used_at"], "2026-03-01T12:34:00Z", "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_warns_before_it_is_held_up() {
+    let s = Server::start().await;
+    s.open("acme", "10").await;
+    let receiver = Receiver::start(&[]).await;
+    let hook = json!({"url": receiver.url, "events": ["key.warning"]}).to_string();
+    assert_eq!(s.call("PUT", "/v1/webhooks/ops", "w", &hook).await.status, 200);
+    let limits = json!({"rate": {"limit": 10, "per": "1h"}, "concurrent": 8, "warn_at": [50, 90]});
+    let ask = json!({"scopes": ["read"], "limits": limits}).to_string();
+    let made = s.call("POST", "/v1/keys", "", &ask).await.body;
+    assert_eq!(made["key"]["limits"], limits);
+    let (id, secret) = (text(&made["key"]["id"]), text(&made["secret"]));
+    for n in 1..=11 {
+        let reply = with(&s, &secret, "GET", "/v1/accounts/acme").await;
+        let warning = reply.head.lines().find_map(|l| l.strip_prefix("headworks-key-warning: "));
+        let expected = match n {
+            5 => Some("rate; percent=50; used=5; of=10"),
+            9 => Some("rate; percent=90; used=9; of=10"),
+            _ => None,
+        };
+        assert_eq!((reply.status, warning), (if n <= 10 { 200 } else { 429 }, expected), "{n}");
+    }
+    // What comes within a second may be one record, with the highest mark.
+    let told = receiver.accepted(1).await;
+    let event: Value = serde_json::from_str(&told[0].body).expect("json");
+    assert_eq!(event["type"], "dev.headworks.key.warning");
+    let data = &event["data"];
+    assert_eq!((&data["key"], &data["limit"], &data["of"]), (&json!(id), &json!("rate"), &json!(10)));
+    assert!([json!([50, 5]), json!([90, 9])].contains(&json!([data["percent"], data["used"]])), "{data}");
+    // It is no entry of the audit log, and nothing of the account.
+    let log = s.call("GET", "/v1/audit", "", "").await;
+    assert_eq!(log.status, 200, "{}", log.body);
 }

@@ -73,6 +73,8 @@ BEYOND_A_SCHEMA = [
     # It does not measure durations.
     r"^the life of this hold must be above zero and at most ",
     r"^`limits\.rate\.per` is from 1s to 24h$",
+    r"^`limits\.warn_at` is up to 8 percentages from 1 to 100 that rise$",
+    r"^`limits\.warn_at` goes with `rate`, `concurrent` or both$",
     r"^`overlap` is at most 30d$",
 ]
 
