@@ -101,7 +101,7 @@ pub(crate) enum Call {
     Account(AccountCommand),
     #[command(flatten)]
     Credits(CreditsCall),
-    /// Give all accounts that match a grant, a reset or a higher limit, as after an outage: first without effect
+    /// Give all accounts that match a grant, a reset or a higher limit: shown first
     Incident(Box<IncidentArguments>),
     /// Show, check or replace the catalog in force, and put an earlier one back
     #[command(subcommand)]
