@@ -239,7 +239,7 @@ fn from_parquet(path: &PathBuf) -> Vec<Row> {
         let is = (column.physical_type(), column.logical_type_ref().cloned());
         let should = match column.name() {
             "record" | "replaces" | "refunds" | "gives_back" | "hold" | "grant" | "quantity" | "billed"
-            | "part" | "priority" => (Physical::INT64, None),
+            | "part" | "priority" | "position" => (Physical::INT64, None),
             "amount" | "worth" | "price" | "credits" | "spent" | "unit_price" | "balance" => {
                 (Physical::FIXED_LEN_BYTE_ARRAY, Some(LogicalType::decimal(9, 38)))
             }
