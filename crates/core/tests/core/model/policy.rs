@@ -6,7 +6,7 @@ use headworks_core::record::{Category, Consent, Every, Level, Overshoot};
 
 use super::calendar::Calendar;
 use super::dice::Dice;
-use super::price::{Hours, Rate, Tariff};
+use super::price::{Hours, Rate, Rates};
 use super::steps::Per;
 
 pub(super) const NANO: i64 = 1_000_000_000;
@@ -63,7 +63,7 @@ pub(super) struct Policy {
     pub(super) notation: u64,
     pub(super) unit: Unit,
     /// By feature, before and after `dearer_from`.
-    pub(super) prices: [[Tariff; 2]; 2],
+    pub(super) prices: [[Rates; 2]; 2],
     /// Use of more tokens is large.
     pub(super) large_above: Option<i64>,
     /// When use is dear.
@@ -206,13 +206,13 @@ fn pool(dice: &mut Dice) -> Layer {
 }
 
 /// Rates of both versions and features: others where use may be large or dear.
-fn tariffs(
+fn rates(
     dice: &mut Dice,
     each: &[i64],
     large_above: Option<i64>,
     hours: Option<Hours>,
-) -> [[Tariff; 2]; 2] {
-    let mut tariff = || {
+) -> [[Rates; 2]; 2] {
+    let mut rates = || {
         let usual = Rate::any(dice, each);
         let large = if large_above.is_some() { Rate::any(dice, each) } else { usual };
         let dear = if hours.is_some() { Rate::any(dice, each) } else { usual };
@@ -223,7 +223,7 @@ fn tariffs(
         };
         [[usual, large], [dear, both]]
     };
-    [[tariff(), tariff()], [tariff(), tariff()]]
+    [[rates(), rates()], [rates(), rates()]]
 }
 
 /// Whether an allowance pays a request that grows and still costs nothing is left open: where they count requests, none is free.
@@ -243,7 +243,7 @@ impl Policy {
         let layers = layers(dice, family, unit);
         let large_above = dice.some(3, |d| d.int(1, 20));
         let hours = dice.some(4, Hours::any);
-        let prices = tariffs(dice, &[NANO, NANO, NANO / 2, 2 * NANO], large_above, hours);
+        let prices = rates(dice, &[NANO, NANO, NANO / 2, 2 * NANO], large_above, hours);
         let guards = match family {
             Family::Money => dice.int(0, 1),
             Family::Guards => dice.int(1, 4),
@@ -298,7 +298,7 @@ impl Policy {
         let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
         match dice.int(0, 3) {
             0 => {
-                next.prices = tariffs(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
+                next.prices = rates(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
                 if self.takes_factor() {
                     next.factor = factor(dice, self.unit);
                 }

@@ -34,7 +34,7 @@ impl Rate {
 }
 
 /// The rates of a feature: in usual and in dear hours, each for use of usual size and for large use.
-pub(super) type Tariff = [[Rate; 2]; 2];
+pub(super) type Rates = [[Rate; 2]; 2];
 
 /// Hours of a day in which use is dear, from and to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

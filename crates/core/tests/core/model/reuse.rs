@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::policy::{FEATURES, Policy};
-use super::price::{Rate, Tariff};
+use super::price::{Rate, Rates};
 use super::text::credits;
 
 /// The guards or the layers of a plan: in order, and how the lists of plans and named lists are called.
@@ -54,7 +54,7 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
 }
 
 /// The prices of a token of both features.
-pub(super) fn prices(policy: &Policy, tariffs: [Tariff; 2], dice: &mut Dice) -> String {
+pub(super) fn prices(policy: &Policy, tariffs: [Rates; 2], dice: &mut Dice) -> String {
     let text = |price: Rate| {
         let mut text = format!("credits = {{ tokens = \"{}\" }}", credits(price.each));
         if price.step > 1 {
@@ -86,10 +86,10 @@ pub(super) fn prices(policy: &Policy, tariffs: [Tariff; 2], dice: &mut Dice) -> 
 }
 
 /// A price for each size and each time of both features.
-fn by_dimensions(policy: &Policy, tariffs: [Tariff; 2], text: impl Fn(Rate) -> String) -> String {
+fn by_dimensions(policy: &Policy, tariffs: [Rates; 2], text: impl Fn(Rate) -> String) -> String {
     let mut prices = Vec::new();
-    for (feature, tariff) in FEATURES.into_iter().zip(tariffs) {
-        for (hour, sizes) in ["usual", "dear"].into_iter().zip(tariff) {
+    for (feature, rates) in FEATURES.into_iter().zip(tariffs) {
+        for (hour, sizes) in ["usual", "dear"].into_iter().zip(rates) {
             for (size, rate) in ["small", "large"].into_iter().zip(sizes) {
                 let hour = policy.hours.map(|_| format!("hour = \"{hour}\""));
                 let size = policy.large_above.map(|_| format!("size = \"{size}\""));
