@@ -80,7 +80,7 @@ impl Book {
             let cost = Cost {
                 feature: ask.feature,
                 path: ask.path,
-                tokens,
+                tokens: tokens + ask.second.unwrap_or(0),
                 requests: ask.requests,
                 holds: !ask.at_once,
             };

@@ -61,7 +61,7 @@ impl Run {
     }
 
     pub(super) fn ask(&mut self, ask: &Ask, looks_ahead: bool, now: i64) -> Compared {
-        let price = self.book.price(ask.feature, ask.tokens, ask.path, (now, now));
+        let price = self.book.price(ask, (now, now));
         let answer = self.book.decide(ask, price, now);
         let asked = ask.request();
         // What begins within microseconds would begin while it is tried.
@@ -89,7 +89,7 @@ impl Run {
         let cost = Cost {
             feature: ask.feature,
             path: ask.path,
-            tokens,
+            tokens: tokens + ask.second.unwrap_or(0),
             requests: ask.requests,
             holds: !ask.at_once,
         };
@@ -108,7 +108,7 @@ impl Run {
             feature: ask.feature,
             path: ask.path,
             price,
-            tokens: cost.tokens,
+            tokens: cost.tokens - price.second_tokens().unwrap_or(0),
             requests: cost.requests,
             draws: Vec::new(),
             counts,
@@ -226,7 +226,7 @@ impl Run {
         let at = ago.map_or(now, |s| (now - s * SECOND).min(now));
         let request = ask.request().request;
         let command = Command::Record { request, at: ago.map(|_| Instant::from_micros(at)) };
-        let price = self.book.price(ask.feature, ask.tokens, ask.path, (at, now));
+        let price = self.book.price(ask, (at, now));
         self.direct(&Ask { at_once: true, ..*ask }, command, price, at, now)
     }
 
@@ -252,7 +252,7 @@ impl Run {
         let cost = Cost {
             feature: ask.feature,
             path: ask.path,
-            tokens: ask.tokens,
+            tokens: ask.tokens + ask.second.unwrap_or(0),
             requests: ask.requests,
             holds: false,
         };
@@ -268,11 +268,12 @@ impl Run {
             return Ok(());
         };
         let usage = &self.book.uses[place];
-        let (hold, price) = (usage.id, usage.price.turned_out(self.book.policy(), tokens));
+        let (hold, price) = (usage.id, usage.price.turned_out(self.book.policy(), tokens, None));
         let ask = Ask {
             feature: usage.feature,
             path: usage.path,
             tokens,
+            second: None,
             requests: usage.requests,
             consents: usage.consented,
             least: None,

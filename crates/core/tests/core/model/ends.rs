@@ -71,10 +71,16 @@ impl Book {
         (kept, back, rest)
     }
 
-    /// A use turns out to be of so many tokens.
-    fn becomes(&mut self, place: usize, tokens: i64, at: i64, now: i64) -> Result<(), Refused> {
+    /// A use turns out to be of so many tokens, and of so many in its second part.
+    fn becomes(
+        &mut self,
+        place: usize,
+        (tokens, second): (i64, Option<i64>),
+        at: i64,
+        now: i64,
+    ) -> Result<(), Refused> {
         let held = self.uses[place].price;
-        self.uses[place].price = held.turned_out(self.policy(), tokens);
+        self.uses[place].price = held.turned_out(self.policy(), tokens, second);
         let price = self.uses[place].price.of(tokens, Round::Even);
         let (kept, back, rest) = self.front(place, price);
         let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now)) } else { Ok(Vec::new()) };
@@ -106,12 +112,17 @@ impl Book {
         }
     }
 
-    pub(super) fn settle(&mut self, place: usize, tokens: i64, now: i64) -> Result<(), Refused> {
-        let held = self.uses[place].tokens;
-        self.becomes(place, tokens, now, now)?;
+    pub(super) fn settle(
+        &mut self,
+        place: usize,
+        (tokens, second): (i64, Option<i64>),
+        now: i64,
+    ) -> Result<(), Refused> {
+        let held = self.uses[place].tokens + self.uses[place].price.second_tokens().unwrap_or(0);
+        self.becomes(place, (tokens, second), now, now)?;
         self.uses[place].state = State::Charged;
         self.uses[place].at = now;
-        self.recount(place, tokens - held, now);
+        self.recount(place, tokens + second.unwrap_or(0) - held, now);
         Ok(())
     }
 
@@ -135,7 +146,8 @@ impl Book {
 
     pub(super) fn correct(&mut self, place: usize, tokens: i64, now: i64) -> Result<(), Refused> {
         let at = self.uses[place].at;
-        self.becomes(place, tokens, at, now)
+        let second = self.uses[place].price.second_tokens();
+        self.becomes(place, (tokens, second), at, now)
     }
 
     /// A part of a charge, or what is left of it.

@@ -8,7 +8,7 @@ use super::book::{Book, Which};
 use super::calendar::{Calendar, SECOND};
 use super::dice::Dice;
 use super::policy::{NANO, Policy};
-use super::steps::Path;
+use super::steps::Ask;
 
 /// The price of a token, and how many are billed: whole steps, and at least so many of any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,23 +69,34 @@ pub(super) enum Round {
     Even,
 }
 
-/// What a use is priced at.
+/// What a part of a use is priced at.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Price {
-    pub(super) rate: Rate,
-    feature: usize,
+struct Part {
+    rate: Rate,
     is_large: bool,
-    is_dear: bool,
-    /// The version of the card.
-    version: usize,
-    factor: i64,
     /// The rate is that of another size: none was to be found.
     unpriced: bool,
 }
 
+/// What a use is priced at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Price {
+    pub(super) rate: Rate,
+    first: Part,
+    /// Its second part, and the tokens of that.
+    second: Option<(Part, i64)>,
+    feature: usize,
+    is_dear: bool,
+    /// The version of the card.
+    version: usize,
+    factor: i64,
+}
+
 impl Price {
+    /// The price of the use with so many tokens in its first part: rounded once, for all parts.
     pub(super) fn of(self, tokens: i64, round: Round) -> i64 {
-        let exact = i128::from(self.rate.of(tokens)) * i128::from(self.factor);
+        let second = self.second.map_or(0, |(part, tokens)| part.rate.of(tokens));
+        let exact = i128::from(self.rate.of(tokens) + second) * i128::from(self.factor);
         let one = i128::from(NANO);
         let (whole, rest) = (exact / one, exact % one);
         let up = match round {
@@ -95,18 +106,34 @@ impl Price {
         i64::try_from(whole + i128::from(up)).expect("small")
     }
 
-    /// Its price now that it is of so many tokens: another size has the rate of the version that it was priced by, or keeps its
-    /// rate if that version has since been altered for the size that it had.
-    pub(super) fn turned_out(self, policy: &Policy, tokens: i64) -> Self {
-        let is_large = policy.is_large(tokens);
-        if is_large == self.is_large {
-            return self;
-        }
+    pub(super) fn second_tokens(self) -> Option<i64> {
+        self.second.map(|(_, tokens)| tokens)
+    }
+
+    /// Its price now that its parts are of so many tokens.
+    pub(super) fn turned_out(self, policy: &Policy, tokens: i64, second: Option<i64>) -> Self {
         let rates = policy.prices[self.version][self.feature][usize::from(self.is_dear)];
-        if !self.unpriced && rates[usize::from(self.is_large)] != self.rate {
-            return Self { is_large, unpriced: true, ..self };
+        let first = self.first.turned_out(rates, policy.is_large(tokens));
+        let other = |((part, _), n): ((Part, i64), i64)| (part.turned_out(rates, policy.is_large(n)), n);
+        Self { rate: first.rate, first, second: self.second.zip(second).map(other), ..self }
+    }
+}
+
+impl Part {
+    fn new(rates: [Rate; 2], is_large: bool) -> Self {
+        Self { rate: rates[usize::from(is_large)], is_large, unpriced: false }
+    }
+
+    /// Another size has the rate of the version that priced it, or keeps its rate if that version has since been altered for the
+    /// size that it had.
+    fn turned_out(self, rates: [Rate; 2], is_large: bool) -> Self {
+        if is_large == self.is_large {
+            self
+        } else if !self.unpriced && rates[usize::from(self.is_large)] != self.rate {
+            Self { is_large, unpriced: true, ..self }
+        } else {
+            Self::new(rates, is_large)
         }
-        Self { rate: rates[usize::from(is_large)], is_large, unpriced: false, ..self }
     }
 }
 
@@ -118,16 +145,18 @@ impl Policy {
 
 impl Book {
     /// The price of use of an instant, under the factor of now.
-    pub(super) fn price(&self, feature: usize, tokens: i64, path: Path, (at, now): (i64, i64)) -> Price {
+    pub(super) fn price(&self, ask: &Ask, (at, now): (i64, i64)) -> Price {
         let policy = self.policy();
         let version = usize::from(at >= self.dearer_from);
         let is_dear = policy.hours.is_some_and(|hours| hours.cover(at));
-        let is_large = policy.is_large(tokens);
-        let rate = policy.prices[version][feature][usize::from(is_dear)][usize::from(is_large)];
+        let rates = policy.prices[version][ask.feature][usize::from(is_dear)];
+        let part = |tokens: i64| Part::new(rates, policy.is_large(tokens));
+        let first = part(ask.tokens);
+        let second = ask.second.map(|tokens| (part(tokens), tokens));
         // An override that lifts the factor leaves the whole price.
-        let own = self.own(Which::Factor, path, policy.factor, now);
+        let own = self.own(Which::Factor, ask.path, policy.factor, now);
         let factor = if own == i64::MAX { NANO } else { own };
-        Price { rate, feature, is_large, is_dear, version, factor, unpriced: false }
+        Price { rate: first.rate, first, second, feature: ask.feature, is_dear, version, factor }
     }
 }
 

@@ -2,15 +2,15 @@
 
 use headworks_core::catalog::Catalog;
 use headworks_core::command::Command;
-use headworks_core::record::{Event, Instant, Segment, SegmentSettings, Span};
-use headworks_core::waterfall::Authorize;
+use headworks_core::record::{Event, HoldId, Instant, Segment, SegmentSettings, Span};
+use headworks_core::waterfall::{AskedPart, Authorize};
 
 use super::book::{Book, State, Use};
 use super::calendar::SECOND;
 use super::compare::Compared;
 use super::dice::Dice;
 use super::grants::Given;
-use super::policy::{FEATURES, NANO, Policy};
+use super::policy::{FEATURES, NANO, Policy, Unit};
 use super::steps::{Ask, LEVELS, Path, Step};
 use super::text;
 use crate::common::{self, AskExt as _, World, at, catalog};
@@ -53,6 +53,7 @@ impl Ask {
         if let Some(least) = self.least {
             asked = asked.at_least("tokens", number(least));
         }
+        asked.request.more = parts(self.second);
         asked.request.consented = self.consents;
         asked.settle_now = self.at_once;
         asked.life = Some(seconds(self.life)).filter(|_| !self.at_once);
@@ -60,7 +61,18 @@ impl Ask {
     }
 }
 
+/// The parts of a use after the first.
+fn parts(second: Option<i64>) -> Vec<AskedPart> {
+    let part = |n| AskedPart { dimensions: None, quantities: common::quantities(&[("tokens", number(n))]) };
+    second.map(part).into_iter().collect()
+}
+
 impl Run {
+    /// Units of a meter that several parts have at several prices are left out.
+    fn possible(&self, ask: &Ask) -> Ask {
+        Ask { second: ask.second.filter(|_| self.book.unit() != Unit::Tokens), ..*ask }
+    }
+
     pub(super) fn new(policy: &Policy, start: &str, anchor: &str) -> Self {
         let mut world = World::new(&policy.text(), "p");
         world.now = at(start);
@@ -147,12 +159,22 @@ impl Run {
                 self.world.now = Instant::from_micros(to.max(self.world.now.micros()));
             }
             Step::Grant(gift) => return self.grant(gift, now),
-            Step::Ask { ask, looks_ahead } => return self.ask(ask, *looks_ahead, now),
+            Step::Ask { ask, looks_ahead } => return self.ask(&self.possible(ask), *looks_ahead, now),
             Step::Settle { which, percent } => {
                 let Some(place) = self.pick(*which, |u| u.state == State::Open) else { return Ok(()) };
-                let tokens = self.book.uses[place].tokens * percent / 100;
-                let command = common::settle(self.book.uses[place].id, &[("tokens", number(tokens))]);
-                return self.charge(place, command, |book, now| book.settle(place, tokens, now).is_ok());
+                let usage = &self.book.uses[place];
+                let tokens = usage.tokens * percent / 100;
+                // A part that is not named did not happen.
+                let second =
+                    usage.price.second_tokens().map(|n| n * percent / 100).filter(|_| percent % 3 > 0);
+                let command = Command::Settle {
+                    hold: HoldId(usage.id),
+                    quantities: common::quantities(&[("tokens", number(tokens))]),
+                    dimensions: None,
+                    more: parts(second),
+                };
+                return self
+                    .charge(place, command, |book, now| book.settle(place, (tokens, second), now).is_ok());
             }
             Step::Release { which } => {
                 let Some(place) = self.pick(*which, |u| u.state == State::Open) else { return Ok(()) };
@@ -162,7 +184,7 @@ impl Run {
             Step::Extend { which, tokens, consents, life } => {
                 return self.extend(*which, *tokens, *consents, *life, now);
             }
-            Step::Record { ask, ago } => return self.record(ask, *ago, now),
+            Step::Record { ask, ago } => return self.record(&self.possible(ask), *ago, now),
             Step::SettleLate { which, tokens } => return self.settle_late(*which, *tokens, now),
             Step::Refund { which, percent } => return self.refund(*which, *percent, now),
             Step::Correct { which, tokens } => {

@@ -26,6 +26,8 @@ pub(super) struct Ask {
     pub(super) feature: usize,
     pub(super) path: Path,
     pub(super) tokens: i64,
+    /// Those of a second part, which has a size of its own.
+    pub(super) second: Option<i64>,
     /// Named, where it is more than one.
     pub(super) requests: i64,
     pub(super) consents: bool,
@@ -154,13 +156,16 @@ fn path(dice: &mut Dice) -> Path {
 fn ask(dice: &mut Dice) -> Ask {
     let top = dice.pick(&[5, 15, 45]);
     let tokens = dice.int(0, top);
+    let least = if tokens > 0 { dice.some(6, |d| d.int(1, tokens)) } else { None };
     Ask {
         feature: dice.index(2),
         path: path(dice),
         tokens,
+        // Less of a use goes with one part.
+        second: if least.is_none() { dice.some(5, |d| d.int(0, 20)) } else { None },
         requests: if dice.one_in(6) { dice.int(2, 3) } else { 1 },
         consents: dice.one_in(2),
-        least: if tokens > 0 { dice.some(6, |d| d.int(1, tokens)) } else { None },
+        least,
         at_once: dice.one_in(2),
         life: dice.int(1, 30_000),
     }
