@@ -1,5 +1,6 @@
 //! Businesses as they are sold, row by row: each row follows the one above on one account, and its figures are worked by hand.
 
+mod later;
 mod rows;
 
 use rows::run;
@@ -27,4 +28,10 @@ fn a_workspace_with_seats_a_pool_and_team_budgets() {
 #[test]
 fn an_assistant_for_enterprises_with_a_pool_and_postpaid_overage() {
     run(include_str!("enterprise.toml"), include_str!("enterprise.rows"));
+}
+
+/// What prices and limits depend on, two at a time, through the life of a use: hold, extend, settle, correct, refund, replay.
+#[test]
+fn every_two_of_them_together() {
+    run(include_str!("pairs.toml"), include_str!("pairs.rows"));
 }

@@ -9,6 +9,7 @@ use headworks_core::record::{
 use headworks_core::view;
 use headworks_core::waterfall::{AskedPart, Authorize, Context, Quantities, Request};
 
+use super::later;
 use crate::audit::{audit, chained, replayed};
 use crate::common::{World, at, catalog, credits, name, refund};
 
@@ -31,7 +32,7 @@ pub(crate) fn run(policy: &str, rows: &str) {
         let w = world.as_mut().expect("an account");
         w.now = at(instant);
         w.due();
-        let seen = call_of(w, call);
+        let seen = call_of(w, policy, call);
         let told = |what: &str, expected: &str, seen: String| {
             assert_eq!(seen, expected, "row {n}, {what}: {line}");
         };
@@ -76,24 +77,24 @@ fn trusted(w: &World, policy: &str) {
 
 /// What came of a call.
 #[derive(Default)]
-struct Seen {
-    outcome: String,
-    draws: Vec<String>,
-    ways: Vec<String>,
+pub(super) struct Seen {
+    pub(super) outcome: String,
+    pub(super) draws: Vec<String>,
+    pub(super) ways: Vec<String>,
 }
 
 /// The words of a request: `model=large 400000 in 20000 out consent`.
 #[derive(Default)]
-struct Words {
-    dimensions: Dimensions,
-    quantities: Quantities,
-    path: Path,
-    consented: bool,
-    held: bool,
-    minimum: Option<headworks_core::waterfall::Minimum>,
+pub(super) struct Words {
+    pub(super) dimensions: Dimensions,
+    pub(super) quantities: Quantities,
+    pub(super) path: Path,
+    pub(super) consented: bool,
+    pub(super) held: bool,
+    pub(super) minimum: Option<headworks_core::waterfall::Minimum>,
 }
 
-fn words(text: &str) -> Words {
+pub(super) fn words(text: &str) -> Words {
     let mut out = Words::default();
     let mut parts = text.split_whitespace();
     while let Some(part) = parts.next() {
@@ -120,14 +121,19 @@ fn words(text: &str) -> Words {
 
 fn part(text: &str) -> AskedPart {
     let Words { dimensions, quantities, .. } = words(text);
-    AskedPart { dimensions: Some(dimensions), quantities }
+    // Without dimensions: those that the part had.
+    AskedPart { dimensions: (!dimensions.is_empty()).then_some(dimensions), quantities }
 }
 
-fn call_of(w: &mut World, call: &str) -> Seen {
+pub(super) fn parts(text: &str) -> Vec<AskedPart> {
+    text.split(" + ").filter(|text| !text.is_empty()).map(part).collect()
+}
+
+fn call_of(w: &mut World, policy: &str, call: &str) -> Seen {
     if let Some((n, call)) = call.split_once(" times ") {
         let n: usize = n.parse().expect("a number");
         // The last of them is told.
-        return (0..n).map(|_| call_of(w, call)).last().expect("one at least");
+        return (0..n).map(|_| call_of(w, policy, call)).last().expect("one at least");
     }
     let (verb, rest) = call.split_once(' ').unwrap_or((call, ""));
     match verb {
@@ -135,7 +141,7 @@ fn call_of(w: &mut World, call: &str) -> Seen {
             let (feature, rest) = rest.split_once(' ').expect("a feature");
             let (rest, more) = rest.split_once(" + ").unwrap_or((rest, ""));
             let Words { dimensions, quantities, path, consented, held, minimum } = words(rest);
-            let more = more.split(" + ").filter(|part| !part.is_empty()).map(part).collect();
+            let more = parts(more);
             let request =
                 Request { dimensions, path, consented, more, ..Request::new(name(feature), quantities) };
             let ask = Authorize { settle_now: verb == "now" && !held, minimum, ..Authorize::new(request) };
@@ -147,15 +153,12 @@ fn call_of(w: &mut World, call: &str) -> Seen {
                 Some(rest) => (first_hold(w), rest),
                 None => (w.account.holds.last().map(|h| h.id).expect("a hold"), rest),
             };
+            let (rest, more) = rest.split_once(" + ").unwrap_or((rest, ""));
             let Words { dimensions, quantities, .. } = words(rest);
             let dimensions = (!dimensions.is_empty()).then_some(dimensions);
-            w.apply(Command::Settle { hold, quantities, dimensions, more: Vec::new() }).expect("settles");
-            let charge = w.log.last().and_then(|r| r.charge().cloned()).expect("a charge");
-            Seen {
-                outcome: format!("settled {}", charge.price),
-                draws: charge.draws.iter().map(drawn).collect(),
-                ways: Vec::new(),
-            }
+            let more = parts(more);
+            w.apply(Command::Settle { hold, quantities, dimensions, more }).expect("settles");
+            later::charged(w, "settled")
         }
         "release" => {
             let holds: Vec<HoldId> = w.account.holds.iter().map(|h| h.id).collect();
@@ -259,7 +262,7 @@ fn call_of(w: &mut World, call: &str) -> Seen {
         }
         // What was due has happened.
         "pass" => Seen::default(),
-        other => panic!("no such call: {other}"),
+        other => later::call_of(w, policy, other, rest),
     }
 }
 
@@ -268,7 +271,7 @@ fn first_hold(w: &World) -> HoldId {
     HoldId(held.expect("a hold").seq)
 }
 
-fn decided(decision: &Decision) -> Seen {
+pub(super) fn decided(decision: &Decision) -> Seen {
     let outcome = match decision.outcome {
         Outcome::Allow => "allow",
         Outcome::Partial => "partial",
@@ -285,7 +288,7 @@ fn decided(decision: &Decision) -> Seen {
 }
 
 /// A draw in credits, or in the requests of an allowance that counts those.
-fn drawn(draw: &Draw) -> String {
+pub(super) fn drawn(draw: &Draw) -> String {
     let in_requests = draw.source == Source::Allowance && draw.amount != draw.worth;
     let amount =
         if in_requests { draw.amount.to_string() } else { Credits::from_nano(draw.amount).to_string() };
