@@ -5,7 +5,7 @@ use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Draft, Step};
 use headworks_core::record::{Category, Denial, Denials, Event, Reason, Record};
 
-use crate::common::{AskExt as _, World, ask, catalog, credits, name, refund};
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, name, overriding, refund};
 use crate::statement::CATALOG;
 
 pub(crate) fn shadow<'a>(log: &[Record], catalog: &'a Catalog) -> Shadow<'a> {
@@ -153,4 +153,40 @@ fn a_long_log_is_run_in_little_memory() {
     assert_eq!((shadow.account().books, shadow.refusals()), (w.account.books, 0));
     // The grant, the charge that was given back in part, and no other.
     assert!(shadow.records_kept() <= 4, "{} are kept", shadow.records_kept());
+}
+
+/// A use of 50, one of 150 under a factor of 0.65, one held at 100 that turned out as 120 in a pause, and one of 10 after it, from
+/// a grant that the pause has kept: 0.5 + 3 × 0.65 + 2.4 × 0.65 + 0.1 × 0.65 = 4.075. If use were large above 40 at 0.03 a token:
+/// 1.5 + 4.5 × 0.65 + 3.6 × 0.65 + 0.1 × 0.65 = 6.83.
+#[test]
+fn a_size_a_factor_an_override_and_a_pause_together() {
+    let policy = include_str!("businesses/pairs.toml");
+    let mut w = World::new(policy, "whole");
+    w.grant_with("10", |g| g.expires_at = Some(at("2026-07-01T00:00:00Z")));
+    let tokens = |n| ask("chat", &[("tokens", n)]);
+    w.ask(&tokens(50).now());
+    w.apply(Command::Override(overriding("price_factor", "0.65"))).expect("overrides");
+    w.ask(&tokens(150).now());
+    w.ask(&tokens(100));
+    let hold = w.account.seq;
+    w.apply(Command::Pause { until: None, reason: None }).expect("pauses");
+    w.pass("1m");
+    w.settle(hold, &[("tokens", 120)]).expect("settles");
+    w.pass("10d");
+    w.due();
+    w.apply(Command::Resume { reason: None }).expect("resumes");
+    w.now = at("2026-07-05T00:00:00Z");
+    w.due();
+    w.ask(&tokens(10).now());
+    assert_eq!(w.available(), "5.925");
+    let tally = |charged| Tally { granted: 4, denied: 0, charged, paid: charged, unit: None };
+    let dearer = policy.replace("above = 100", "above = 40").replace("\"0.02\"", "\"0.03\"");
+    for (policy, charged) in [(policy, 4_075_000_000), (&dearer, 6_830_000_000)] {
+        let catalog = catalog(policy);
+        let shadow = shadow(&w.log, &catalog);
+        let rows: Vec<&Row> = shadow.rows().map(|(_, row)| row).collect();
+        assert_eq!(rows, [&Row { was: tally(4_075_000_000), would_be: tally(charged), changed: 0 }]);
+        assert_eq!(shadow.account().books.spent.nano(), i64::try_from(charged).expect("small"));
+        assert!(shadow.refused().is_empty());
+    }
 }
