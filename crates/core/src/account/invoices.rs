@@ -120,7 +120,9 @@ impl Account {
         let at = all.iter().position(|open| open.layer == *layer && open.unit == record.unit);
         let at = at.unwrap_or_else(|| {
             let (layer, unit) = (layer.clone(), record.unit.clone());
-            let (from, since) = (record.seq, record.recorded_at);
+            // A hold has ended at its deadline, however long after that it is written (`an_expired_hold_is_billed_with_its_period`).
+            let ended = matches!(record.event, Event::Expired { .. });
+            let (from, since) = (record.seq, if ended { record.effective_at } else { record.recorded_at });
             all.push(Uninvoiced { layer, unit, from, lines: Vec::new(), since, period: None });
             all.len() - 1
         });

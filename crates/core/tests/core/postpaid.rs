@@ -413,3 +413,18 @@ fn an_unpaid_invoice_counts_against_its_own_layer_and_later_periods() {
         assert_eq!(draws.join(", "), expected, "{day}");
     }
 }
+
+/// Ten pages are held on 30 June, and charged at the deadline an hour later; nobody looks until August.
+#[test]
+fn an_expired_hold_is_billed_with_its_period() {
+    let policy = POLICY.replace("life_max = \"24h\" }", "life_max = \"24h\", expiry_charges = [\"pages\"] }");
+    let mut w = World::new(&policy, "team");
+    w.now = at("2026-06-30T12:00:00Z");
+    w.hold("scan", &[("pages", 10)]);
+    w.now = at("2026-08-03T12:00:00Z");
+    w.due();
+    assert_eq!(texts(&w), ["1 for 2026-06: 10 = scan of 2026-06 10"]);
+    assert_eq!(scan(&mut w, 1), "InvoiceUnpaid", "it has been unpaid since July");
+    assert_eq!(audit(&chained(&w.log), &[catalog(&policy)]), []);
+    assert_eq!(replayed(&w.log, &catalog(&policy)), []);
+}
