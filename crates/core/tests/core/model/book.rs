@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use headworks_core::record::{Consent, Level, Overshoot};
 
+use super::bills::Bills;
 use super::calendar::Calendar;
 use super::grants::Given;
+use super::pauses::Pause;
 use super::policy::{Policy, Unit};
 use super::price::{Price, Round};
 use super::steps::{LEVELS, Path};
@@ -18,6 +20,8 @@ pub(super) enum Payer {
     /// By its place in the list of grants.
     Grant(usize),
     Overdraft,
+    /// Of the period that begins then.
+    Postpaid(i64),
     Debt,
     Goodwill,
 }
@@ -52,6 +56,8 @@ pub(super) struct Count {
     pub(super) told: i64,
     pub(super) tokens: i64,
     pub(super) requests: i64,
+    /// Tokens and requests before anything was given back.
+    pub(super) taken: (i64, i64),
     /// The place of the catalog that was in force.
     pub(super) catalog: usize,
 }
@@ -144,6 +150,8 @@ pub(super) struct Book {
     /// What was taken as debt, less all debt that was repaid.
     pub(super) owed: i64,
     pub(super) overdraft_repaid: i64,
+    pub(super) bills: Bills,
+    pub(super) pause: Option<Pause>,
     /// The oldest first.
     pub(super) overrides: Vec<Own>,
 }
@@ -285,6 +293,7 @@ impl Book {
                 Due::Hold(place) => self.expire(place, at),
                 Due::End(place) => self.boundary(place, at),
                 Due::Renewal => self.renew(at),
+                Due::Bill => self.close_bill(),
             }
         }
     }
@@ -296,7 +305,8 @@ impl Book {
         let grants = (0..self.grants.len()).filter(|g| !self.grants[*g].has_ended);
         let ends = grants.map(|g| (self.grants[g].expires, 1, Due::End(g)));
         let renewals = self.renewals.iter().map(|(at, _)| (*at, 2, Due::Renewal));
-        holds.chain(ends).chain(renewals).min_by_key(|(at, order, _)| (*at, *order))
+        let bill = self.bills.closes.map(|at| (at, 3, Due::Bill));
+        holds.chain(ends).chain(renewals).chain(bill).min_by_key(|(at, order, _)| (*at, *order))
     }
 
     /// Instants to come at which something may change.
@@ -304,8 +314,13 @@ impl Book {
         let holds = self.uses.iter().filter(|u| u.state == State::Open).map(|u| u.deadline);
         let grants = self.grants.iter().filter(|g| !g.has_ended).flat_map(|g| [g.from, g.expires]);
         let windows = self.opened.iter().map(|o| o.end).chain(self.overrides.iter().map(|o| o.until));
-        let mut all: Vec<i64> =
-            holds.chain(grants).chain(windows).filter(|at| *at > now && *at < i64::MAX).collect();
+        let mut all: Vec<i64> = holds
+            .chain(grants)
+            .chain(windows)
+            .chain(self.bills.closes)
+            .chain(self.end_of_pause())
+            .filter(|at| *at > now && *at < i64::MAX)
+            .collect();
         let days =
             Calendar { every: headworks_core::record::Every::Day, zone: "Europe/Berlin", from_anchor: false };
         all.push(days.period(now, 0).1);
@@ -325,7 +340,9 @@ impl Book {
     pub(super) fn give_all_back(&mut self, place: usize, at: i64, expired: bool) {
         let was_hold = self.uses[place].state == State::Open;
         let draws = std::mem::take(&mut self.uses[place].draws);
-        self.uses[place].counts.clear();
+        for count in &mut self.uses[place].counts {
+            (count.tokens, count.requests) = (0, 0);
+        }
         self.uses[place].state = State::Gone { expired };
         self.give_back(draws, at, was_hold);
     }
@@ -345,4 +362,5 @@ enum Due {
     Hold(usize),
     End(usize),
     Renewal,
+    Bill,
 }

@@ -38,6 +38,7 @@ impl Run {
             Payer::Allowance => Source::Allowance,
             Payer::Grant(g) => Source::Grant(GrantId(self.book.grants[g].id), self.book.grants[g].category),
             Payer::Overdraft => Source::Overdraft,
+            Payer::Postpaid(period) => Source::Postpaid(Instant::from_micros(period)),
             Payer::Debt => Source::Debt,
             Payer::Goodwill => Source::Goodwill,
         })
@@ -73,6 +74,7 @@ pub(super) fn denied(decision: &Decision, reason: Option<Reason>) -> Compared {
         Reason::AllowanceUsed,
         Reason::InsufficientCredits,
         Reason::InDebt,
+        Reason::InvoiceUnpaid,
     ];
     match reason {
         Some(reason) => same("reason", decision.reason, reason),
@@ -96,6 +98,7 @@ impl Run {
             figures.map(Credits::nano),
             [book.issued, book.spent(), book.breakage, book.goodwill(), book.debt(), book.overdraft()],
         )?;
+        self.compare_bills()?;
         let views = headworks_core::view::windows(self.world.ctx()).map_err(|e| e.to_string())?;
         for view in &views {
             let member = view.member.as_ref().map_or(Path::default(), Path::of);

@@ -84,7 +84,8 @@ impl Book {
                 requests: ask.requests,
                 holds: !ask.at_once,
             };
-            let refused = self.refused(&cost, now).or(blocked);
+            let paused = self.is_paused(now).then_some(Reason::Paused);
+            let refused = paused.or(self.refused(&cost, now)).or(blocked);
             if tokens == ask.tokens {
                 reason = refused;
             }
@@ -102,7 +103,7 @@ impl Book {
     pub(super) fn is_paid(&self, draw: &Draw) -> bool {
         match draw.payer {
             Payer::Grant(g) => self.grants[g].category.is_paid(),
-            Payer::Overdraft => true,
+            Payer::Overdraft | Payer::Postpaid(_) => true,
             Payer::Allowance | Payer::Debt | Payer::Goodwill => false,
         }
     }
@@ -175,6 +176,14 @@ impl Book {
                     }
                 }
                 _ if need.only == Some(Side::Allowances) => {}
+                Layer::Postpaid { .. } => {
+                    let (period, room) = self.postpaid_room(layer, need.at, need.now);
+                    let n = rest.min(room).min(budget);
+                    if n > 0 && !never {
+                        credits(&mut draws, Payer::Postpaid(period), n);
+                        (rest, budget) = (rest - n, budget - n);
+                    }
+                }
                 Layer::Overdraft { limit } => {
                     let free =
                         (limit - self.overdraft() - self.debt() - drawn(&draws, Payer::Overdraft)).max(0);

@@ -2,7 +2,7 @@
 
 use headworks_core::command::{Adjust, Command, Extend, NewGrant, Step as Done};
 use headworks_core::record::{
-    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Recurrence, Rollover as Terms,
+    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Reason, Recurrence, Rollover as Terms,
 };
 
 use super::book::{Book, Payer, State, Use};
@@ -28,9 +28,10 @@ impl Run {
         new.effective_from = gift.begins.map(|_| Instant::from_micros(from));
         new.expires_at = gift.lives.map(|_| Instant::from_micros(until));
         new.features = gift.feature.map(|f| name(FEATURES[f])).into_iter().collect();
-        let mut given = Given::new(gift.amount, gift.category, from, until);
+        let mut given = Given::new(gift.amount, gift.category, from, self.book.moved(until, now));
         (given.priority, given.feature) = (gift.priority, gift.feature);
-        if let Some(again) = gift.again {
+        // What follows the billing anchor is left out after a pause.
+        if let Some(again) = gift.again.filter(|_| self.book.pause.is_none()) {
             // One record opens one grant: what is carried of two, or carried and made good, is left out.
             let rolls = self.book.grants.iter().any(|g| g.again.is_some_and(|a| a.rollover.is_some()));
             let rollover = again.rollover.filter(|_| !rolls && !self.book.policy().goodwill);
@@ -174,7 +175,9 @@ impl Run {
             has_happened: false,
             only: (self.book.unit() == Unit::Requests).then_some(Side::Credits),
         };
-        let refused = self.book.refused(&cost, now);
+        // A longer life is no new use.
+        let paused = (self.book.is_paused(now) && tokens > 0).then_some(Reason::Paused);
+        let refused = paused.or(self.book.refused(&cost, now));
         let pays = if by_allowance { Some(Some(Vec::new())) } else { self.book.pays(&need, consents) };
         let more = Extend {
             hold: HoldId(usage.id),

@@ -101,6 +101,7 @@ impl Book {
         self.give_back(back, at, true);
         self.uses[place].state = State::Charged;
         self.uses[place].at = at;
+        self.note_bill(at);
     }
 
     pub(super) fn pay(&mut self, place: usize, draws: Vec<Draw>, at: i64, now: i64) {

@@ -81,7 +81,7 @@ impl Book {
         for draw in draws.into_iter().rev().filter(|d| d.amount > 0) {
             match draw.payer {
                 Payer::Grant(grant) => good += self.give_to(grant, draw.amount, at, of_hold),
-                Payer::Allowance | Payer::Debt | Payer::Overdraft | Payer::Goodwill => {}
+                Payer::Allowance | Payer::Debt | Payer::Overdraft | Payer::Goodwill | Payer::Postpaid(_) => {}
             }
         }
         // What was repaid meanwhile is the account's again.
@@ -97,6 +97,7 @@ impl Book {
     pub(super) fn give_new(&mut self, amount: i64, expires: i64, at: i64) {
         // It is not the operator who issues it, and it repays nothing.
         if amount > 0 {
+            let expires = self.moved(expires, at);
             self.grants.push(Given::new(amount, Category::Promotional, at, expires));
         }
     }

@@ -7,7 +7,7 @@ use super::calendar::{Calendar, SECOND};
 use super::policy::{Guard, Kind, Layer, Policy, Window};
 use super::steps::{LEVELS, Path, Per};
 
-const LATE_HORIZON: i64 = 30 * 86_400 * SECOND;
+pub(super) const LATE_HORIZON: i64 = 30 * 86_400 * SECOND;
 
 /// What a request counts in guards.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +160,11 @@ impl Book {
             let kind = Self::guard_of(&self.catalogs[c.catalog], index);
             if let Kind::Sliding { seconds, .. } = kind { seconds * SECOND } else { unreachable!("{kind:?}") }
         };
-        let told: Vec<(i64, i64)> = history.iter().map(|c| (c.told, length_of(c))).collect();
+        let uses = self.uses.iter().filter(|u| counts_for(guard, member, u)).flat_map(|u| &u.counts);
+        let taken = |c: &&Count| if guard.tokens { c.taken.0 > 0 } else { c.taken.1 > 0 };
+        // What was given back has been counted, with the length of then.
+        let mut told: Vec<(i64, i64)> = uses.filter(taken).map(|c| (c.told, length_of(c))).collect();
+        told.sort_by_key(|(at, _)| *at);
         let is_remembered = |count: &&Count| {
             let since: Vec<_> = told.iter().filter(|(at, _)| *at >= count.told).collect();
             let untils = since.iter().skip(1).map(|(at, _)| *at).chain([now]);
@@ -211,7 +215,7 @@ impl Book {
         let (start, end) = calendar.period(now, self.anchor);
         let of = |u: &Use, d: &Draw| {
             counts_for(guard, member, u)
-                && matches!(d.payer, Payer::Grant(_) | Payer::Overdraft)
+                && matches!(d.payer, Payer::Grant(_) | Payer::Overdraft | Payer::Postpaid(_))
                 && start <= d.at
                 && d.at < end
         };
@@ -278,6 +282,7 @@ impl Book {
             told: now,
             tokens: cost.tokens,
             requests: cost.requests,
+            taken: (cost.tokens, cost.requests),
             catalog: self.catalogs.len() - 1,
         }
     }

@@ -50,10 +50,29 @@ pub(super) enum Window {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Layer {
-    Allowance { level: Per, feature: Option<usize>, windows: Vec<Window> },
-    Grants { categories: Vec<Category> },
-    Pool { categories: Vec<Category>, member: Per, cap: Option<i64>, calendar: Calendar },
-    Overdraft { limit: i64 },
+    Allowance {
+        level: Per,
+        feature: Option<usize>,
+        windows: Vec<Window>,
+    },
+    Grants {
+        categories: Vec<Category>,
+    },
+    Pool {
+        categories: Vec<Category>,
+        member: Per,
+        cap: Option<i64>,
+        calendar: Calendar,
+    },
+    Overdraft {
+        limit: i64,
+    },
+    /// Whether unpaid invoices count against it.
+    Postpaid {
+        limit: i64,
+        calendar: Calendar,
+        counts: bool,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -179,6 +198,10 @@ fn layers(dice: &mut Dice, family: Family, unit: Unit) -> Vec<Layer> {
             layers.push(Layer::Grants { categories: all.clone() });
         }
         _ => {}
+    }
+    if dice.one_in(4) {
+        let (limit, counts) = (dice.int(5, 60) * NANO, !dice.one_in(3));
+        layers.push(Layer::Postpaid { limit, calendar: calendar(dice), counts });
     }
     if dice.one_in(2) {
         layers.push(Layer::Overdraft { limit: dice.int(1, 20) * NANO });

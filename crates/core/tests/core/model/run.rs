@@ -5,6 +5,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{Event, HoldId, Instant, Segment, SegmentSettings, Span};
 use headworks_core::waterfall::{AskedPart, Authorize};
 
+use super::bills::Bills;
 use super::book::{Book, State, Use};
 use super::calendar::SECOND;
 use super::compare::Compared;
@@ -93,6 +94,8 @@ impl Run {
             given: 0,
             owed: 0,
             overdraft_repaid: 0,
+            bills: Bills::default(),
+            pause: None,
             overrides: Vec::new(),
         };
         Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
@@ -142,7 +145,9 @@ impl Run {
 
     pub(super) fn step(&mut self, step: &Step) -> Compared {
         self.due()?;
+        let now = self.now();
         self.act(step)?;
+        self.book.note_bill(now);
         self.due()?;
         self.compare()
     }
@@ -220,6 +225,9 @@ impl Run {
                 });
                 self.book.segments.insert((*level, *member), (*consent, *cap));
             }
+            Step::Pause { seconds } => self.pause(*seconds)?,
+            Step::Resume => self.resume()?,
+            Step::PayBill { which } => self.pay_bill(*which)?,
             Step::Override { which, place, figure, lives } => {
                 self.set_override(*which, *place, *figure, lives.map(|s| self.now() + s * SECOND))?;
             }

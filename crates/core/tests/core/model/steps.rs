@@ -130,6 +130,14 @@ pub(super) enum Step {
     RemoveOverride {
         which: usize,
     },
+    Pause {
+        seconds: i64,
+    },
+    Resume,
+    /// An invoice is marked paid.
+    PayBill {
+        which: usize,
+    },
     /// Another catalog, made with this seed.
     Catalog(u64),
 }
@@ -218,9 +226,14 @@ fn step(dice: &mut Dice, family: Family) -> Step {
             Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
         }
         7..=13 => Step::PassTo { which, early: dice.one_in(3) },
-        14..=20 => Step::Grant(gift(dice, family)),
+        14..=19 => Step::Grant(gift(dice, family)),
+        20 => Step::PayBill { which },
         21 => Step::RemoveOverride { which },
-        22..=25 => Step::Override {
+        22 => {
+            let most = dice.pick(&[100, 5_000, 1_000_000]);
+            if dice.one_in(4) { Step::Resume } else { Step::Pause { seconds: dice.int(1, most) } }
+        }
+        23..=25 => Step::Override {
             which,
             place: if dice.one_in(2) { path(dice).only(dice.pick(&PLACES)) } else { Path::default() },
             figure: (!dice.one_in(5)).then(|| dice.int(0, 60)),

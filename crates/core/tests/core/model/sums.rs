@@ -59,6 +59,7 @@ impl Run {
             ("goodwill", -moved(&|b| b == Book::Goodwill), book.goodwill()),
             ("debt", -moved(&|b| b == Book::Debt), book.debt()),
             ("overdraft", -moved(&|b| b == Book::Overdraft), book.overdraft()),
+            ("postpaid", -moved(&|b| b == Book::Postpaid), book.postpaid()),
             ("spent", moved(&|b| b == Book::Spent), book.spent()),
             ("breakage", moved(&|b| b == Book::Breakage), book.breakage),
             ("held", moved(&|b| matches!(b, Book::Hold(_))), book.held()),

@@ -128,6 +128,14 @@ impl Layer {
                     calendar.text()
                 )
             }
+            Self::Postpaid { limit, calendar, counts } => {
+                let unpaid = if *counts { "counts" } else { "ignored" };
+                format!(
+                    "{{ postpaid = {{ name = \"{name}\", limit = \"{}\", {}, unpaid = \"{unpaid}\" }} }}",
+                    credits(*limit),
+                    calendar.text()
+                )
+            }
             Self::Overdraft { limit } => {
                 format!("{{ overdraft = {{ name = \"{name}\", limit = \"{}\" }} }}", credits(*limit))
             }
