@@ -229,7 +229,7 @@ fn pool(dice: &mut Dice) -> Layer {
 }
 
 /// Rates of both versions and features: others where use may be large or dear.
-fn rates(
+fn by_feature(
     dice: &mut Dice,
     each: &[i64],
     large_above: Option<i64>,
@@ -266,7 +266,7 @@ impl Policy {
         let layers = layers(dice, family, unit);
         let large_above = dice.some(3, |d| d.int(1, 20));
         let hours = dice.some(4, Hours::any);
-        let prices = rates(dice, &[NANO, NANO, NANO / 2, 2 * NANO], large_above, hours);
+        let prices = by_feature(dice, &[NANO, NANO, NANO / 2, 2 * NANO], large_above, hours);
         let guards = match family {
             Family::Money => dice.int(0, 1),
             Family::Guards => dice.int(1, 4),
@@ -321,7 +321,7 @@ impl Policy {
         let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
         match dice.int(0, 3) {
             0 => {
-                next.prices = rates(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
+                next.prices = by_feature(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
                 if self.takes_factor() {
                     next.factor = factor(dice, self.unit);
                 }

@@ -54,7 +54,7 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
 }
 
 /// The prices of a token of both features.
-pub(super) fn prices(policy: &Policy, tariffs: [Rates; 2], dice: &mut Dice) -> String {
+pub(super) fn prices(policy: &Policy, by_feature: [Rates; 2], dice: &mut Dice) -> String {
     let text = |price: Rate| {
         let mut text = format!("credits = {{ tokens = \"{}\" }}", credits(price.each));
         if price.step > 1 {
@@ -66,9 +66,9 @@ pub(super) fn prices(policy: &Policy, tariffs: [Rates; 2], dice: &mut Dice) -> S
         text
     };
     if policy.large_above.is_some() || policy.hours.is_some() {
-        return by_dimensions(policy, tariffs, text);
+        return by_dimensions(policy, by_feature, text);
     }
-    let prices = tariffs.map(|[[usual, _], _]| usual);
+    let prices = by_feature.map(|[[usual, _], _]| usual);
     let [a, b] = prices.map(text);
     let half = text(Rate { each: prices[1].each / 2, ..prices[1] });
     match dice.int(0, 4) {
@@ -86,9 +86,9 @@ pub(super) fn prices(policy: &Policy, tariffs: [Rates; 2], dice: &mut Dice) -> S
 }
 
 /// A price for each size and each time of both features.
-fn by_dimensions(policy: &Policy, tariffs: [Rates; 2], text: impl Fn(Rate) -> String) -> String {
+fn by_dimensions(policy: &Policy, by_feature: [Rates; 2], text: impl Fn(Rate) -> String) -> String {
     let mut prices = Vec::new();
-    for (feature, rates) in FEATURES.into_iter().zip(tariffs) {
+    for (feature, rates) in FEATURES.into_iter().zip(by_feature) {
         for (hour, sizes) in ["usual", "dear"].into_iter().zip(rates) {
             for (size, rate) in ["small", "large"].into_iter().zip(sizes) {
                 let hour = policy.hours.map(|_| format!("hour = \"{hour}\""));
