@@ -4,12 +4,12 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::finding::{Dataset, Findings};
-use super::lines::cost;
+use super::lines::{cost, priced_by};
 use crate::account::{Account, Hold};
 use crate::catalog::Catalog;
 use crate::record::{
-    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, PriceFactor, Priced, Record, Rounding,
-    Source, Terms, Unit, Use, Verdict, Visit,
+    Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, Priced, Record, Source, Terms, Unit, Use,
+    Verdict, Visit,
 };
 
 /// The priced uses of a record, each with the price that the record states for it.
@@ -93,22 +93,6 @@ pub(super) fn check_uses(record: &Record, catalogs: &[Catalog], found: &mut Find
             ));
         }
     }
-}
-
-/// A sum of lines times a factor: what is left over is rounded up for a hold, to the nearest even one for a charge.
-fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
-    let ahead = factor.ahead.map_or(0, |ahead| i128::from(ahead.get()));
-    let product = sum.checked_mul(i128::from(factor.billionths))?.checked_sub(ahead)?;
-    let whole = 1_000_000_000;
-    let below = product.div_euclid(whole);
-    let up = match (product.rem_euclid(whole), factor.rounding) {
-        (0, _) => 0,
-        (_, Rounding::Up) => 1,
-        (rest, Rounding::HalfEven) => {
-            i128::from(rest > whole / 2 || (rest == whole / 2 && below.rem_euclid(2) == 1))
-        }
-    };
-    below.checked_add(up)
 }
 
 /// Whether a use has the prices of its card. What a hold `grows` by is billed after what it holds.

@@ -2,7 +2,7 @@
 //!
 //! Units: billed units; nano-credits.
 
-use crate::record::{Graduated, Line};
+use crate::record::{Graduated, Line, PriceFactor, Rounding};
 
 /// The units that a line is billed.
 pub(super) fn billed(line: &Line) -> i128 {
@@ -20,7 +20,8 @@ pub(super) fn cost(line: &Line) -> Option<i128> {
     let mut price = dearest(line, of, (of.at, of.to), units);
     if let Some(held) = of.grows.filter(|_| units > 0) {
         let before = i128::from(held.units);
-        let all = dearest(line, of, (of.at.min(held.at), of.to.max(held.to)), before + units);
+        let last = of.to.saturating_sub(held.units).max(of.at);
+        let all = dearest(line, of, (of.at, last), before + units);
         price = price.max(all - dearest(line, of, (held.at, held.to), before));
     }
     price.checked_add(closes)
@@ -50,4 +51,20 @@ fn at(line: &Line, of: &Graduated, start: i128, units: i128) -> i128 {
         (to.min(start + units) - from.max(start)).max(0) * i128::from(nano)
     };
     pieces.map(of_piece).sum()
+}
+
+/// A sum of lines times a factor: what is left over is rounded up for a hold, to the nearest even one for a charge.
+pub(super) fn priced_by(factor: PriceFactor, sum: i128) -> Option<i128> {
+    let ahead = factor.ahead.map_or(0, |ahead| i128::from(ahead.get()));
+    let product = sum.checked_mul(i128::from(factor.billionths))?.checked_sub(ahead)?;
+    let whole = 1_000_000_000;
+    let below = product.div_euclid(whole);
+    let up = match (product.rem_euclid(whole), factor.rounding) {
+        (0, _) => 0,
+        (_, Rounding::Up) => 1,
+        (rest, Rounding::HalfEven) => {
+            i128::from(rest > whole / 2 || (rest == whole / 2 && below.rem_euclid(2) == 1))
+        }
+    };
+    below.checked_add(up)
 }

@@ -3,9 +3,9 @@
 //! Units: billed units; nano-credits.
 
 use super::finding::{Dataset, Findings};
-use super::lines::billed;
-use crate::account::Account;
-use crate::record::{Credits, CycleEvent, Event, Graduated, Record, Use};
+use super::lines::{billed, cost, priced_by};
+use crate::account::{Account, Hold};
+use crate::record::{Credits, CycleEvent, Draw, Event, Graduated, PriceFactor, Record, Use};
 
 /// Lines stand at the end of what was used before them, holds before or after all that is held; closes are what is due.
 pub(super) fn check_volumes(record: &Record, before: &Account, found: &mut Findings) {
@@ -30,6 +30,9 @@ pub(super) fn check_volumes(record: &Record, before: &Account, found: &mut Findi
     }
     if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
         let more = matches!(record.event, Event::Authorized { .. });
+        if let Event::Extended { hold, decision, .. } = &record.event {
+            check_covered(before.hold(*hold), usage, &decision.draws, found);
+        }
         check(usage, before, found, |of, used, held| {
             of.at == used && (of.to == used.saturating_add(held) || !more && of.to >= of.at)
         });
@@ -53,6 +56,23 @@ pub(super) fn check_volumes(record: &Record, before: &Account, found: &mut Findi
                 ));
             }
         }
+    }
+}
+
+/// What a hold has set aside pays for all of its units at each position that they may have.
+fn check_covered(hold: Option<&Hold>, more: &Use, draws: &[Draw], found: &mut Findings) {
+    let Some(hold) = hold.filter(|_| more.lines.iter().any(|line| line.graduated.is_some())) else { return };
+    let mut all = hold.usage.clone();
+    let sum = match all.grow(more) {
+        Ok(()) => all.lines.iter().map(cost).try_fold(0_i128, |sum, cost| sum.checked_add(cost?)),
+        Err(_) => None,
+    };
+    let price = sum.and_then(|sum| {
+        all.factor.map_or(Some(sum), |factor| priced_by(PriceFactor { ahead: None, ..factor }, sum))
+    });
+    let set_aside: i128 = hold.draws.iter().chain(draws).map(|draw| i128::from(draw.worth)).sum();
+    if price.is_none_or(|price| price > set_aside) {
+        found.push((Dataset::Monetization, "its hold does not cover what its units may cost".into()));
     }
 }
 

@@ -90,8 +90,12 @@ impl Use {
             match held {
                 Some(held) => {
                     held.quantity = held.quantity.checked_add(line.quantity).ok_or("overflow")?;
-                    if let (Some(held), Some(more)) = (&mut held.graduated, &line.graduated) {
-                        (held.at, held.to) = (held.at.min(more.at), held.to.max(more.to));
+                    // Where nothing is billed, nothing is set aside for other positions.
+                    let more = line.graduated.as_ref().filter(|_| line.billed() > 0);
+                    if let (Some(held), Some(more)) = (&mut held.graduated, more)
+                        && let Some(grown) = more.grows
+                    {
+                        (held.at, held.to) = more.of_all(grown);
                     }
                 }
                 None if usize::from(line.part) >= parts => self.lines.push(line.clone()),

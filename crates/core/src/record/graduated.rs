@@ -90,12 +90,17 @@ impl Graduated {
     pub(crate) fn price(&self, first: u64, units: u64) -> Option<Credits> {
         let mut dearest = self.dearest(first, (self.at, self.to), units);
         if let Some(held) = self.grows.filter(|_| units > 0) {
-            let range = (held.at.min(self.at), held.to.max(self.to));
-            let all = self.dearest(first, range, held.units.saturating_add(units));
+            let all = self.dearest(first, self.of_all(held), held.units.saturating_add(units));
             dearest = dearest.max(all - self.dearest(first, (held.at, held.to), held.units));
         }
         let closes = self.closes.map_or(0, |credits| i128::from(credits.nano()));
         i64::try_from(dearest + closes).ok().map(Credits::from_nano)
+    }
+
+    /// The positions of all that a hold has once it has grown: what was used before does not come after it any more, and it does not
+    /// come after itself.
+    pub(crate) fn of_all(&self, held: Grown) -> (u64, u64) {
+        (self.at, self.to.saturating_sub(held.units).max(self.at))
     }
 
     fn dearest(&self, first: u64, (from, to): (u64, u64), units: u64) -> i128 {

@@ -143,6 +143,58 @@ fn rising_prices_are_held_at_the_top() {
     checked(&w);
 }
 
+/// What bills nothing more sets nothing more aside: a longer life, and units within a step that is begun.
+#[test]
+fn an_extension_without_units_leaves_the_positions() {
+    for (feature, meter, first, other, more) in
+        [("code", "reserved", 50, 100, 0), ("phone", "calls", 61, 120, 30)]
+    {
+        let mut w = world();
+        let (id, price) = hold(&mut w, feature, meter, first);
+        charge(&mut w, feature, meter, other);
+        let extend = Extend {
+            hold: HoldId(id),
+            quantities: quantities(&[(meter, more)]),
+            more: Vec::new(),
+            minimum: None,
+            life: Some("2m".parse().expect("a span")),
+            progress: None,
+            consented: false,
+        };
+        let draft = w.draft(Command::Extend(extend)).expect("extends");
+        assert_eq!(draft.event.decision().map(|decision| decision.price), Some(credits("0")));
+        w.append(draft);
+        w.expire(id);
+        if feature == "code" {
+            assert_eq!(w.charge().price, price);
+        }
+        checked(&w);
+    }
+}
+
+/// Of 14 units held after 86, and 38 used by others, 13 more can only come where a unit costs 8: 13 × 8.
+#[test]
+fn an_extension_is_priced_where_it_can_still_come() {
+    let mut w = world();
+    chat(&mut w, 86);
+    let (id, price) = hold(&mut w, "chat", "output", 14);
+    assert_eq!(price, credits("140"));
+    chat(&mut w, 38);
+    let extend = Extend {
+        hold: HoldId(id),
+        quantities: quantities(&[("output", 13)]),
+        more: Vec::new(),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    };
+    let draft = w.draft(Command::Extend(extend)).expect("extends");
+    assert_eq!(draft.event.decision().map(|decision| decision.price), Some(credits("104")));
+    w.append(draft);
+    checked(&w);
+}
+
 #[test]
 fn a_hold_that_expires_costs_no_more_than_it_held() {
     let mut w = world();

@@ -31,7 +31,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         (1_u64..160).prop_map(Deed::Charge),
         (1_u64..160).prop_map(Deed::Hold),
-        (nth.clone(), 1_u64..90).prop_map(|(nth, units)| Deed::Extend(nth, units)),
+        (nth.clone(), prop_oneof![Just(0), 1_u64..90]).prop_map(|(nth, units)| Deed::Extend(nth, units)),
         (nth.clone(), units.clone()).prop_map(|(nth, units)| Deed::Settle(nth, units)),
         nth.clone().prop_map(Deed::Release),
         nth.clone().prop_map(Deed::Expire),
@@ -138,7 +138,7 @@ impl History {
                     quantities: quantities(&[(self.meter, units)]),
                     more: Vec::new(),
                     minimum: None,
-                    life: None,
+                    life: (units % 3 == 0).then(|| Span::from_secs(120)),
                     progress: None,
                     consented: false,
                 };
