@@ -87,6 +87,7 @@ impl Engine {
             let live = Some(Live { offers: &offers, penalty });
             let ctx = Context { live, ..ctx };
             let (usage, mut decision) = prepared.decide(ctx)?;
+            prepared.add_observed(ctx, &mut decision);
             unblock::tell_of(ctx, ask, &mut decision);
             Ok((ctx.now, usage.to_use(), decision))
         })

@@ -32,7 +32,8 @@ pub(super) fn authorize(ctx: Context<'_>, ask: &Authorize) -> Result<Step, Refus
     {
         return Ok(Step::Needs(Need::Live(Box::new(wanted))));
     }
-    let (usage, decision) = prepared.decide(ctx)?;
+    let (usage, mut decision) = prepared.decide(ctx)?;
+    prepared.add_observed(ctx, &mut decision);
     let usage = usage.to_use();
     if decision.outcome.is_granted() && !is_recorded(ctx, feature, &usage.path, &decision.visits) {
         return Ok(Step::Count(usage, decision));

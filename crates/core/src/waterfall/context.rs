@@ -35,6 +35,7 @@ impl<'a> Context<'a> {
         Self { account, catalog, now, live: Some(Live::default()) }
     }
 
+    #[inline]
     pub(crate) fn plan(&self) -> Result<&'a Plan, Refusal> {
         let plan = self.catalog.plan_of(self.account);
         plan.ok_or_else(|| Refusal::UnknownPlan(self.account.settings.plan.clone()))

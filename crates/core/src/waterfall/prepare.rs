@@ -144,19 +144,6 @@ impl Prepared<'_> {
     pub fn decide<'p>(&'p self, ctx: Context<'p>) -> Result<(Priced<'p>, Decision), Refusal> {
         ctx.account.warm_up();
         let plan = ctx.plan()?;
-        let (usage, mut decision) = self.decide_on(ctx, plan)?;
-        if let Some((name, tried)) = ctx.catalog.observed_plan(plan) {
-            decision.visits.push(self.observe(ctx, name, tried));
-        }
-        Ok((usage, decision))
-    }
-
-    #[inline(always)]
-    pub(super) fn decide_on<'p>(
-        &'p self,
-        ctx: Context<'p>,
-        plan: &'p Plan,
-    ) -> Result<(Priced<'p>, Decision), Refusal> {
         let mut usage = self.priced(ctx, plan)?;
         self.check_named(plan, &usage)?;
         let decision = decide_use(self.scene(ctx, plan), &mut usage, self.minimum())?;
@@ -164,7 +151,7 @@ impl Prepared<'_> {
     }
 
     /// The use at its prices.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn priced<'p>(&'p self, ctx: Context<'p>, plan: &Plan) -> Result<Priced<'p>, Refusal> {
         let Authorize { request, settle_now, .. } = self.ask();
         let rounding = if *settle_now { Rounding::HalfEven } else { Rounding::Up };

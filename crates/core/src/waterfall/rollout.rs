@@ -3,15 +3,29 @@
 //! Never changes the decision. Windows that only the other plan has count nothing.
 
 use super::context::Context;
+use super::decide_use;
 use super::prepare::Prepared;
 use crate::catalog::Plan;
-use crate::record::{Basis, Levels, Name, Verdict, Visit, VisitKind};
+use crate::record::{Basis, Decision, Levels, Name, Verdict, Visit, VisitKind};
 
 impl Prepared<'_> {
+    /// Adds to a decision what it would have been on a plan that is tried.
+    #[inline]
+    pub fn add_observed(&self, ctx: Context<'_>, decision: &mut Decision) {
+        let observed = ctx.plan().ok().and_then(|plan| ctx.catalog.observed_plan(plan));
+        if let Some((name, tried)) = observed {
+            decision.visits.push(self.observe(ctx, name, tried));
+        }
+    }
+
     /// What it would have been on a plan that is tried.
     #[inline(never)]
-    pub(super) fn observe(&self, ctx: Context<'_>, name: &Name, plan: &Plan) -> Visit {
-        let there = self.decide_on(ctx, plan).ok().map(|(_, decision)| decision);
+    fn observe(&self, ctx: Context<'_>, name: &Name, plan: &Plan) -> Visit {
+        let there = self.priced(ctx, plan).and_then(|mut usage| {
+            self.check_named(plan, &usage)?;
+            decide_use(self.scene(ctx, plan), &mut usage, self.minimum())
+        });
+        let there = there.ok();
         let is_granted = there.as_ref().is_some_and(|decision| decision.outcome.is_granted());
         Visit {
             kind: VisitKind::Plan,
