@@ -428,3 +428,16 @@ fn an_expired_hold_is_billed_with_its_period() {
     assert_eq!(audit(&chained(&w.log), &[catalog(&policy)]), []);
     assert_eq!(replayed(&w.log, &catalog(&policy)), []);
 }
+
+/// The first credits of a unit may be lent after use: nothing of it was ever issued.
+#[test]
+fn a_unit_may_begin_with_what_is_lent() {
+    let text = POLICY
+        .replace("rate_card = \"credits\"\n", "rate_card = \"credits\"\ncredit_unit = \"coins\"\n")
+        .replace("name = \"overage\", limit", "name = \"overage\", unit = \"coins\", limit");
+    let mut w = World::new(&text, "team");
+    assert_eq!(scan(&mut w, 4), "overage 4");
+    w.hold("scan", &[("pages", 5)]);
+    w.settle(w.account.seq, &[("pages", 2)]).expect("settles");
+    assert_eq!(audit(&chained(&w.log), &[catalog(&text)]), []);
+}
