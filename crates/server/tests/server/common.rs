@@ -54,6 +54,13 @@ impl Reply {
     }
 }
 
+/// The answer of a call that succeeds.
+pub(crate) async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
+    let answer = s.call("POST", path, key, &body.to_string()).await;
+    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
+    answer.body
+}
+
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::start_on(Arc::new(Memory::new())).await

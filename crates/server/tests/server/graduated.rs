@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use headworks_store::Memory;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::common::Server;
+use crate::common::{Server, post};
 
 /// A token costs 10, above 100 a month 8.
 const CATALOG: &str = r#"
@@ -23,12 +23,6 @@ prices = [{ feature = "chat", credits = { tokens = "10" }, graduated = { tokens 
 features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
 "#;
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let answer = s.call("POST", path, key, &body.to_string()).await;
-    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
-    answer.body
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_comes_to_the_price_of_its_units() {

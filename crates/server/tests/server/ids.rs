@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use headworks_wire::Scope;
 
-use crate::common::{Server, key};
+use crate::common::{Server, key, post};
 
 /// Each account as a caller may send it, as it is kept, and as it stands in a URL: from RFC 3986 and UAX #15.
 const IDS: [[&str; 3]; 5] = [
@@ -14,12 +14,6 @@ const IDS: [[&str; 3]; 5] = [
     ["a~5", "a~5", "a~5"],
     ["=1+1 \u{1f600}", "=1+1 \u{1f600}", "%3D1%2B1%20%F0%9F%98%80"],
 ];
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let reply = s.call("POST", path, key, &body.to_string()).await;
-    assert!(reply.status < 300, "{path}: {} {}", reply.status, reply.body);
-    reply.body
-}
 
 async fn get(s: &Server, path: &str) -> Value {
     let reply = s.call("GET", path, "", "").await;

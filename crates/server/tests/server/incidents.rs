@@ -8,7 +8,7 @@ use headworks_store::Memory;
 use headworks_wire::Scope;
 use serde_json::{Value, json};
 
-use crate::common::{Reply, Server, key};
+use crate::common::{Reply, Server, key, post};
 
 const CATALOG: &str = r#"
 version = "i"
@@ -38,12 +38,6 @@ waterfall = [
 features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
 "#;
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let answer = s.call("POST", path, key, &body.to_string()).await;
-    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
-    answer.body
-}
 
 async fn asked(s: &Server, ask: &Value) -> Reply {
     s.call("POST", "/v1/incidents", "", &ask.to_string()).await

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use headworks_store::Memory;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::common::Server;
+use crate::common::{Server, post};
 
 const CATALOG: &str = r#"
 version = "t3"
@@ -25,12 +25,6 @@ waterfall = [
   { postpaid = { name = "overage", limit = "10", every = "month" } },
 ]
 "#;
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let answer = s.call("POST", path, key, &body.to_string()).await;
-    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
-    answer.body
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_is_used_closed_and_paid() {

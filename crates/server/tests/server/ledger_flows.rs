@@ -4,7 +4,7 @@ use headworks_core::record::{Instant, Span};
 use headworks_wire::Scope;
 use serde_json::{Value, json};
 
-use crate::common::{Server, key};
+use crate::common::{Server, key, post};
 
 const CATALOG: &str = r#"
 version = "t2"
@@ -42,12 +42,6 @@ async fn start() -> Server {
 async fn put(s: &Server, catalog: &str, key: &str) {
     let answer = s.call("PUT", "/v1/catalog", key, catalog).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
-}
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let answer = s.call("POST", path, key, &body.to_string()).await;
-    assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
-    answer.body
 }
 
 async fn available(s: &Server) -> Value {

@@ -5,17 +5,11 @@ use std::sync::Arc;
 use headworks_store::Memory;
 use serde_json::{Value, json};
 
-use crate::common::{CATALOG, Server};
+use crate::common::{CATALOG, Server, post};
 
 async fn statement(s: &Server, query: &str) -> Value {
     let reply = s.call("GET", &format!("/v1/accounts/acme/statement?{query}"), "", "").await;
     assert_eq!(reply.status, 200, "{query}: {}", reply.body);
-    reply.body
-}
-
-async fn post(s: &Server, path: &str, key: &str, body: Value) -> Value {
-    let reply = s.call("POST", path, key, &body.to_string()).await;
-    assert!(reply.status < 300, "{path}: {} {}", reply.status, reply.body);
     reply.body
 }
 
