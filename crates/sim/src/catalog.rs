@@ -22,8 +22,19 @@ pub(crate) const OWED: i128 = 20_000_000_000;
 /// The most that a member may draw from the pool in a day, if no cap is set.
 pub(crate) const MEMBER_CAP: i64 = 30_000_000_000;
 /// The requested features; no plan has `secret`.
-pub(crate) const FEATURES: [&str; 8] = ["chat", "gift", "owe", "bulk", "draw", "task", "fast", "secret"];
+pub(crate) const FEATURES: [&str; 9] =
+    ["chat", "gift", "owe", "bulk", "draw", "rent", "task", "fast", "secret"];
+/// The most that is lent for `rent` in a day, in nano-credits.
+pub(crate) const LENT: i64 = 60_000_000_000;
+/// Hours of one rental above which it is long, at half the price.
+pub(crate) const LONG_ABOVE: u64 = 20;
+/// The prices of an hour above so many hours of a day, in nano-credits.
+pub(crate) const STEPS: [(u64, i64); 2] = [(30, 1_000_000_000), (80, 3_000_000_000)];
+/// What the plan `q` multiplies prices by, in billionths.
+pub(crate) const FACTOR: i64 = 987_654_321;
 pub(crate) const TEAMS: [&str; 1] = ["red~1/user:ann"];
+/// The units of credits; `None`: the usual one.
+pub(crate) const UNITS: [Option<&str>; 3] = [None, Some("stamps"), Some("notes")];
 /// The start of a simulation: an ordinary day, or a day before clocks change or a month is too short.
 pub(crate) const STARTS: [&str; 5] = [
     "2026-06-01T12:00:00Z",
@@ -57,6 +68,7 @@ late_horizon = "2d"
 tokens = { unit = "token" }
 images = { unit = "image" }
 bytes = { unit = "byte" }
+hours = { unit = "hour" }
 [supplies.model]
 in_flight = 5
 in_flight_cost = { requests = 1 }
@@ -110,6 +122,11 @@ rate_card = "card"
 meters = ["images"]
 rate_card = "card"
 credit_unit = "stamps"
+[features.rent]
+meters = ["hours"]
+rate_card = "card"
+credit_unit = "notes"
+sizes = { size = { count = ["hours"], steps = [{ above = 20, value = "long" }] } }
 [features.task]
 meters = []
 allowance_unit = "requests"
@@ -123,7 +140,7 @@ ledger = false
 CARDS
 [plans.p]
 cost_max = 90
-features = ["chat", "gift", "owe", "bulk", "draw", "task", "fast"]
+features = ["chat", "gift", "owe", "bulk", "draw", "rent", "task", "fast"]
 guards = [
   { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
   { name = "quick", features = ["fast"], window.rate = { limit = 2, period = "10s" } },
@@ -146,10 +163,12 @@ waterfall = [
   { grants = { name = "gifts", categories = ["free", "promotional"] } },
   { pool = { name = "shared", member = "user", cap = { default = "30", every = "day" } } },
   { overdraft = { name = "lent", limit = "10" } },
+  { postpaid = { name = "bill", unit = "notes", limit = "60", every = "day" } },
 ]
 [plans.q]
-features = ["chat", "task"]
+features = ["chat", "rent", "task"]
 consent = "ask"
+price_factor = "0.987654321"
 waterfall = [{ grants = { name = "all" } }]
 "#;
 
@@ -162,10 +181,12 @@ prices = [
   { feature = "owe", credits = { tokens = "OWE" } },
   { feature = "bulk", credits = { bytes = "0.01" } },
   { feature = "draw", credits = { images = "1" } },
+  { feature = "rent", credits = { hours = "RENT" }, graduated = { hours = { every = "day", steps = [{ above = 30, credits = "1" }, { above = 80, credits = "3" }] } } },
+  { feature = "rent", when = { size = "long" }, like = {}, factor = "0.5" },
 ]
 "#;
 
-/// The price of one unit of a feature at an instant in a version of the policy, in nano-credits.
+/// The price of the first unit of a feature at an instant in a version of the policy, in nano-credits.
 pub(crate) fn price(version: usize, feature: &str, at: Instant) -> i64 {
     price_in(version, feature, CHANGES.iter().filter(|from| **from <= at.micros()).count())
 }
@@ -181,6 +202,7 @@ fn price_in(version: usize, feature: &str, changes: usize) -> i64 {
         }
         "owe" => 1_000_000_000 + i64::from(dear) * 1_000_000_000,
         "bulk" => 10_000_000,
+        "rent" => 2_000_000_000 + if version.is_multiple_of(2) { 0 } else { 500_000_000 },
         _ => 1_000_000_000,
     }
 }
@@ -189,7 +211,10 @@ fn cards(version: usize) -> String {
     let cards = CHANGES.iter().zip(1..).map(|(from, changes)| {
         let of = |feature| Credits::from_nano(price_in(version, feature, changes)).to_string();
         let from = Instant::from_micros(*from).to_string();
-        CARD.replace("FROM", &from).replace("CHAT", &of("chat")).replace("OWE", &of("owe"))
+        CARD.replace("FROM", &from)
+            .replace("CHAT", &of("chat"))
+            .replace("OWE", &of("owe"))
+            .replace("RENT", &of("rent"))
     });
     cards.collect()
 }

@@ -58,7 +58,7 @@ const FAULTS: [&str; 39] = [
 const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
 
 /// Kinds of records that an account's log can have in a simulation.
-const KINDS: [&str; 34] = [
+const KINDS: [&str; 38] = [
     "account_opened",
     "account_changed",
     "authorized",
@@ -93,11 +93,15 @@ const KINDS: [&str; 34] = [
     "abuse_effect_lifted",
     "payment_disputed",
     "free_grant_given",
+    "invoice_opened",
+    "invoice_closed",
+    "invoice_paid",
+    "volume_closed",
 ];
 
 /// Reasons that no request of the simulation can meet: it suspends nothing below the account, fills no account, and has
-/// neither seats nor postpaid layers.
-const UNREACHED: [Reason; 3] = [Reason::AccountFull, Reason::NoSeat, Reason::InvoiceUnpaid];
+/// no seats.
+const UNREACHED: [Reason; 2] = [Reason::AccountFull, Reason::NoSeat];
 
 impl Coverage {
     fn count(&self, kind: &'static str, name: &'static str) {

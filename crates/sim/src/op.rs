@@ -75,6 +75,7 @@ fn quantities(feature: &str, amount: u64) -> Quantities {
         "chat" | "gift" | "owe" => "tokens",
         "draw" => "images",
         "bulk" => "bytes",
+        "rent" => "hours",
         _ => return Quantities::new(),
     };
     [(name(meter), amount)].into_iter().collect()
@@ -158,6 +159,11 @@ pub(crate) fn record(feature: &str, amount: u64, at: Option<Instant>) -> Command
     Command::Record { request, at }
 }
 
+/// An invoice is paid.
+pub(crate) fn pay(invoice: Seq) -> Command {
+    Command::PayInvoice { invoice, reference: None }
+}
+
 /// The special properties of a grant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Kind {
@@ -167,7 +173,7 @@ pub(crate) struct Kind {
     /// A number that selects its recurrence.
     pub(crate) recurs: Option<usize>,
     /// In another unit of credits.
-    pub(crate) stamps: bool,
+    pub(crate) unit: Option<&'static str>,
     /// For only one feature.
     pub(crate) only: Option<&'static str>,
 }
@@ -196,7 +202,7 @@ pub(crate) fn grant(amount: u64, kind: Kind) -> Command {
     Command::Grant(NewGrant {
         expires_at: kind.expires_at,
         recurrence: kind.recurs.map(|choice| Box::new(recurrence(choice, overage))),
-        unit: kind.stamps.then(|| name("stamps")),
+        unit: kind.unit.map(name),
         features: kind.only.into_iter().map(name).collect(),
         ..NewGrant::new(whole(amount), category)
     })

@@ -13,7 +13,7 @@ use super::calendar::{Zone, period};
 use super::counters::keep;
 
 /// The layers of the plan `p`, in order.
-const LAYERS: [&str; 6] = ["tasks", "included", "gifts", "shared", "lent", "overshoot"];
+const LAYERS: [&str; 7] = ["tasks", "included", "gifts", "shared", "lent", "bill", "overshoot"];
 
 /// A recurring grant.
 struct Schedule {

@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::record::{Book, Charge, CycleEvent, Event, Name, Operation, Record, Seq, Source};
+use headworks_core::record::{Book, Charge, CycleEvent, Draw, Event, Name, Operation, Record, Seq, Source};
 
 use crate::catalog::{self, DAILY};
 
 mod abuse;
+mod bills;
 mod calendar;
 mod counters;
 mod debts;
@@ -16,6 +17,7 @@ mod grants;
 mod notable;
 mod pauses;
 mod prices;
+mod volumes;
 mod windows;
 
 pub(crate) use notable::{CASES, cases};
@@ -37,6 +39,8 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     abuse::free_grants(account, log)?;
     money(log)?;
     debts::check(log)?;
+    bills::check(log)?;
+    volumes::check(log)?;
     grants::check(log)?;
     pauses::check(log)?;
     counters::check(log)
@@ -202,6 +206,18 @@ fn slots(log: &[Record]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// The part of each draw that a refund gives back after others: from the last to the first.
+fn unwound(draws: &[Draw], returned: i64, amount: i64) -> Vec<Draw> {
+    let (mut gone, mut left) = (returned, amount);
+    let back = |draw: &Draw| {
+        let skipped = draw.amount.min(gone);
+        let part = (draw.amount - skipped).min(left);
+        (gone, left) = (gone - skipped, left - part);
+        Draw { amount: part, worth: part, ..draw.clone() }
+    };
+    draws.iter().rev().map(back).collect()
 }
 
 /// The balance of each book, by unit of credits.

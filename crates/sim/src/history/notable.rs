@@ -1,9 +1,9 @@
 //! Notable cases of a record beyond its kind, which simulations must reach.
 
-use headworks_core::record::{Book, CycleEvent, Event, Record, Terms};
+use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms};
 
 /// Every case.
-pub(crate) const CASES: [&str; 15] = [
+pub(crate) const CASES: [&str; 19] = [
     "owed",
     "made good",
     "debt repaid",
@@ -19,6 +19,10 @@ pub(crate) const CASES: [&str; 15] = [
     "day of 23 or 25 hours",
     "short month",
     "anchor moved",
+    "lent",
+    "a day closes with a charge",
+    "a long rental",
+    "a factor",
 ];
 
 const HOUR: u64 = 3_600_000_000;
@@ -47,6 +51,11 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     note(matches!(record.event, Event::Settled { is_late: true, .. }), "settled late");
     note(matches!(record.event, Event::Refunded { before: 1.., .. }), "refunded again");
     note(matches!(record.event, Event::Corrected { .. }), "corrected");
+    note(moves(Some(Book::Postpaid), Some(Book::Spent)), "lent");
+    note(record.charge().is_some_and(Charge::closes), "a day closes with a charge");
+    let is_long = |charge: &Charge| charge.usage.dimensions.iter().any(|d| d.value.as_str() == "long");
+    note(record.charge().is_some_and(is_long), "a long rental");
+    note(record.charge().is_some_and(|charge| charge.usage.factor.is_some()), "a factor");
     if let Event::Cycle(event) = &record.event {
         let lives = record.opens.as_ref().is_some_and(|t| t.burns_at.is_some());
         note(matches!(**event, CycleEvent::RolledOver(_)) && lives, "carried for a life");

@@ -1,72 +1,170 @@
-//! Prices: every line has the price of its policy version at the instant of the use, also after a correction.
+//! Prices: every line has the price of its policy version at the instant of the use, also after a correction, and every
+//! whole price has the factor of its plan.
+//!
+//! Units: nano-credits; factors in billionths.
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Charge, Event, Instant, Record, Seq, Use};
+use headworks_core::record::{Charge, CycleEvent, Event, Graduated, Instant, Line, Record, Seq, Use};
 
-use crate::catalog;
+use crate::catalog::{self, FACTOR, LONG_ABOVE, STEPS};
+
+const WHOLE: i64 = 1_000_000_000;
+
+/// How the whole price is rounded, once.
+#[derive(Clone, Copy)]
+pub(super) enum Round {
+    Up,
+    HalfEven,
+}
+
+/// What a hold or a charge pins.
+#[derive(Clone, Copy, Default)]
+struct Pinned {
+    at: Instant,
+    factor: i64,
+    is_long: bool,
+}
 
 /// Every price of a log.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    // The instants of holds and charges.
-    let mut happened: BTreeMap<Seq, Instant> = BTreeMap::new();
+    let mut known: BTreeMap<Seq, Pinned> = BTreeMap::new();
+    let mut plan = WHOLE;
     for record in log {
-        let of = |seq: &Seq| happened.get(seq).copied();
-        let at = match &record.event {
+        plan = factor_after(record).unwrap_or(plan);
+        let of = |seq: &Seq| known.get(seq).copied().unwrap_or_default();
+        let fail = |e| format!("record {}: {e}", record.seq);
+        let pinned = match &record.event {
             Event::Authorized { usage, decision, .. } => {
-                lines(usage, record.recorded_at)?;
-                let price: i64 = usage.price().map_or(0, |p| p.nano());
+                let pinned = Pinned { at: record.recorded_at, factor: plan, is_long: is_long(usage) };
+                lines(usage, pinned).map_err(fail)?;
+                let price = priced(usage, pinned.factor, Round::Up);
                 if decision.price.nano() != price {
-                    return Err(format!(
-                        "record {} decides on {} and not {price}",
-                        record.seq, decision.price
-                    ));
+                    return Err(fail(format!("it decides on {} and not {price}", decision.price)));
                 }
-                Some(record.recorded_at)
+                pinned
             }
             Event::Extended { hold, usage, .. } => {
-                lines(usage, of(&hold.0).unwrap_or_default())?;
-                None
+                lines(usage, of(&hold.0)).map_err(fail)?;
+                continue;
             }
             Event::Settled { hold, .. } | Event::Expired { hold, .. } => of(&hold.0),
-            Event::Charged { .. } => Some(record.effective_at),
+            Event::Charged { charge, .. } if charge.closes() => Pinned { factor: WHOLE, ..Pinned::default() },
+            Event::Charged { .. } => Pinned { at: record.effective_at, factor: plan, is_long: false },
             Event::Corrected { correcting, .. } => of(&correcting.charge),
-            _ => None,
+            _ => continue,
         };
-        let Some(at) = at else { continue };
-        happened.insert(record.seq, at);
+        known.insert(record.seq, pinned);
         if let Some(charge) = record.charge() {
-            lines(&charge.usage, at).map_err(|e| format!("record {}: {e}", record.seq))?;
-            paid(charge).map_err(|e| format!("record {}: {e}", record.seq))?;
+            lines(&charge.usage, Pinned { is_long: is_long(&charge.usage), ..pinned }).map_err(fail)?;
+            paid(charge, pinned.factor).map_err(fail)?;
         }
     }
     Ok(())
+}
+
+/// The factor of the plan, if a record sets the plan.
+pub(super) fn factor_after(record: &Record) -> Option<i64> {
+    let settings = match &record.event {
+        Event::Opened(settings) | Event::Changed { settings, .. } => settings,
+        Event::Cycle(event) => match &**event {
+            CycleEvent::PlanChanged(change) => &change.settings,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(if settings.plan.as_str() == "q" { FACTOR } else { WHOLE })
+}
+
+fn is_long(usage: &Use) -> bool {
+    // What did not happen keeps the size that it was charged for.
+    let was_long = || usage.dimensions.iter().any(|d| d.value.as_str() == "long");
+    let is_long = |line: &Line| line.quantity > LONG_ABOVE || line.quantity == 0 && was_long();
+    usage.lines.iter().any(|line| line.meter.as_str() == "hours" && is_long(line))
 }
 
 /// Each line has the price of its version at an instant.
-fn lines(usage: &Use, at: Instant) -> Result<(), String> {
+fn lines(usage: &Use, pinned: Pinned) -> Result<(), String> {
     let version = usage.catalog.as_str().trim_start_matches('v').parse().unwrap_or(0);
     let feature = usage.feature.as_str();
     for line in usage.lines.iter().filter(|l| l.meter.as_str() != "requests") {
-        let price = catalog::price(version, feature, at);
-        if line.price.nano() != price.unsigned_abs() {
+        if line.graduated.as_ref().is_some_and(|of| of.closes.is_some()) {
+            continue;
+        }
+        let first = catalog::price(version, feature, pinned.at);
+        let part = if pinned.is_long { 2 } else { 1 };
+        let found = i64::try_from(line.price.nano()).unwrap_or(i64::MAX);
+        // Use that turned out of another size keeps its price if its version has been altered since.
+        if found != first / part && !(usage.unpriced && [first, first / 2].contains(&found)) {
             return Err(format!(
-                "{feature} costs {price} at {at} in {} and not {:?}",
-                usage.catalog, line.price
+                "{feature} costs {} at {} in {} and not {:?}",
+                first / part,
+                pinned.at,
+                usage.catalog,
+                line.price
             ));
+        }
+        if let Some(of) = &line.graduated {
+            let part = if found == first { 1 } else { 2 };
+            let steps = STEPS.iter().map(|(above, price)| (*above, price.unsigned_abs() / part));
+            if !of.steps.iter().map(|step| (step.above, step.nano)).eq(steps) {
+                return Err(format!("{feature} has the steps {:?}", of.steps));
+            }
         }
     }
     Ok(())
 }
 
+/// The price of the first units of a period, one by one.
+pub(super) fn of_first(line: &Line, of: &Graduated, units: u64) -> i128 {
+    let mut steps = of.steps.iter().peekable();
+    let mut price = line.price.nano();
+    let mut sum = 0;
+    for nth in 0..units {
+        while let Some(step) = steps.next_if(|step| step.above <= nth) {
+            price = step.nano;
+        }
+        sum += i128::from(price);
+    }
+    sum
+}
+
+/// The most that so many units cost from one of these positions on.
+pub(super) fn dearest(line: &Line, of: &Graduated, (from, to): (u64, u64), units: u64) -> i128 {
+    let at = |at| of_first(line, of, at + units) - of_first(line, of, at);
+    (from..=to).map(at).max().unwrap_or(0)
+}
+
+/// A sum times a factor, rounded once.
+pub(super) fn rounded(sum: i128, factor: i64, round: Round) -> i64 {
+    let one = i128::from(WHOLE);
+    let exact = sum * i128::from(factor);
+    let (whole, rest) = (exact.div_euclid(one), exact.rem_euclid(one));
+    let up = match round {
+        Round::Up => rest > 0,
+        Round::HalfEven => rest * 2 > one || rest * 2 == one && whole % 2 != 0,
+    };
+    i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
+}
+
+fn priced(usage: &Use, factor: i64, round: Round) -> i64 {
+    let of = |line: &Line| match &line.graduated {
+        None => i128::from(line.quantity) * i128::from(line.price.nano()),
+        Some(of) => {
+            let closes = of.closes.map_or(0, |due| i128::from(due.nano()));
+            dearest(line, of, (of.at, of.to), line.quantity) + closes
+        }
+    };
+    rounded(usage.lines.iter().map(of).sum(), factor, round)
+}
+
 /// A charge costs the sum of its lines, and its receipt pays exactly that.
-fn paid(charge: &Charge) -> Result<(), String> {
-    let of = |l: &headworks_core::record::Line| i128::from(l.quantity) * i128::from(l.price.nano());
-    let price: i128 = charge.usage.lines.iter().map(of).sum();
+fn paid(charge: &Charge, factor: i64) -> Result<(), String> {
+    let price = priced(&charge.usage, factor, Round::HalfEven);
     // An allowance of requests pays in requests, not in credits.
-    let paid: i128 = charge.draws.iter().map(|d| i128::from(d.amount)).sum();
+    let paid: i64 = charge.draws.iter().map(|d| d.amount).sum();
     let free = charge.usage.lines.iter().all(|l| l.meter.as_str() == "requests");
-    if i128::from(charge.price.nano()) == price && (paid == price || free) {
+    if charge.price.nano() == price && (paid == price || free) {
         Ok(())
     } else {
         Err(format!("{} costs {price}, was charged {} and paid {paid}", charge.usage.feature, charge.price))

@@ -13,7 +13,7 @@ use headworks_store::{MemoryIndex, Store, StoreError, wait};
 
 use super::waiting::poll_until;
 use super::{Acknowledged, Broken, Flying, World, open};
-use crate::catalog::{ACCOUNTS, SLOTS};
+use crate::catalog::{ACCOUNTS, SLOTS, UNITS};
 use crate::disk::Faults;
 use crate::history;
 use crate::op::{Body, name};
@@ -246,17 +246,19 @@ impl World {
         for account in ACCOUNTS {
             let account = name(account);
             let view = self.engine.view(&account, |ctx| {
-                let of = |unit| i128::from(ctx.account.available(ctx.now, unit).nano());
-                Ok((ctx.account.holds.len(), ctx.account.check(), of(None), of(Some(&name("stamps")))))
+                let of =
+                    |unit: Option<Name>| i128::from(ctx.account.available(ctx.now, unit.as_ref()).nano());
+                let all = UNITS.map(|unit| of(unit.map(name)));
+                Ok((ctx.account.holds.len(), ctx.account.check(), all))
             });
-            let (credits, stamps) = match poll_until(&self.engine, view) {
-                Some(Ok((0, Ok(()), credits, stamps))) => (credits, stamps),
+            let all = match poll_until(&self.engine, view) {
+                Some(Ok((0, Ok(()), all))) => all,
                 Some(Err(EngineError::Refused(Refusal::UnknownAccount(_)))) => continue,
                 other => return Err(Broken(format!("{account} does not settle: {other:?}"))),
             };
             self.commit_all();
             let log = self.log(&account)?;
-            for (unit, told) in [(None, credits), (Some(name("stamps")), stamps)] {
+            for (unit, told) in UNITS.map(|unit| unit.map(name)).into_iter().zip(all) {
                 let counted = history::available(&log, unit.as_ref()).map_err(Broken)?;
                 if counted != told {
                     self.tell_log(&account);

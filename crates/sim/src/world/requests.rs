@@ -6,6 +6,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
+use crate::catalog::ACCOUNTS;
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
@@ -18,7 +19,7 @@ impl World {
         let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(44) {
+        let command = match r.below(45) {
             0..=9 | 36 | 37 => return self.request(&r),
             10..=13 => {
                 let hold = one(&known.holds);
@@ -31,8 +32,8 @@ impl World {
             15 => Command::Release { hold: HoldId(one(&known.holds).0) },
             16 | 17 => {
                 let ago = [None, Some(0), Some(1), Some(47), Some(49)].get(r.below(5)).copied().flatten();
-                let feature =
-                    ["chat", "chat", "gift", "owe", "bulk"].get(r.below(5)).copied().unwrap_or("chat");
+                let all = ["chat", "chat", "gift", "owe", "bulk", "rent", "rent"];
+                let feature = r.pick(&all).copied().unwrap_or("chat");
                 op::record(feature, amount_of(&r, feature), ago.map(|h| now.before(hours(h))))
             }
             18..=20 => {
@@ -40,7 +41,7 @@ impl World {
                     category: r.below(4),
                     expires_at: r.chance(400).then(|| now.after(hours(1 + r.next() % 40))),
                     recurs: r.chance(250).then(|| r.below(32)),
-                    stamps: r.chance(300),
+                    unit: [None, None, Some("stamps"), Some("notes")].get(r.below(4)).copied().flatten(),
                     only: r.chance(100).then_some("owe"),
                 };
                 op::grant(amount(&r), kind)
@@ -98,6 +99,7 @@ impl World {
                 Command::Pause { until, reason: None }
             }
             42 => Command::Resume { reason: None },
+            43 => op::pay(self.invoice(account)),
             40 | 41 => return self.usage(),
             39 => {
                 op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())
@@ -114,6 +116,15 @@ impl World {
         command.into()
     }
 
+    /// An invoice of an account; 3 if it has none.
+    fn invoice(&self, account: usize) -> Seq {
+        let account = ACCOUNTS.get(account).map(|account| op::name(account));
+        let log = account.and_then(|account| self.log(&account).ok()).unwrap_or_default();
+        let closed = log.iter().filter(|record| record.event.kind() == "invoice_closed");
+        let closed: Vec<Seq> = closed.map(|record| record.seq).collect();
+        self.random.pick(&closed).copied().unwrap_or(3)
+    }
+
     /// A request to decide.
     fn request(&mut self, r: &Random) -> Body {
         let feature = match self.swarm.mostly {
@@ -121,7 +132,7 @@ impl World {
             _ => {
                 let all = [
                     "chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret", "owe", "owe",
-                    "bulk",
+                    "bulk", "rent", "rent",
                 ];
                 r.pick(&all).copied().unwrap_or("chat")
             }
@@ -130,7 +141,7 @@ impl World {
         let team = r.chance(300).then_some(0);
         let from = r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
         let amount = match feature {
-            "gift" | "chat" | "owe" | "bulk" => amount_of(r, feature),
+            "gift" | "chat" | "owe" | "bulk" | "rent" => amount_of(r, feature),
             _ => 1,
         };
         let now = feature == "fast" || r.chance(400);
@@ -151,6 +162,7 @@ fn amount_of(r: &Random, feature: &str) -> u64 {
     match feature {
         "bulk" => [1, 300, 700, 1_000, 1_999, 2_001, 3_000].get(r.below(7)).copied().unwrap_or(1),
         "owe" | "gift" => [1, 2, 5, 8, 13, 30, 61].get(r.below(7)).copied().unwrap_or(1),
+        "rent" => [1, 5, 13, 20, 21, 40, 61].get(r.below(7)).copied().unwrap_or(1),
         _ => amount(r),
     }
 }

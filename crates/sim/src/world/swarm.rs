@@ -48,8 +48,8 @@ impl Swarm {
             copy: rate(5),
             deliver: rate(120),
             import: rate(60),
-            mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk"), Some("draw")]
-                .get(random.below(7))
+            mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk"), Some("draw"), Some("rent")]
+                .get(random.below(8))
                 .copied()
                 .flatten(),
             pace: [None, None, Some(10_000), Some(1_800_000)].get(random.below(4)).copied().flatten(),
