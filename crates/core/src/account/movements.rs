@@ -48,9 +48,13 @@ impl Account {
             | Book::Breakage => {}
         }
         if book == Book::Postpaid {
+            if !enters {
+                // What is charged with it needs books.
+                self.books_mut(unit, true)?;
+            }
             return move_to(self.lent_mut(unit), !enters);
         }
-        let books = self.books_mut(unit, !enters || book == Book::Spent)?;
+        let books = self.books_mut(unit, !enters)?;
         match book {
             // Credits that leave these have been issued or lent to the account.
             Book::Operator => move_to(&mut books.issued, !enters),
@@ -63,7 +67,7 @@ impl Account {
         }
     }
 
-    /// The books of a unit; they begin with the first credits in it that are issued, owed or charged: all that was charged may be postpaid.
+    /// The books of a unit; they begin with the first credits in it that are issued or lent to the account.
     fn books_mut(&mut self, unit: Option<&Name>, begins: bool) -> Result<&mut Books, String> {
         let Some(unit) = unit else { return Ok(&mut self.books) };
         let all = &mut self.rare_mut().books;

@@ -25,6 +25,9 @@ impl IncidentAct {
             Self::Grant(grant) => {
                 GrantRequest { reference: Some(cause.clone()), ..grant.clone() }.command(now)?
             }
+            Self::Reset(reset) if reset.windows.is_empty() => {
+                return invalid("a reset names at least one window: a guard or `allowance.window`");
+            }
             Self::Reset(reset) => Command::Bank {
                 windows: reset.windows.clone(),
                 expires_at: reset.expires_at,
