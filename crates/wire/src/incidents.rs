@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use headworks_core::record::{Id, Instant, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::OneOfBuilder;
 
 use crate::overrides::OverrideValue;
 use crate::reference::Reference;
 use crate::requests::GrantRequest;
+use crate::shapes::only;
 
 /// Give all accounts that match a grant, a reset or a higher limit, for example after an outage: first as a dry run, then for real.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -38,7 +40,7 @@ pub struct IncidentRequest {
 }
 
 /// The act of an incident.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentAct {
     /// A grant. It has neither `reference` nor `idempotency_key` of its own.
@@ -48,6 +50,17 @@ pub enum IncidentAct {
     /// A higher limit for a time.
     Raise(IncidentRaise),
 }
+
+headworks_core::text_schema!(
+    IncidentAct,
+    OneOfBuilder::new()
+        .description(Some(
+            "The act of an incident. A grant has neither `reference` nor `idempotency_key` of its own."
+        ))
+        .item(only("grant", GrantRequest::schema()))
+        .item(only("reset", IncidentReset::schema()))
+        .item(only("raise", IncidentRaise::schema()))
+);
 
 /// A reset for each account.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

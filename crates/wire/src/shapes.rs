@@ -5,7 +5,10 @@
 use headworks_core::record::{ID_LEN_MAX, Instant, Label};
 use headworks_core::schema::{ID_RULE, id_pattern, key, text};
 use headworks_core::text_schema;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
 
 /// The kinds that are sent if a webhook names none: those that people should hear about.
 pub const ALERTS: [&str; 18] = [
@@ -76,6 +79,15 @@ text_schema!(
     text("A decimal from 0 to 1 with up to nine places.", "0.5")
         .pattern(Some(r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$"))
 );
+
+/// An object with this property and no other.
+pub(crate) fn only(name: &str, schema: RefOr<Schema>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property(name, schema)
+        .required(name)
+        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+}
 
 /// A quantity of one meter.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use headworks_core::record::{Instant, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::OneOfBuilder;
+
+use crate::shapes::only;
 
 /// Where to move a test clock: to an instant, or by a duration. Give one of the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,15 +26,6 @@ headworks_core::text_schema!(
         .item(only("to", Instant::schema()))
         .item(only("by", Span::schema()))
 );
-
-/// An object with this property and no other.
-fn only(name: &str, schema: RefOr<Schema>) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property(name, schema)
-        .required(name)
-        .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
-}
 
 /// The time of a test clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

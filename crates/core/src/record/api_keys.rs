@@ -57,7 +57,7 @@ pub struct KeyLimits {
     /// webhooks get `key.warning`.
     #[n(2)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 8))]
+    #[cfg_attr(feature = "schema", schema(schema_with = crate::schema::marks))]
     pub warn_at: Option<Vec<u8>>,
 }
 
