@@ -100,8 +100,8 @@ const KINDS: [&str; 38] = [
 ];
 
 /// Reasons that no request of the simulation can meet: it suspends nothing below the account, fills no account, and has
-/// no seats.
-const UNREACHED: [Reason; 2] = [Reason::AccountFull, Reason::NoSeat];
+/// neither seats nor growth guards.
+const UNREACHED: [Reason; 3] = [Reason::AccountFull, Reason::NoSeat, Reason::GrowthLimit];
 
 impl Coverage {
     fn count(&self, kind: &'static str, name: &'static str) {
