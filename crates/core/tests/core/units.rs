@@ -123,6 +123,8 @@ fn books_begin_with_what_is_issued_or_lent() {
     // They begin with the first stamp that is lent, and then take what is charged.
     let books = folded("stamps", &[(Book::Overdraft, hold), (hold, Book::Spent)]).expect("follows");
     assert_eq!((books.overdraft, books.spent), (credits("1"), credits("1")));
+    let books = folded("stamps", &[(Book::Postpaid, hold), (hold, Book::Spent)]).expect("follows");
+    assert_eq!(books.spent, credits("1"));
 }
 
 #[test]
