@@ -40,7 +40,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     money(log)?;
     debts::check(log)?;
     bills::check(log)?;
-    volumes::check(log)?;
+    volumes::check(log, settled)?;
     grants::check(log)?;
     pauses::check(log)?;
     counters::check(log)

@@ -57,13 +57,17 @@ struct Walk {
     plan: i64,
 }
 
-/// Follows the volumes of a log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
+/// Follows the volumes of a log; once everything has settled, all days have been closed.
+pub(super) fn check(log: &[Record], settled: bool) -> Result<(), String> {
     let mut walk = Walk::default();
     for record in log {
         walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
     }
-    Ok(())
+    let due = |day: &Day| rounded(day.due, 1, Round::HalfEven);
+    match walk.days.values().map(due).find(|due| settled && *due != 0) {
+        Some(due) => Err(format!("a day is over, and {due} are still due")),
+        None => Ok(()),
+    }
 }
 
 /// The line that counts in a volume.
