@@ -211,32 +211,10 @@ async fn test_clock(client: &mut Client, command: Option<TestClockCommand>) -> R
 
 async fn change_credits(client: &mut Client, call: CreditsCall) -> Result<Value, Failed> {
     Ok(match call {
-        CreditsCall::Grant {
-            account,
-            amount,
-            category,
-            priority,
-            effective_from,
-            expires_at,
-            features,
-            reference,
-            recurrence,
-            unit,
-            key,
-        } => {
+        CreditsCall::Grant { account, amount, category, reference, terms, key } => {
             let idempotency_key = Some(key_of(key)?);
-            let ask = wire::GrantRequest {
-                amount,
-                category,
-                priority,
-                effective_from,
-                expires_at,
-                features,
-                reference,
-                recurrence: recurrence.into_wire(),
-                unit,
-                idempotency_key,
-            };
+            let terms = terms.into_wire(amount, category);
+            let ask = wire::GrantRequest { reference, idempotency_key, ..terms };
             client.post(&format!("/v1/accounts/{}/grants", encoded(account.as_str())), None, &ask).await?
         }
         CreditsCall::Void { grant, reason, key } => {

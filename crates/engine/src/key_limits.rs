@@ -159,6 +159,7 @@ mod tests {
         drop((fourth, fifth));
         assert_eq!(enter(1).expect_err("a sixth"), Limited::Rate(rate, Span::from_secs(1)));
     }
+
     #[test]
     fn a_mark_is_told_once() {
         let requests = Arc::new(Requests::default());

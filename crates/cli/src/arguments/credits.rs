@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use headworks_core::record::{Category, Credits, Every, Id, Instant, Label, Name, Overage, Proration, Span};
-use headworks_wire::Reference;
+use headworks_wire::{self as wire, Reference};
 
 use super::key::KeyArgument;
 use super::values::*;
@@ -21,26 +21,11 @@ pub(crate) enum CreditsCall {
         /// Their kind
         #[arg(long, default_value = "purchased", value_parser = category, value_name = "free|promotional|purchased|contract")]
         category: Category,
-        /// Lower numbers are drawn first
-        #[arg(long, default_value_t = 0)]
-        priority: u16,
-        /// Usable from, RFC 3339; default: at once
-        #[arg(long, value_parser = instant)]
-        effective_from: Option<Instant>,
-        /// Usable before, RFC 3339; default: they never expire
-        #[arg(long, value_parser = instant)]
-        expires_at: Option<Instant>,
-        /// A feature they pay for; repeat for several; default: all
-        #[arg(long = "feature", value_parser = name)]
-        features: Vec<Name>,
         /// Your reference, like an invoice number
         #[arg(long, value_parser = label)]
         reference: Option<Label>,
-        /// Their unit; default: credits
-        #[arg(long, value_parser = name)]
-        unit: Option<Name>,
         #[command(flatten)]
-        recurrence: RecurrenceArguments,
+        terms: GrantArguments,
         #[command(flatten)]
         key: KeyArgument,
     },
@@ -86,6 +71,47 @@ pub(crate) enum CreditsCall {
         #[command(flatten)]
         key: KeyArgument,
     },
+}
+
+/// The terms of a grant besides its amount.
+#[derive(Debug, Args)]
+pub(crate) struct GrantArguments {
+    /// Lower numbers are drawn first
+    #[arg(long, default_value_t = 0)]
+    priority: u16,
+    /// Usable from, RFC 3339; default: at once
+    #[arg(long, value_parser = instant)]
+    effective_from: Option<Instant>,
+    /// Usable before, RFC 3339; default: they never expire
+    #[arg(long, value_parser = instant)]
+    expires_at: Option<Instant>,
+    /// A feature they pay for; repeat for several; default: all
+    #[arg(long = "feature", value_parser = name)]
+    features: Vec<Name>,
+    /// Their unit; default: credits
+    #[arg(long, value_parser = name)]
+    unit: Option<Name>,
+    #[command(flatten)]
+    recurrence: RecurrenceArguments,
+}
+
+impl GrantArguments {
+    /// The grant, without a reference and a key.
+    pub(crate) fn into_wire(self, amount: Credits, category: Category) -> wire::GrantRequest {
+        let Self { priority, effective_from, expires_at, features, unit, recurrence } = self;
+        wire::GrantRequest {
+            amount,
+            category,
+            priority,
+            effective_from,
+            expires_at,
+            features,
+            reference: None,
+            unit,
+            recurrence: recurrence.into_wire(),
+            idempotency_key: None,
+        }
+    }
 }
 
 /// How a grant recurs.

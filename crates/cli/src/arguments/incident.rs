@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use headworks_core::record::{Category, Credits, Id, Instant, Label, Name};
 use headworks_wire as wire;
 
-use super::credits::RecurrenceArguments;
+use super::credits::GrantArguments;
 use super::values::*;
 
 /// An act for all accounts that match.
@@ -48,23 +48,8 @@ pub(crate) enum IncidentActArguments {
         /// Their kind
         #[arg(long, default_value = "promotional", value_parser = category, value_name = "free|promotional|purchased|contract")]
         category: Category,
-        /// Lower numbers are drawn first
-        #[arg(long, default_value_t = 0)]
-        priority: u16,
-        /// Usable from, RFC 3339; default: at once
-        #[arg(long, value_parser = instant)]
-        effective_from: Option<Instant>,
-        /// Usable before, RFC 3339; default: they never expire
-        #[arg(long, value_parser = instant)]
-        expires_at: Option<Instant>,
-        /// A feature they pay for; repeat for several; default: all
-        #[arg(long = "feature", value_parser = name)]
-        features: Vec<Name>,
-        /// Their unit; default: credits
-        #[arg(long, value_parser = name)]
-        unit: Option<Name>,
         #[command(flatten)]
-        recurrence: RecurrenceArguments,
+        terms: GrantArguments,
     },
     /// Bank a reset for each
     Reset {
@@ -113,27 +98,9 @@ impl IncidentArguments {
 impl IncidentActArguments {
     fn into_wire(self) -> wire::IncidentAct {
         match self {
-            Self::Grant {
-                amount,
-                category,
-                priority,
-                effective_from,
-                expires_at,
-                features,
-                unit,
-                recurrence,
-            } => wire::IncidentAct::Grant(wire::GrantRequest {
-                amount,
-                category,
-                priority,
-                effective_from,
-                expires_at,
-                features,
-                reference: None,
-                unit,
-                recurrence: recurrence.into_wire(),
-                idempotency_key: None,
-            }),
+            Self::Grant { amount, category, terms } => {
+                wire::IncidentAct::Grant(terms.into_wire(amount, category))
+            }
             Self::Reset { windows, expires_at, redeem } => {
                 wire::IncidentAct::Reset(wire::IncidentReset { windows, expires_at, redeem })
             }

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use super::state::Account;
 use super::volume::Volume;
 use crate::record::{
-    Charge, Credits, Event, ExactCredits, Graduated, Instant, Line, Name, Record, Use, VolumeShift,
-    WHOLE_PRICE,
+    Charge, Credits, CycleEvent, Event, ExactCredits, Graduated, Instant, Line, Name, Record, Use,
+    VolumeShift, WHOLE_PRICE,
 };
 
 /// How many ended periods of a volume stay for late use.
@@ -68,29 +68,30 @@ impl Account {
         } else if let Event::Refunded { volumes, .. } = &record.event {
             volumes.iter().try_for_each(|shift| self.shift_volume(shift))?;
         } else if let Event::Cycle(cycle) = &record.event {
-            if let crate::record::CycleEvent::VolumeClosed(closed) = &**cycle {
-                self.close_volume(&closed.volume, closed.from)?;
+            if let CycleEvent::VolumeClosed(closed) = &**cycle {
                 let back = Credits::ZERO.checked_sub(closed.back).ok_or("overflow")?;
-                self.pay_volume(&closed.volume, closed.from, back)?;
+                self.close_volume(&closed.volume, closed.from, back)?;
             }
         } else if let Some(charge) = record.charge() {
             self.use_volumes(charge, record)?;
         }
-        let ended = record.event.ends().and_then(|id| self.hold(id)).map(|hold| hold.usage.clone());
-        for (line, of) in ended.iter().flat_map(graduated) {
-            let held = &mut self
-                .volume_mut(
-                    of,
-                    ended.as_ref().unwrap_or_else(|| unreachable!("it has a line")),
-                    line,
-                    record,
-                )?
-                .held;
-            *held =
-                held.checked_sub(line.billed()).ok_or("a hold frees more of a volume than it set aside")?;
-        }
+        self.free_units(record)?;
         if let Some((at, _)) = self.volumes_due().min() {
             self.wakes_at = self.wakes_at.min(at);
+        }
+        Ok(())
+    }
+
+    /// Frees the units of a hold that ends.
+    fn free_units(&mut self, record: &Record) -> Result<(), String> {
+        let ended = record.event.ends().and_then(|id| self.hold(id)).map(|hold| &hold.usage);
+        let Some(usage) = ended.filter(|usage| graduated(usage).next().is_some()).cloned() else {
+            return Ok(());
+        };
+        for (line, of) in graduated(&usage) {
+            let held = &mut self.volume_mut(of, &usage, line, record)?.held;
+            *held =
+                held.checked_sub(line.billed()).ok_or("a hold frees more of a volume than it set aside")?;
         }
         Ok(())
     }
@@ -99,8 +100,7 @@ impl Account {
         let factor = charge.usage.factor.map_or(WHOLE_PRICE, |factor| factor.billionths);
         for (line, of, paid) in charge.usage.shares(charge.paid()) {
             if of.closes.is_some() {
-                self.close_volume(&of.volume, of.from)?;
-                self.pay_volume(&of.volume, of.from, paid)?;
+                self.close_volume(&of.volume, of.from, paid)?;
                 continue;
             }
             let units = line.billed();
@@ -124,14 +124,11 @@ impl Account {
         Ok(())
     }
 
-    fn pay_volume(&mut self, name: &Name, from: Instant, amount: Credits) -> Result<(), String> {
+    /// Nothing is due any more; credits have paid this much for it.
+    fn close_volume(&mut self, name: &Name, from: Instant, paid: Credits) -> Result<(), String> {
         let volume = self.known_volume(name, from)?;
-        volume.paid = volume.paid.checked_add(amount).ok_or("overflow")?;
-        Ok(())
-    }
-
-    fn close_volume(&mut self, name: &Name, from: Instant) -> Result<(), String> {
-        self.known_volume(name, from)?.due = ExactCredits::default();
+        volume.due = ExactCredits::default();
+        volume.paid = volume.paid.checked_add(paid).ok_or("overflow")?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::finding::{Dataset, Findings};
 use super::lines::{cost, priced_by};
 use crate::account::{Account, Hold};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, FREE};
 use crate::record::{
     Basis, Charge, Credits, Decision, Draw, Event, Instant, Line, Priced, Record, Source, Terms, Unit, Use,
     Verdict, Visit,
@@ -103,7 +103,7 @@ fn has_prices(feature: &crate::catalog::Feature, usage: &Use, grows: bool) -> bo
         let pinned = part.card.as_ref().map_or_else(Instant::default, |c| c.effective_from);
         let Ok(prices) = feature.prices(&part.dimensions, pinned) else { return part.unpriced };
         let is_price = |line: &Line| {
-            let price = feature.price_of(&prices, &line.meter).unwrap_or_default();
+            let price = feature.price_of(&prices, &line.meter).unwrap_or(&FREE);
             price.is_of(line) || (grows && price.has_steps(line) && line.price.is_after(price.price))
         };
         part.unpriced || part.lines.iter().all(is_price)

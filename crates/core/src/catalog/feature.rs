@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::derived::{Derived, derive, insert};
-use super::graduated::{Ladder, MeterPrice};
+use super::graduated::{FREE, Ladder, MeterPrice};
 use super::names::is_requests;
 use crate::record::{CardRef, Dimension, Dimensions, Instant, Name, Overshoot, Span, Unit};
 
@@ -91,8 +91,8 @@ pub(crate) struct Prices<'a> {
 impl Prices<'_> {
     /// The price of the meter at this place.
     #[inline]
-    pub(crate) fn of(&self, at: usize) -> Option<&MeterPrice> {
-        self.prices.get(at)
+    pub(crate) fn of(&self, at: usize) -> &MeterPrice {
+        self.prices.get(at).unwrap_or(&FREE)
     }
 }
 
@@ -107,9 +107,8 @@ pub enum NoPrice {
 
 impl Feature {
     /// The price found for a meter; `None` if the feature has no such meter.
-    pub(crate) fn price_of<'f>(&self, found: &'f Prices<'_>, meter: &Name) -> Option<Cow<'f, MeterPrice>> {
-        let at = self.meters.iter().position(|known| known == meter)?;
-        Some(found.of(at).map_or_else(|| Cow::Owned(MeterPrice::default()), Cow::Borrowed))
+    pub(crate) fn price_of<'f>(&self, found: &'f Prices<'_>, meter: &Name) -> Option<&'f MeterPrice> {
+        self.meters.iter().position(|known| known == meter).map(|at| found.of(at))
     }
 
     /// The prices in force at `now` for these dimensions. A feature without a card is free.
@@ -331,7 +330,7 @@ mod tests {
                 .collect();
             let now: Instant = "2026-06-01T00:00:00Z".parse().expect("an instant");
             let found = catalog.feature("f").expect("the feature").prices(&dimensions, now);
-            let nano = |found: &super::Prices<'_>, at| found.of(at).map_or(0, |of| of.price.nano());
+            let nano = |found: &super::Prices<'_>, at| found.of(at).price.nano();
             prop_assert_eq!(found.ok().map(|found| (nano(&found, 0), nano(&found, 1))), expected);
         }
     }

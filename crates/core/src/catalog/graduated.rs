@@ -17,6 +17,9 @@ pub(crate) struct MeterPrice {
     pub(crate) ladder: Option<Arc<Ladder>>,
 }
 
+/// What is not priced costs nothing.
+pub(crate) static FREE: MeterPrice = MeterPrice { price: Price::FREE, ladder: None };
+
 /// The prices of later units.
 #[derive(Debug)]
 pub(crate) struct Ladder {

@@ -31,7 +31,7 @@ pub use abuse::{Mode, Rules, TierTerms};
 pub use changes::changes;
 pub(crate) use feature::Prices;
 pub use feature::{Feature, NoPrice};
-pub(crate) use graduated::{Ladder, MeterPrice};
+pub(crate) use graduated::{FREE, Ladder, MeterPrice};
 pub use nearest::Unmatched;
 pub use plan::Plan;
 pub(crate) use plan::{

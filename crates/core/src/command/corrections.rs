@@ -10,7 +10,7 @@ use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge, postpaid_back};
 use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
 use super::volumes::shifts;
-use crate::catalog::{Catalog, NoPrice};
+use crate::catalog::{Catalog, FREE, NoPrice};
 use crate::record::{
     Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Name, Overshoot,
     Priced, REQUESTS, Record, Seq, Source, Use,
@@ -113,7 +113,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
         if price.is_none() && line.meter.as_str() != REQUESTS {
             return Err(Refusal::UnknownMeter(line.meter.clone()));
         }
-        price.unwrap_or_default().give(line);
+        price.unwrap_or(&FREE).give(line);
     }
     note_card(usage, catalog, &found);
     Ok(())

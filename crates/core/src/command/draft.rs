@@ -284,18 +284,12 @@ impl<'a> Returns<'a> {
     /// Opens the grant that covers expired draws.
     pub(crate) fn close(self, moves: &mut Moves) {
         let Self { ctx, goodwill, .. } = self;
-        let terms = GrantTerms {
-            amount: goodwill,
-            category: Category::Promotional,
-            priority: 0,
-            effective_from: ctx.now,
-            expires_at: ctx.now.after(GOODWILL_LIFE),
-            features: SmallVec::new(),
-            reference: None,
-            recurrence: None,
-            unit: moves.unit().cloned(),
-            burns_at: None,
-        };
+        let terms = GrantTerms::plain(
+            goodwill,
+            Category::Promotional,
+            (ctx.now, ctx.now.after(GOODWILL_LIFE)),
+            moves.unit(),
+        );
         moves.make_up(ctx, Book::Goodwill, goodwill, terms);
     }
 }

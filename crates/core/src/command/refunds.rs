@@ -288,18 +288,7 @@ impl<'a> Unwinding<'a> {
     pub(super) fn close(self) -> (Moves, Vec<(GrantId, GrantTerms)>) {
         let Self { ctx, mut moves, returns, reopened, repaid, .. } = self;
         returns.close(&mut moves);
-        let terms = GrantTerms {
-            amount: repaid,
-            category: Category::Purchased,
-            priority: 0,
-            effective_from: ctx.now,
-            expires_at: Instant::NEVER,
-            features: SmallVec::new(),
-            reference: None,
-            recurrence: None,
-            unit: moves.unit().cloned(),
-            burns_at: None,
-        };
+        let terms = GrantTerms::plain(repaid, Category::Purchased, (ctx.now, Instant::NEVER), moves.unit());
         moves.make_up(ctx, Book::Spent, repaid, terms);
         (moves, reopened)
     }

@@ -153,18 +153,7 @@ fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
     let Volume { name, from, until, used, .. } = volume.clone();
     let mut moves = Moves::new(volume.unit.clone());
     let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO).min(volume.paid).max(Credits::ZERO);
-    let terms = GrantTerms {
-        amount: back,
-        category: Category::Purchased,
-        priority: 0,
-        effective_from: ctx.now,
-        expires_at: Instant::NEVER,
-        features: SmallVec::new(),
-        reference: None,
-        recurrence: None,
-        unit: volume.unit.clone(),
-        burns_at: None,
-    };
+    let terms = GrantTerms::plain(back, Category::Purchased, (ctx.now, Instant::NEVER), volume.unit.as_ref());
     moves.make_up(ctx, Book::Operator, back, terms);
     let event = CycleEvent::VolumeClosed(VolumeClosed { volume: name, from, until, used, due, back });
     Draft::moving(Event::Cycle(Box::new(event)), moves)

@@ -189,6 +189,9 @@ impl<'b, C> Decode<'b, C> for Price {
 }
 
 impl Price {
+    /// Nothing.
+    pub(crate) const FREE: Self = Self { nano: 0, step: 0, least: 0 };
+
     /// `text` credits for `per` units, exactly: `("1.875", 1_000_000)` is 1,875 nano-credits a unit.
     ///
     /// # Errors

@@ -37,19 +37,23 @@ pub enum Rounding {
 /// The factor that leaves a price as it is.
 pub const WHOLE_PRICE: u64 = 1_000_000_000;
 
+/// Billionths of a nano-credit, rounded; `None` past the range of [`Credits`].
+pub(super) fn rounded(billionths: i128, rounding: Rounding) -> Option<Credits> {
+    let whole = i128::from(WHOLE_PRICE);
+    let (nano, rest) = (billionths.div_euclid(whole), billionths.rem_euclid(whole));
+    let up = match rounding {
+        Rounding::Up => rest > 0,
+        Rounding::HalfEven => 2 * rest > whole || (2 * rest == whole && nano % 2 != 0),
+    };
+    i64::try_from(nano + i128::from(up)).ok().map(Credits::from_nano)
+}
+
 impl PriceFactor {
     /// The price of lines that come to this sum; `None` past the range of [`Credits`].
     #[must_use]
     pub fn of(self, sum: Credits) -> Option<Credits> {
-        let whole = i128::from(WHOLE_PRICE);
         let ahead = self.ahead.map_or(0, |ahead| i128::from(ahead.get()));
-        let product = i128::from(sum.nano()) * i128::from(self.billionths) - ahead;
-        let (nano, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
-        let up = match self.rounding {
-            Rounding::Up => rest > 0,
-            Rounding::HalfEven => 2 * rest > whole || (2 * rest == whole && nano % 2 != 0),
-        };
-        i64::try_from(nano + i128::from(up)).ok().map(Credits::from_nano)
+        rounded(i128::from(sum.nano()) * i128::from(self.billionths) - ahead, self.rounding)
     }
 
     /// The same factor on what comes on top of lines of this sum: they are rounded together.

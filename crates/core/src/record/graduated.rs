@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 
 use super::amount::Credits;
-use super::factor::WHOLE_PRICE;
+use super::factor::{Rounding, WHOLE_PRICE, rounded};
 use super::name::Name;
 use super::time::Instant;
 
@@ -167,9 +167,7 @@ impl ExactCredits {
     /// To the nearest nano-credit, half to even.
     #[must_use]
     pub fn rounded(self) -> Credits {
-        let half = u32::try_from(WHOLE_PRICE / 2).unwrap_or(u32::MAX);
-        let up = self.billionths > half || (self.billionths == half && self.nano % 2 != 0);
-        Credits::from_nano(self.nano.saturating_add(i64::from(up)))
+        rounded(self.in_billionths(), Rounding::HalfEven).unwrap_or(Credits::MAX)
     }
 }
 

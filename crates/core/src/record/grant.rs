@@ -109,6 +109,29 @@ pub struct GrantTerms {
     pub burns_at: Option<Instant>,
 }
 
+impl GrantTerms {
+    /// Credits that pay for every feature between two instants, once.
+    pub(crate) fn plain(
+        amount: Credits,
+        category: Category,
+        (from, until): (Instant, Instant),
+        unit: Option<&Name>,
+    ) -> Self {
+        Self {
+            amount,
+            category,
+            priority: 0,
+            effective_from: from,
+            expires_at: until,
+            features: SmallVec::new(),
+            reference: None,
+            recurrence: None,
+            unit: unit.cloned(),
+            burns_at: None,
+        }
+    }
+}
+
 /// How a grant recurs.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Recurrence {

@@ -266,11 +266,12 @@ impl Use {
     /// The parts of an amount that its graduated lines have, by what each line costs.
     pub(crate) fn shares(&self, amount: Credits) -> impl Iterator<Item = (&Line, &Graduated, Credits)> {
         let cost = |line: &Line| line.cost().map_or(0, |cost| i128::from(cost.nano()));
-        let all: i128 = self.lines.iter().map(cost).sum();
+        let is_graduated = self.lines.iter().any(|line| line.graduated.is_some());
+        let all: i128 = if is_graduated { self.lines.iter().map(cost).sum() } else { 0 };
         self.lines.iter().filter_map(move |line| {
+            let of = line.graduated.as_deref()?;
             let part = (i128::from(amount.nano()) * cost(line)).checked_div(all).unwrap_or(0);
-            let part = Credits::from_nano(i64::try_from(part).unwrap_or(0));
-            Some((line, &**line.graduated.as_ref()?, part))
+            Some((line, of, Credits::from_nano(i64::try_from(part).unwrap_or(0))))
         })
     }
 

@@ -108,13 +108,9 @@ impl<'a> Context<'a> {
                 continue;
             }
             let quantity = asked.map_or(u64::from(is_requests), |(_, n)| *n);
-            let (price, graduated) = match found.of(i) {
-                None => (Price::default(), None),
-                Some(MeterPrice { price, ladder: None }) => (*price, None),
-                Some(MeterPrice { price, ladder: Some(ladder) }) => {
-                    (*price, Some(self.standing(ladder, lines, rounding)))
-                }
-            };
+            let MeterPrice { price, ladder } = found.of(i);
+            let graduated = ladder.as_ref().map(|ladder| self.standing(ladder, lines, rounding));
+            let price = *price;
             lines.push(PricedLine { meter, quantity, price, part, graduated });
         }
         if named < quantities.len() {

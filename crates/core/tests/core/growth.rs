@@ -93,7 +93,7 @@ fn the_instant_is_exact() {
     uses(&mut w, 135);
 }
 
-/// The greatest day of the last seven counts, whatever came after it; then it is forgotten.
+/// The greatest day of the last seven counts, also when smaller ones follow; then it is forgotten.
 #[test]
 fn idle_days_are_forgiven_for_a_week() {
     let mut w = world();

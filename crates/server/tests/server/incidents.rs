@@ -105,7 +105,7 @@ async fn an_incident_reaches_those_who_match_once() {
     use_now("used", "chat", "now").await;
     use_now("basic", "chat", "now").await;
     use_now("other", "draw", "now").await;
-    // A request that was granted counts, whatever became of it.
+    // A request that was granted counts, even if its hold was released.
     let hold = use_now("held", "chat", "later").await["hold"]["id"].clone();
     post(&s, "/v1/release", "r", json!({"hold": hold})).await;
     s.engine.clock().advance("1h".parse().expect("span"));
