@@ -4,9 +4,7 @@ extern crate std;
 
 use alloc::string::String;
 
-use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type,
-};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, Type};
 
 use crate::catalog::source::Decimal;
 use crate::record::{
@@ -178,17 +176,6 @@ text_schema!(
 fn cap() -> ObjectBuilder {
     text("Credits as an exact decimal with up to nine places, from 0.", "12.5")
         .pattern(Some(r"^([0-9]{1,9}|[0-8][0-9]{9}|9[01][0-9]{8})(\.[0-9]{1,9})?$"))
-}
-
-/// Marks of warnings: percentages that rise.
-pub(crate) fn marks() -> ArrayBuilder {
-    let percent = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
-    ArrayBuilder::new()
-        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
-        .description(Some("Percentages, rising, such as `[50, 80, 100]`: a request that brings the use of a limit to one of them says so in its answer, and webhooks get `key.warning`."))
-        .items(percent)
-        .min_items(Some(1))
-        .max_items(Some(8))
 }
 
 /// Segments in the order of their levels, each at most once.

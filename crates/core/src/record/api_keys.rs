@@ -57,8 +57,21 @@ pub struct KeyLimits {
     /// webhooks get `key.warning`.
     #[n(2)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schema(schema_with = crate::schema::marks))]
+    #[cfg_attr(feature = "schema", schema(schema_with = marks))]
     pub warn_at: Option<Vec<u8>>,
+}
+
+#[cfg(feature = "schema")]
+fn marks() -> utoipa::openapi::schema::ArrayBuilder {
+    use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaType, Type};
+
+    let percent = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(100));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .description(Some("Percentages, rising, such as `[50, 80, 100]`: a request that brings the use of a limit to one of them says so in its answer, and webhooks get `key.warning`."))
+        .items(percent)
+        .min_items(Some(1))
+        .max_items(Some(8))
 }
 
 /// Requests over time, in bursts of at most `limit`.

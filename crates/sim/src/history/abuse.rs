@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use headworks_core::record::{AbuseEvent, Event, Name, Operation, Record, Rule, Seq};
 
+use super::calendar::DAY;
 use crate::catalog::{HOLDS, TRIAL};
-
-const DAY: i64 = 86_400_000_000;
 
 /// While a clamp is in force, the requests in one cell of ten seconds stay within it, except the first. No more holds
 /// are open than an account may have.

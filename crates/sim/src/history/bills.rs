@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use headworks_core::record::{Book, CycleEvent, Draw, Event, Invoice, Operation, Record, Seq, Source};
 
+use super::calendar::DAY;
+use super::draws::unwound;
 use super::prices::factor_after;
-use super::{DAY, unwound};
 use crate::catalog::LENT;
 
 /// Amounts by period.

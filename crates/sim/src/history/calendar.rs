@@ -6,7 +6,7 @@
 use headworks_core::record::Every;
 
 const HOUR: i64 = 3_600_000_000;
-const DAY: i64 = 24 * HOUR;
+pub(super) const DAY: i64 = 24 * HOUR;
 
 /// A zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

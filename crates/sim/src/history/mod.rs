@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use headworks_core::record::{Book, Charge, CycleEvent, Draw, Event, Name, Operation, Record, Seq, Source};
+use headworks_core::record::{Book, Charge, CycleEvent, Event, Name, Operation, Record, Seq, Source};
 
+use self::calendar::DAY;
 use crate::catalog::{self, DAILY};
 
 mod abuse;
@@ -13,6 +14,7 @@ mod bills;
 mod calendar;
 mod counters;
 mod debts;
+mod draws;
 mod grants;
 mod notable;
 mod pauses;
@@ -21,8 +23,6 @@ mod volumes;
 mod windows;
 
 pub(crate) use notable::{CASES, cases};
-
-const DAY: i64 = 86_400_000_000;
 
 /// The fault of a log, if it has one; once everything has settled, no hold is open.
 pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(), String> {
@@ -206,18 +206,6 @@ fn slots(log: &[Record]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The part of each draw that a refund gives back after others: from the last to the first.
-fn unwound(draws: &[Draw], returned: i64, amount: i64) -> Vec<Draw> {
-    let (mut gone, mut left) = (returned, amount);
-    let back = |draw: &Draw| {
-        let skipped = draw.amount.min(gone);
-        let part = (draw.amount - skipped).min(left);
-        (gone, left) = (gone - skipped, left - part);
-        Draw { amount: part, worth: part, ..draw.clone() }
-    };
-    draws.iter().rev().map(back).collect()
 }
 
 /// The balance of each book, by unit of credits.

@@ -8,8 +8,9 @@ use headworks_core::record::{
     Charge, CycleEvent, Draw, Event, Graduated, GrantTerms, Line, Record, Seq, Source, Use, VolumeClosed,
 };
 
+use super::calendar::DAY;
+use super::draws::unwound;
 use super::prices::{Round, dearest, factor_after, of_first, rounded};
-use super::{DAY, unwound};
 
 const WHOLE: i64 = 1_000_000_000;
 
