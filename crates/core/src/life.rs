@@ -138,9 +138,7 @@ fn ends(ctx: Context<'_>) -> Option<Draft> {
 /// the books, however late that is written.
 fn expire(ctx: Context<'_>, hold: &Hold) -> Draft {
     let deadline = hold.terms.deadline;
-    // At one instant, holds give back before grants end.
-    let just_before = Instant::from_micros(deadline.micros() - 1);
-    Draft { effective_at: Some(deadline), ..expire_at(Context { now: just_before, ..ctx }, hold) }
+    Draft { effective_at: Some(deadline), ..expire_at(Context { now: deadline.just_before(), ..ctx }, hold) }
 }
 
 fn expire_at(ctx: Context<'_>, hold: &Hold) -> Draft {
@@ -207,7 +205,7 @@ fn roll_over(ctx: Context<'_>, schedule: &Schedule) -> Draft {
     let (left, carried) = (account.remaining(schedule), account.to_carry(schedule));
     let period_end = account.next_boundary(schedule).unwrap_or(Instant::NEVER);
     let mut moves = Moves::new(schedule.terms.unit.clone());
-    moves.open(carried_block(&schedule.terms, carried, (schedule.next_at, period_end)));
+    moves.open(carried_block(&schedule.terms, carried, (schedule.next_at, period_end), Span::ZERO));
     let (old, new) = (Book::Grant(schedule.current), own_grant(ctx));
     let moved = left.min(carried);
     moves.add(old, new, moved);

@@ -61,7 +61,7 @@ impl Account {
         }
         let now = record.recorded_at;
         if let Some(terms) = &record.opens {
-            let terms = &self.terms_after_pauses(now, terms);
+            let terms = &self.terms_after_pauses(record.gives_back_at(), terms);
             self.open_grant(GrantId(record.seq), terms.clone());
             self.note_payment(terms, now);
             if matches!(record.event, Event::Granted) {

@@ -175,14 +175,16 @@ impl Moves {
     }
 }
 
-/// The amount of a recurring grant carried into the period that begins at its boundary, as a separate block.
+/// The amount of a recurring grant carried into the period that begins at its boundary, as a separate block. Since the boundary the
+/// account has stood still for a while.
 pub(crate) fn carried_block(
     terms: &GrantTerms,
     amount: Credits,
     (boundary, period_end): (Instant, Instant),
+    stood_still: Span,
 ) -> GrantTerms {
     let life = terms.recurrence.as_ref().and_then(|r| r.rollover?.life);
-    let expires_at = life.map_or(period_end, |life| boundary.after(life));
+    let expires_at = life.map_or(period_end, |life| boundary.after(life).after(stood_still));
     GrantTerms {
         amount,
         effective_from: boundary,
@@ -193,11 +195,11 @@ pub(crate) fn carried_block(
     }
 }
 
-/// The end of the period that began at a boundary, later by as long as the account has stood still since.
-fn period_end(ctx: Context<'_>, recurrence: &Recurrence, boundary: Instant) -> Option<Instant> {
+/// The end of the period that began at a boundary, later by as long as the account has stood still since; and how long that was.
+fn period_end(ctx: Context<'_>, recurrence: &Recurrence, boundary: Instant) -> Option<(Instant, Span)> {
     let (before, present) = ctx.account.stood_still(boundary, ctx.now);
     let (_, end) = recurrence.period(boundary.after(before), ctx.account.settings.billing_anchor)?;
-    Some(end.after(present))
+    Some((end.after(present), Span::from_micros(before.micros() + present.micros())))
 }
 
 /// The book of the grant that the next record opens.
@@ -249,7 +251,9 @@ impl<'a> Returns<'a> {
         let boundary = terms.expires_at;
         let carries = terms.recurrence.as_deref().filter(|r| boundary < r.until);
         let rolls = carries.and_then(|r| r.rollover.as_ref().zip(period_end(ctx, r, boundary)));
-        let Some((rollover, period_end)) = rolls.filter(|_| matches!(self.from, Book::Hold(_))) else {
+        let Some((rollover, (period_end, stood_still))) =
+            rolls.filter(|_| matches!(self.from, Book::Hold(_)))
+        else {
             return Credits::ZERO;
         };
         let back = match self.back.iter_mut().find(|(id, _)| *id == grant.id) {
@@ -263,7 +267,7 @@ impl<'a> Returns<'a> {
         *back += amount.nano();
         let of = |left: i64| rollover.carried(Credits::from_nano(left)).nano();
         let carried = Credits::from_nano((of(before + amount.nano()) - of(before)).max(0));
-        let block = carried_block(terms, carried, (boundary, period_end));
+        let block = carried_block(terms, carried, (boundary, period_end), stood_still);
         if block.expires_at <= ctx.now {
             return Credits::ZERO;
         }

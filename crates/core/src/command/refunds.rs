@@ -206,7 +206,7 @@ impl<'a> Unwinding<'a> {
                 // A grant whose record is missing must not pass for one that has expired.
                 let opened = history.record(ctx, id.0)?;
                 let terms = opened.opens.as_ref();
-                let terms = terms.map(|terms| ctx.account.terms_after_pauses(opened.recorded_at, terms));
+                let terms = terms.map(|terms| ctx.account.terms_after_pauses(opened.gives_back_at(), terms));
                 closed.push(Closed { id, terms, voided: history.once(ctx, Once::Voids(id))?.is_some() });
             }
         }

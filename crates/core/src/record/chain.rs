@@ -154,6 +154,17 @@ impl Record {
         self.event.charge()
     }
 
+    /// When it gives back what it gives back. A hold that expires does so just before its deadline, however late that is
+    /// written: at one instant, holds give back before grants end.
+    #[must_use]
+    pub fn gives_back_at(&self) -> Instant {
+        if matches!(self.event, Event::Expired { .. }) {
+            self.effective_at.just_before()
+        } else {
+            self.recorded_at
+        }
+    }
+
     /// The use that the record keeps in quarantine, if it does.
     #[must_use]
     pub fn quarantined(&self) -> Option<&LateUse> {

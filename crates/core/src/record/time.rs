@@ -68,6 +68,12 @@ impl Instant {
         Self(self.0.saturating_sub_unsigned(span.0))
     }
 
+    /// The last instant before it.
+    #[must_use]
+    pub const fn just_before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+
     /// Time since `earlier`; zero when `earlier` is later, so that a clock that jumped back never mints anything.
     #[must_use]
     pub fn since(self, earlier: Self) -> Span {

@@ -31,7 +31,7 @@ impl Walk {
             return Err(format!("a paused account has {}", record.event.kind()));
         }
         if let Some(terms) = record.opens.as_ref().filter(|terms| terms.recurrence.is_none()) {
-            self.expiries.insert(GrantId(record.seq), (record.recorded_at, terms.expires_at));
+            self.expiries.insert(GrantId(record.seq), (given_at(record), terms.expires_at));
         }
         match &record.event {
             Event::GrantExpired(id) => {
@@ -72,6 +72,15 @@ impl Walk {
             *at = at.after(stood_still);
         }
         Ok(())
+    }
+}
+
+/// A hold that expires gives back at its deadline, before grants end then, however late that is written.
+fn given_at(record: &Record) -> Instant {
+    if matches!(record.event, Event::Expired { .. }) {
+        Instant::from_micros(record.effective_at.micros() - 1)
+    } else {
+        record.recorded_at
     }
 }
 
