@@ -1,6 +1,6 @@
 //! The policy of a simulation: small limits, so that every limit is reached, and several versions to switch between.
 
-use headworks_core::record::{Credits, Instant};
+use headworks_core::record::{Credits, Instant, Name};
 
 pub(crate) const ACCOUNTS: [&str; 3] = ["auth0|5f7c", "org/acme", "Zoë"];
 pub(crate) const USERS: [&str; 2] = ["ann", "ann/ben"];
@@ -22,8 +22,8 @@ pub(crate) const OWED: i128 = 20_000_000_000;
 /// The most that a member may draw from the pool in a day, if no cap is set.
 pub(crate) const MEMBER_CAP: i64 = 30_000_000_000;
 /// The requested features; no plan has `secret`.
-pub(crate) const FEATURES: [&str; 9] =
-    ["chat", "gift", "owe", "bulk", "draw", "rent", "task", "fast", "secret"];
+pub(crate) const FEATURES: [&str; 10] =
+    ["chat", "gift", "owe", "bulk", "draw", "rent", "blend", "task", "fast", "secret"];
 /// The most that is lent for `rent` in a day, in nano-credits.
 pub(crate) const LENT: i64 = 60_000_000_000;
 /// Hours of one rental above which it is long, at half the price.
@@ -32,6 +32,9 @@ pub(crate) const LONG_ABOVE: u64 = 20;
 pub(crate) const STEPS: [(u64, i64); 2] = [(30, 1_000_000_000), (80, 3_000_000_000)];
 /// What the plan `q` multiplies prices by, in billionths.
 pub(crate) const FACTOR: i64 = 987_654_321;
+/// The words that a seat includes in a day, and one of the type `premium`.
+pub(crate) const SEATED: [i64; 2] = [40, 80];
+pub(crate) const SEATS: [&str; 2] = ["s1", "s2"];
 pub(crate) const TEAMS: [&str; 1] = ["red~1/user:ann"];
 /// The units of credits; `None`: the usual one.
 pub(crate) const UNITS: [Option<&str>; 3] = [None, Some("stamps"), Some("notes")];
@@ -69,6 +72,7 @@ tokens = { unit = "token" }
 images = { unit = "image" }
 bytes = { unit = "byte" }
 hours = { unit = "hour" }
+words = { unit = "word" }
 [supplies.model]
 in_flight = 5
 in_flight_cost = { requests = 1 }
@@ -127,6 +131,10 @@ meters = ["hours"]
 rate_card = "card"
 credit_unit = "notes"
 sizes = { size = { count = ["hours"], steps = [{ above = 20, value = "long" }] } }
+[features.blend]
+meters = ["words"]
+rate_card = "card"
+allowance_unit = "words"
 [features.task]
 meters = []
 allowance_unit = "requests"
@@ -140,7 +148,7 @@ ledger = false
 CARDS
 [plans.p]
 cost_max = 90
-features = ["chat", "gift", "owe", "bulk", "draw", "rent", "task", "fast"]
+features = ["chat", "gift", "owe", "bulk", "draw", "rent", "blend", "task", "fast"]
 guards = [
   { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
   { name = "quick", features = ["fast"], window.rate = { limit = 2, period = "10s" } },
@@ -156,17 +164,26 @@ guards = [
   { name = "cycle", features = ["bulk"], count = "bytes", window.fixed = { limit = 15000, every = "month", anchor = "billing" } },
   { name = "volume", features = ["bulk"], count = "bytes", window.sliding = { limit = 2000, length = "2h" } },
   { name = "surge", features = ["bulk"], count = "bytes", window.rate = { limit = 300, period = "1h", burst = 3000 } },
+  { name = "of_a", features = ["blend"], count = "words", when = { model = "a" }, window.fixed = { limit = 90, every = "day" } },
 ]
 waterfall = [
   { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "4", length = "5h" } }] } },
   { allowance = { name = "included", features = ["chat"], windows = [{ name = "hour", window.fixed = { limit = "5", every = "hour" } }] } },
+  { allowance = { name = "seated", features = ["blend"], per = "seat", windows = [{ name = "day", window.fixed = { limit = "40", every = "day" } }] } },
   { grants = { name = "gifts", categories = ["free", "promotional"] } },
   { pool = { name = "shared", member = "user", cap = { default = "30", every = "day" } } },
   { overdraft = { name = "lent", limit = "10" } },
   { postpaid = { name = "bill", unit = "notes", limit = "60", every = "day" } },
 ]
+[plans.p.seats.types]
+premium = { "seated.day" = "80" }
+[plans.s]
+extends = "p"
+[plans.s.seats]
+required = true
+types = { premium = { "seated.day" = "80" } }
 [plans.q]
-features = ["chat", "rent", "task"]
+features = ["chat", "rent", "blend", "task"]
 consent = "ask"
 price_factor = "0.987654321"
 waterfall = [{ grants = { name = "all" } }]
@@ -183,10 +200,17 @@ prices = [
   { feature = "draw", credits = { images = "1" } },
   { feature = "rent", credits = { hours = "RENT" }, graduated = { hours = { every = "day", steps = [{ above = 30, credits = "1" }, { above = 80, credits = "3" }] } } },
   { feature = "rent", when = { size = "long" }, like = {}, factor = "0.5" },
+  { feature = "blend", when = { model = "a" }, credits = { words = "BLEND" } },
+  { feature = "blend", when = { model = "b" }, like = { model = "a" }, factor = "0.5" },
 ]
 "#;
 
-/// The price of the first unit of a feature at an instant in a version of the policy, in nano-credits.
+/// Whether a plan has the limits of `p`: `s` is `p` for those with a seat.
+pub(crate) fn has_limits(plan: &Name) -> bool {
+    plan.as_str() != "q"
+}
+
+/// The price of the first unit of a feature at an instant in a version of the policy, in nano-credits; of `blend` under the model `a`.
 pub(crate) fn price(version: usize, feature: &str, at: Instant) -> i64 {
     price_in(version, feature, CHANGES.iter().filter(|from| **from <= at.micros()).count())
 }
@@ -202,6 +226,7 @@ fn price_in(version: usize, feature: &str, changes: usize) -> i64 {
         }
         "owe" => 1_000_000_000 + i64::from(dear) * 1_000_000_000,
         "bulk" => 10_000_000,
+        "blend" => 1_000_000_000 + if version.is_multiple_of(2) { 0 } else { 1_000_000_000 },
         "rent" => 2_000_000_000 + if version.is_multiple_of(2) { 0 } else { 500_000_000 },
         _ => 1_000_000_000,
     }
@@ -215,6 +240,7 @@ fn cards(version: usize) -> String {
             .replace("CHAT", &of("chat"))
             .replace("OWE", &of("owe"))
             .replace("RENT", &of("rent"))
+            .replace("BLEND", &of("blend"))
     });
     cards.collect()
 }

@@ -19,6 +19,7 @@ mod coverage;
 mod disk;
 mod history;
 mod op;
+mod parts;
 mod random;
 mod usage;
 mod world;

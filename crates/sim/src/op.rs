@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::{
-    Adjust, ChangePlan, Command, Correct, Extend, NewGrant, Patch, Setting, TopUp,
+    Adjust, ChangePlan, Command, Correct, Extend, NewGrant, NewSeat, Patch, Setting, TopUp,
 };
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
     Path, Proration, Rank, Recurrence, Rollover, Segment, SegmentSettings, Seq, Span, SupplyChange,
     TopUpTerms, WHOLE,
 };
-use headworks_core::waterfall::{Authorize, Minimum, Quantities, Request};
+use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Request};
 use headworks_engine::{Answer, Caller, Engine, EngineError, Idempotency};
 
 use crate::catalog::{self, ACCOUNTS, ANCHORS, KEYS, TEAMS, USERS};
+use crate::parts::{more, parts};
 use crate::usage::Usage;
 
 pub(crate) type Asked = Pin<Box<dyn Future<Output = Result<Answer, EngineError>>>>;
@@ -76,9 +77,22 @@ fn quantities(feature: &str, amount: u64) -> Quantities {
         "draw" => "images",
         "bulk" => "bytes",
         "rent" => "hours",
+        "blend" => return parts(amount).0.1,
         _ => return Quantities::new(),
     };
     [(name(meter), amount)].into_iter().collect()
+}
+
+/// A request for an amount of a feature.
+fn request(feature: &str, amount: u64, path: Path, consented: bool) -> Request {
+    let request = Request { path, consented, ..Request::new(name(feature), quantities(feature, amount)) };
+    if feature != "blend" {
+        return request;
+    }
+    let ((dimensions, _), second) = parts(amount);
+    let second =
+        second.map(|(dimensions, quantities)| AskedPart { dimensions: Some(dimensions), quantities });
+    Request { dimensions, more: second.into_iter().collect(), ..request }
 }
 
 /// The origin of a request, as indexes into the lists.
@@ -119,11 +133,7 @@ pub(crate) fn authorize(
     life: Option<u64>,
 ) -> Command {
     Command::Authorize(Authorize {
-        request: Request {
-            path: path(whence),
-            consented,
-            ..Request::new(name(feature), quantities(feature, amount))
-        },
+        request: request(feature, amount, path(whence), consented),
         minimum: least.map(|quantity| Minimum { meter: name("tokens"), quantity }),
         life: life.map(Span::from_secs),
         settle_now,
@@ -134,28 +144,26 @@ pub(crate) fn authorize(
 pub(crate) type Of = (Seq, &'static str);
 
 pub(crate) fn settle((hold, feature): Of, used: u64) -> Command {
-    Command::settle(HoldId(hold), quantities(feature, used))
+    let (quantities, more) = (quantities(feature, used), more(feature, used));
+    Command::Settle { hold: HoldId(hold), quantities, dimensions: None, more }
 }
 
-pub(crate) fn extend((hold, feature): Of, more: u64, life: Option<u64>) -> Command {
+pub(crate) fn extend((hold, feature): Of, by: u64, life: Option<u64>) -> Command {
     Command::Extend(Extend {
         hold: HoldId(hold),
-        quantities: quantities(feature, more),
-        more: Vec::new(),
+        quantities: quantities(feature, by),
+        more: more(feature, by),
         minimum: None,
         life: life.map(Span::from_secs),
-        progress: Some(quantities(feature, more)),
+        progress: (feature != "blend").then(|| quantities(feature, by)),
         consented: true,
     })
 }
 
 /// Use at an instant; `None`: now.
 pub(crate) fn record(feature: &str, amount: u64, at: Option<Instant>) -> Command {
-    let request = Request {
-        path: path(Whence { user: Some(0), ..Whence::default() }),
-        consented: true,
-        ..Request::new(name(feature), quantities(feature, amount))
-    };
+    let path = path(Whence { user: Some(0), ..Whence::default() });
+    let request = request(feature, amount, path, true);
     Command::Record { request, at }
 }
 
@@ -243,7 +251,8 @@ pub(crate) fn correct((charge, feature): Of, to: Option<u64>) -> Command {
         None => Correct::reprice(),
         Some(0) => Correct::Delete,
         Some(n) => {
-            Correct::To { quantities: quantities(feature, n), dimensions: None, more: None, reprice: false }
+            let more = (feature == "blend").then(|| more(feature, n));
+            Correct::To { quantities: quantities(feature, n), dimensions: None, more, reprice: false }
         }
     };
     Command::Correct { charge, to, reason: None }
@@ -276,10 +285,22 @@ pub(crate) fn settings(suspended: bool, consent: usize, alerts: bool, plan: usiz
         consent: consents.get(consent).copied().flatten().into(),
         alerts: alerts.then(|| vec![marks(Some(name("credits"))), marks(stamps())]).into(),
         top_ups: alerts.then(|| vec![top_up(None), top_up(stamps())]).into(),
-        plan: Some(name(if plan == 0 { "q" } else { "p" })),
+        plan: Some(name(["q", "s"].get(plan).copied().unwrap_or("p"))),
         ..Patch::default()
     };
     Command::Change { patch, reason: None }
+}
+
+/// A seat is set: of a type, and given to a user or to nobody. What is left out stays.
+pub(crate) fn seat(seat: &str, premium: Option<bool>, member: Option<Option<usize>>) -> Command {
+    let user = |user: usize| USERS.get(user).map(|user| Segment { level: Level::User, name: name(user) });
+    Command::SetSeat(NewSeat {
+        name: name(seat),
+        kind: premium.map(|is| is.then(|| name("premium"))),
+        member: member.map(|of| of.and_then(user)),
+        exists: premium.is_none(),
+        reason: None,
+    })
 }
 
 pub(crate) fn bank() -> Command {

@@ -6,33 +6,36 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    Charge, CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq,
-    Settings, Source, Terms, Use, Visit,
+    CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq, Settings,
+    Terms, Use, Visit,
 };
 
+use super::prices::model;
+use super::seats::Seats;
 use super::windows::{Basis, SPECS, Spec, Used, total};
 use crate::catalog;
 
 /// A window, and its member.
-type Key = (usize, Option<Name>);
+pub(super) type Key = (usize, Option<Name>);
 
 /// Use this old is not remembered.
 const FORGOTTEN: i64 = 34 * 86_400_000_000;
 
 /// The use that a hold or a charge counted in a window.
-struct Counted {
-    key: Key,
-    at: i64,
-    amount: i64,
+pub(super) struct Counted {
+    pub(super) key: Key,
+    pub(super) at: i64,
+    pub(super) amount: i64,
 }
 
 /// An open hold, or a charge that may be refunded.
-struct Open {
-    draws: Vec<Draw>,
-    units: i64,
-    counted: Vec<Counted>,
+pub(super) struct Open {
+    pub(super) draws: Vec<Draw>,
+    /// The model and the units of each part of a hold; `None`: it is a charge.
+    pub(super) parts: Option<Vec<(Option<String>, i64)>>,
+    pub(super) counted: Vec<Counted>,
     /// Nano-credits refunded.
-    returned: i64,
+    pub(super) returned: i64,
 }
 
 /// One use to count.
@@ -49,10 +52,11 @@ struct Taking<'a> {
 }
 
 #[derive(Default)]
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     settings: Option<&'a Settings>,
-    windows: BTreeMap<Key, Used>,
-    open: BTreeMap<Seq, Open>,
+    seats: Seats<'a>,
+    pub(super) windows: BTreeMap<Key, Used>,
+    pub(super) open: BTreeMap<Seq, Open>,
     /// It has been paused: its billing windows have moved.
     has_paused: bool,
 }
@@ -76,48 +80,69 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// The part of each draw that a price keeps.
-pub(super) fn keep(draws: &[Draw], price: i64) -> Vec<Draw> {
-    let mut left = price;
-    let kept = |draw: &Draw| {
-        let amount = draw.amount.min(left);
-        left -= amount;
-        Draw { amount, worth: amount, ..draw.clone() }
-    };
-    draws.iter().map(kept).collect()
+/// The model and the units of each part of a use.
+pub(super) fn parts(usage: &Use) -> Vec<(Option<&str>, i64)> {
+    let mut all: Vec<(Option<&str>, i64)> = Vec::new();
+    for line in usage.lines.iter().filter(|l| l.meter.as_str() != "requests") {
+        all.resize(all.len().max(usize::from(line.part) + 1), (None, 0));
+        let Some(part) = all.get_mut(usize::from(line.part)) else { continue };
+        *part = (model(usage, line), part.1 + i64::try_from(line.quantity).unwrap_or(0));
+    }
+    all
 }
 
-fn units(usage: &Use) -> i64 {
-    usage
-        .lines
-        .iter()
-        .filter(|l| l.meter.as_str() != "requests")
-        .map(|l| i64::try_from(l.quantity).unwrap_or(0))
-        .sum()
+/// The units of a use that a window counts.
+fn units(spec: &Spec, usage: &Use) -> i64 {
+    parts(usage).iter().filter(|(model, _)| spec.counts(*model)).map(|(_, n)| n).sum()
 }
 
-fn key(at: usize, spec: &Spec, path: &Path) -> Key {
+pub(super) fn key(at: usize, spec: &Spec, path: &Path) -> Key {
     (at, spec.per.and_then(|level| path.at(level)).cloned())
 }
 
+fn named(parts: Vec<(Option<&str>, i64)>) -> Vec<(Option<String>, i64)> {
+    parts.into_iter().map(|(model, units)| (model.map(str::to_owned), units)).collect()
+}
+
+impl Open {
+    /// A hold grows: part by part, and by those beyond them.
+    fn grows(&mut self, usage: &Use) {
+        let held = self.parts.get_or_insert_default();
+        for (at, (model, units)) in named(parts(usage)).into_iter().enumerate() {
+            match held.get_mut(at) {
+                Some(part) => part.1 += units,
+                None => held.push((model, units)),
+            }
+        }
+    }
+}
+
 impl<'a> Walk<'a> {
-    fn in_plan(&self) -> bool {
-        self.settings.is_some_and(|s| s.plan.as_str() == "p")
+    pub(super) fn in_plan(&self) -> bool {
+        self.settings.is_some_and(|s| catalog::has_limits(&s.plan))
     }
 
-    /// The limit of a window: for a member of the pool its own, else its team's, else the plan's.
+    /// The limit of a window: for a member of the pool its own, else its team's, else the plan's; for a seat that of its type.
     fn limit(&self, spec: &Spec, path: &Path) -> i64 {
         let cap = |level| {
             Some(self.settings?.segment(level, path.at(level)?)?.pool_cap.as_ref()?.of(None, None)?.nano())
         };
+        let [usual, premium] = catalog::SEATED;
         match spec.limit {
             Some(limit) => limit,
+            None if spec.name == "seated.day" => {
+                if self.seats.is_premium(path) {
+                    premium
+                } else {
+                    usual
+                }
+            }
             None => cap(Level::User).or_else(|| cap(Level::Team)).unwrap_or(catalog::MEMBER_CAP),
         }
     }
 
     /// Compares a visit with the state of its window.
-    fn agrees(
+    pub(super) fn agrees(
         &self,
         at: usize,
         usage: &Use,
@@ -196,13 +221,14 @@ impl<'a> Walk<'a> {
             }
             let amount = match spec.basis {
                 Basis::Requests => take.requests,
-                Basis::Units => units(take.usage),
+                Basis::Units => units(spec, take.usage),
                 Basis::Spend | Basis::Layer(_) => total(&spec.basis, take.draws),
             };
             let of_source = matches!(spec.basis, Basis::Layer(_));
             let visit = take.visits.iter().find(|v| v.name.as_str() == spec.name && v.terms.is_some());
             let Some(visit) = visit else {
-                if amount > 0 || !of_source && take.refusable {
+                let is_of_it = spec.of.is_none() || parts(take.usage).iter().any(|(of, _)| spec.counts(*of));
+                if amount > 0 || !of_source && is_of_it && take.refusable {
                     return Err(format!("{amount} are not counted in {}", spec.name));
                 }
                 continue;
@@ -227,8 +253,7 @@ impl<'a> Walk<'a> {
             }
             if amount > 0 {
                 let key = key(i, spec, &take.usage.path);
-                let remembers = matches!(spec.basis, Basis::Layer("included"));
-                self.windows.entry(key.clone()).or_default().take(spec, take.at, amount, bounds, remembers);
+                self.windows.entry(key.clone()).or_default().take(spec, take.at, amount, bounds);
                 all.push(Counted { key, at: happened, amount });
             }
         }
@@ -236,7 +261,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the count beyond `stays`, latest first.
-    fn trim(&mut self, counted: &mut [Counted], at: usize, stays: i64, now: i64) {
+    pub(super) fn trim(&mut self, counted: &mut [Counted], at: usize, stays: i64, now: i64) {
         let all: i64 = counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
         let mut back = (all - stays).max(0);
         for c in counted.iter_mut().rev().filter(|c| c.key.0 == at) {
@@ -249,6 +274,7 @@ impl<'a> Walk<'a> {
     }
 
     fn follow(&mut self, record: &'a Record) -> Result<(), String> {
+        self.seats.follow(record);
         let now = record.recorded_at.micros();
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => self.settings = Some(settings),
@@ -262,7 +288,8 @@ impl<'a> Walk<'a> {
                 let (draws, visits) = (&decision.draws[..], &decision.visits[..]);
                 let take = Taking { usage, draws, visits, at: (now, now), refusable: true, requests: 1 };
                 let counted = self.take(&take)?;
-                let open = Open { draws: draws.to_vec(), units: units(usage), counted, returned: 0 };
+                let parts = Some(named(parts(usage)));
+                let open = Open { draws: draws.to_vec(), parts, counted, returned: 0 };
                 self.open.insert(record.seq, open);
             }
             Event::Extended { hold, usage, decision, .. } => {
@@ -272,7 +299,7 @@ impl<'a> Walk<'a> {
                 let counted = self.take(&take)?;
                 if let Some(open) = self.open.get_mut(&hold.0) {
                     open.draws.extend(draws.iter().cloned());
-                    open.units += units(usage);
+                    open.grows(usage);
                     open.counted.extend(counted);
                 }
             }
@@ -309,92 +336,5 @@ impl<'a> Walk<'a> {
             _ => {}
         }
         Ok(())
-    }
-
-    /// A hold is charged, or a charge corrected: the front of the receipt stays,
-    /// and the part beyond it is counted again.
-    fn ends(&mut self, seq: Seq, before: Seq, charge: &Charge, at: (i64, i64)) -> Result<(), String> {
-        let Some(mut open) = self.open.remove(&before) else { return Ok(()) };
-        let kept = keep(&open.draws, charge.price.nano());
-        let is_hold = open.units > 0;
-        let beyond = (units(&charge.usage) - open.units).max(0);
-        let drawn = |basis: &Basis| total(basis, &charge.draws) - total(basis, &kept);
-        // The visits show the state before anything is returned.
-        let visits = charge.excess.as_ref().map_or(&[][..], |e| &e.visits);
-        let mut counted = Vec::new();
-        let in_plan = self.in_plan();
-        for (i, spec) in SPECS.iter().enumerate() {
-            if !spec.features.contains(&charge.usage.feature.as_str()) {
-                continue;
-            }
-            let (stays, amount) = match spec.basis {
-                Basis::Requests => (i64::MAX, 0),
-                Basis::Units if is_hold => (units(&charge.usage), beyond),
-                Basis::Units => (i64::MAX, 0),
-                Basis::Spend | Basis::Layer(_) => (total(&spec.basis, &kept), drawn(&spec.basis)),
-            };
-            let visit = visits.iter().find(|v| v.name.as_str() == spec.name && v.terms.is_some());
-            if let Some(visit) = visit.filter(|_| in_plan) {
-                self.agrees(i, &charge.usage, visit, at)?;
-                if visit.cost != amount {
-                    return Err(format!("{} counts {} more and not {amount}", spec.name, visit.cost));
-                }
-            } else if amount > 0 && in_plan {
-                return Err(format!("{amount} more are not counted in {}", spec.name));
-            }
-            self.trim(&mut open.counted, i, stays, at.1);
-            if let Some(visit) = visit.filter(|_| amount > 0 && in_plan) {
-                let bounds = visit.terms.and_then(|t| {
-                    if let Terms::Period { start, end, .. } = t {
-                        Some((start.micros(), end.micros()))
-                    } else {
-                        None
-                    }
-                });
-                let key = key(i, spec, &charge.usage.path);
-                let remembers = matches!(spec.basis, Basis::Layer("included"));
-                self.windows.entry(key.clone()).or_default().take(spec, at, amount, bounds, remembers);
-                counted.push(Counted { key, at: at.0, amount });
-            }
-        }
-        open.counted.extend(counted);
-        self.charged(seq, charge, open.counted);
-        Ok(())
-    }
-
-    /// The counts that a charge may return: those of its sources, not that of the request.
-    fn charged(&mut self, seq: Seq, charge: &Charge, mut counted: Vec<Counted>) {
-        let is_paid =
-            |at: usize| SPECS.get(at).is_some_and(|s| matches!(s.basis, Basis::Spend | Basis::Layer(_)));
-        counted.retain(|c| is_paid(c.key.0) && c.amount > 0);
-        self.open.insert(seq, Open { draws: charge.draws.to_vec(), units: 0, counted, returned: 0 });
-    }
-
-    fn refunded(&mut self, charge: Seq, amount: i64, now: i64) {
-        let Some(mut open) = self.open.remove(&charge) else { return };
-        // An allowance of requests comes back whole.
-        let credits = |d: &&Draw| d.source != Source::Allowance || d.amount == d.worth;
-        let is_whole = !open.draws.iter().all(|d| credits(&d));
-        let (mut gone, mut left) = (open.returned, amount);
-        let mut given = Vec::new();
-        for draw in open.draws.iter().rev().filter(credits) {
-            let skipped = draw.amount.min(gone);
-            let part = (draw.amount - skipped).min(left);
-            (gone, left) = (gone - skipped, left - part);
-            given.push(Draw { amount: part, worth: part, ..draw.clone() });
-        }
-        open.returned += amount;
-        let all: i64 = open.draws.iter().filter(credits).map(|d| d.amount).sum();
-        for (at, spec) in SPECS.iter().enumerate() {
-            let counted: i64 = open.counted.iter().filter(|c| c.key.0 == at).map(|c| c.amount).sum();
-            let back = match spec.basis {
-                Basis::Layer("included") if is_whole && open.returned < all => 0,
-                Basis::Layer("included") if is_whole => counted,
-                Basis::Spend | Basis::Layer(_) => total(&spec.basis, &given),
-                Basis::Requests | Basis::Units => 0,
-            };
-            self.trim(&mut open.counted, at, counted - back, now);
-        }
-        self.open.insert(charge, open);
     }
 }

@@ -8,7 +8,7 @@ use headworks_core::record::{
     Book, Charge, CycleEvent, Draw, Event, HoldId, Movement, Name, Operation, Overage, Record, Source,
 };
 
-use crate::catalog::{OVERDRAFT, OWED};
+use crate::catalog::{self, OVERDRAFT, OWED};
 
 /// The amounts owed in one unit of credits.
 #[derive(Clone, Copy, Default)]
@@ -58,7 +58,7 @@ impl Walk {
         }
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => {
-                self.in_plan = settings.plan.as_str() == "p"
+                self.in_plan = catalog::has_limits(&settings.plan)
             }
             Event::Authorized { usage, decision, .. } => {
                 self.blocks(&usage.credit_unit)?;
@@ -77,7 +77,7 @@ impl Walk {
             }
             Event::Granted => self.repaid(record, before)?,
             Event::Cycle(event) => match &**event {
-                CycleEvent::PlanChanged(change) => self.in_plan = change.settings.plan.as_str() == "p",
+                CycleEvent::PlanChanged(change) => self.in_plan = catalog::has_limits(&change.settings.plan),
                 CycleEvent::Renewed { .. } => self.repaid(record, before)?,
                 _ => {}
             },

@@ -10,10 +10,10 @@ use headworks_core::record::{
 };
 
 use super::calendar::{Zone, period};
-use super::counters::keep;
+use super::draws::keep;
 
 /// The layers of the plan `p`, in order.
-const LAYERS: [&str; 7] = ["tasks", "included", "gifts", "shared", "lent", "bill", "overshoot"];
+const LAYERS: [&str; 8] = ["tasks", "included", "seated", "gifts", "shared", "lent", "bill", "overshoot"];
 
 /// A recurring grant.
 struct Schedule {
@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         now: Instant,
     ) -> Result<(), String> {
         let Some(draws) = self.holds.remove(&hold) else { return Ok(()) };
-        let kept = keep(&draws, charge.map_or(0, |c| c.price.nano()));
+        let kept = keep(&draws, charge);
         let (mut expected, mut sources, mut burns) = (0, 0, None);
         for (draw, kept) in draws.iter().zip(&kept) {
             let Source::Grant(id, _) = draw.source else { continue };

@@ -19,6 +19,8 @@ mod grants;
 mod notable;
 mod pauses;
 mod prices;
+mod returns;
+mod seats;
 mod volumes;
 mod windows;
 
@@ -43,6 +45,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     volumes::check(log, settled)?;
     grants::check(log)?;
     pauses::check(log)?;
+    seats::check(log)?;
     counters::check(log)
 }
 
@@ -139,10 +142,10 @@ fn daily(log: &[Record]) -> Result<(), String> {
         };
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => {
-                in_plan = settings.plan.as_str() == "p"
+                in_plan = catalog::has_limits(&settings.plan)
             }
             Event::Cycle(event) => match &**event {
-                CycleEvent::PlanChanged(change) => in_plan = change.settings.plan.as_str() == "p",
+                CycleEvent::PlanChanged(change) => in_plan = catalog::has_limits(&change.settings.plan),
                 CycleEvent::Redeemed { cleared, .. }
                     if cleared.iter().any(|c| c.name.as_str() == "daily") =>
                 {
@@ -181,11 +184,11 @@ fn slots(log: &[Record]) -> Result<(), String> {
         let now = record.recorded_at.micros();
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => {
-                limited = settings.plan.as_str() == "p"
+                limited = catalog::has_limits(&settings.plan)
             }
             Event::Cycle(event) => {
                 if let CycleEvent::PlanChanged(change) = &**event {
-                    limited = change.settings.plan.as_str() == "p";
+                    limited = catalog::has_limits(&change.settings.plan);
                 }
             }
             Event::Authorized { usage, terms, .. } if usage.feature.as_str() == "chat" && limited => {

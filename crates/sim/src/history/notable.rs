@@ -2,8 +2,10 @@
 
 use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms};
 
+use crate::catalog::SEATED;
+
 /// Every case.
-pub(crate) const CASES: [&str; 19] = [
+pub(crate) const CASES: [&str; 23] = [
     "owed",
     "made good",
     "debt repaid",
@@ -23,6 +25,10 @@ pub(crate) const CASES: [&str; 19] = [
     "a day closes with a charge",
     "a long rental",
     "a factor",
+    "several parts",
+    "a part turned out without a price",
+    "paid for a seat",
+    "a premium seat",
 ];
 
 const HOUR: u64 = 3_600_000_000;
@@ -56,6 +62,10 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     let is_long = |charge: &Charge| charge.usage.dimensions.iter().any(|d| d.value.as_str() == "long");
     note(record.charge().is_some_and(is_long), "a long rental");
     note(record.charge().is_some_and(|charge| charge.usage.factor.is_some()), "a factor");
+    note(record.charge().is_some_and(|charge| !charge.usage.more.is_empty()), "several parts");
+    let unpriced = |charge: &Charge| charge.usage.more.iter().any(|part| part.unpriced);
+    note(record.charge().is_some_and(unpriced), "a part turned out without a price");
+    note(draws.iter().any(|d| d.layer.as_str() == "seated"), "paid for a seat");
     if let Event::Cycle(event) = &record.event {
         let lives = record.opens.as_ref().is_some_and(|t| t.burns_at.is_some());
         note(matches!(**event, CycleEvent::RolledOver(_)) && lives, "carried for a life");
@@ -67,6 +77,8 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
         let Some(Terms::Period { start, end, .. }) = visit.terms else { continue };
         let hours = end.since(start).micros() / HOUR;
         note(matches!(visit.name.as_str(), "local" | "round") && hours != 24, "day of 23 or 25 hours");
+        let limit = visit.terms.map_or(0, |terms| terms.capacity());
+        note(visit.name.as_str() == "seated.day" && limit == SEATED[1], "a premium seat");
         note(visit.name.as_str() == "cycle" && hours < 30 * 24, "short month");
     }
     all

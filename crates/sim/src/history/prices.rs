@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Charge, CycleEvent, Event, Graduated, Instant, Line, Record, Seq, Use};
+use headworks_core::record::{Charge, CycleEvent, Event, Graduated, Instant, Line, Part, Record, Seq, Use};
 
+use super::draws::are_worth_it;
 use crate::catalog::{self, FACTOR, LONG_ABOVE, STEPS};
 
 const WHOLE: i64 = 1_000_000_000;
@@ -83,6 +84,17 @@ fn is_long(usage: &Use) -> bool {
     usage.lines.iter().any(|line| line.meter.as_str() == "hours" && is_long(line))
 }
 
+/// The part after the first that a line belongs to.
+fn part_of<'a>(usage: &'a Use, line: &Line) -> Option<&'a Part> {
+    usage.more.get(usize::from(line.part).checked_sub(1)?)
+}
+
+/// The model of the part that a line belongs to.
+pub(super) fn model<'a>(usage: &'a Use, line: &Line) -> Option<&'a str> {
+    let dimensions = part_of(usage, line).map_or(&usage.dimensions, |part| &part.dimensions);
+    dimensions.iter().find(|d| d.name.as_str() == "model").map(|model| model.value.as_str())
+}
+
 /// Each line has the price of its version at an instant.
 fn lines(usage: &Use, pinned: Pinned) -> Result<(), String> {
     let version = usage.catalog.as_str().trim_start_matches('v').parse().unwrap_or(0);
@@ -92,10 +104,11 @@ fn lines(usage: &Use, pinned: Pinned) -> Result<(), String> {
             continue;
         }
         let first = catalog::price(version, feature, pinned.at);
-        let part = if pinned.is_long { 2 } else { 1 };
+        let part = if pinned.is_long || model(usage, line) == Some("b") { 2 } else { 1 };
         let found = i64::try_from(line.price.nano()).unwrap_or(i64::MAX);
-        // Use that turned out of another size keeps its price if its version has been altered since.
-        if found != first / part && !(usage.unpriced && [first, first / 2].contains(&found)) {
+        // Use that turned out of another size or model keeps its price if its version has been altered since, or knows none.
+        let unpriced = part_of(usage, line).map_or(usage.unpriced, |part| part.unpriced);
+        if found != first / part && !(unpriced && [first, first / 2].contains(&found)) {
             return Err(format!(
                 "{feature} costs {} at {} in {} and not {:?}",
                 first / part,
@@ -161,10 +174,9 @@ fn priced(usage: &Use, factor: i64, round: Round) -> i64 {
 /// A charge costs the sum of its lines, and its receipt pays exactly that.
 fn paid(charge: &Charge, factor: i64) -> Result<(), String> {
     let price = priced(&charge.usage, factor, Round::HalfEven);
-    // An allowance of requests pays in requests, not in credits.
-    let paid: i64 = charge.draws.iter().map(|d| d.amount).sum();
-    let free = charge.usage.lines.iter().all(|l| l.meter.as_str() == "requests");
-    if charge.price.nano() == price && (paid == price || free) {
+    are_worth_it(&charge.usage, &charge.draws)?;
+    let paid: i64 = charge.draws.iter().map(|d| d.worth).sum();
+    if charge.price.nano() == price && paid == price {
         Ok(())
     } else {
         Err(format!("{} costs {price}, was charged {} and paid {paid}", charge.usage.feature, charge.price))

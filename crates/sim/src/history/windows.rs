@@ -44,6 +44,8 @@ pub(super) struct Spec {
     /// `None`: set by the member's settings.
     pub(super) limit: Option<i64>,
     pub(super) kind: Kind,
+    /// The model of the parts that it counts; `None`: all.
+    pub(super) of: Option<&'static str>,
 }
 
 const fn spec(
@@ -53,14 +55,14 @@ const fn spec(
     limit: i64,
     kind: Kind,
 ) -> Spec {
-    Spec { name, features, per: None, basis, limit: Some(limit), kind }
+    Spec { name, features, per: None, basis, limit: Some(limit), kind, of: None }
 }
 
 use Anchored::{No, Yes};
 use Kind::{Calendar, FirstUse, Rate, Sliding};
 
 /// The windows of the plan `p` that are the same in every version of the policy.
-pub(super) const SPECS: [Spec; 11] = [
+pub(super) const SPECS: [Spec; 13] = [
     spec("shift", &["draw"], Basis::Requests, 3, FirstUse(2 * HOUR)),
     spec("cap", &["gift"], Basis::Spend, 25 * CREDIT, Calendar(Every::Day, Zone::Utc, No)),
     spec("budget", &["gift", "owe"], Basis::Spend, 60 * CREDIT, Calendar(Every::Week, Zone::Berlin, No)),
@@ -79,15 +81,36 @@ pub(super) const SPECS: [Spec; 11] = [
     ),
     Spec {
         name: "shared",
-        features: &["chat", "gift", "owe", "bulk"],
+        features: &["chat", "gift", "owe", "bulk", "blend"],
         per: Some(Level::User),
         basis: Basis::Layer("shared"),
         limit: None,
         kind: Calendar(Every::Day, Zone::Utc, No),
+        of: None,
+    },
+    Spec { of: Some("a"), ..spec("of_a", &["blend"], Basis::Units, 90, Calendar(Every::Day, Zone::Utc, No)) },
+    Spec {
+        name: "seated.day",
+        features: &["blend"],
+        per: Some(Level::Seat),
+        basis: Basis::Layer("seated"),
+        limit: None,
+        kind: Calendar(Every::Day, Zone::Utc, No),
+        of: None,
     },
 ];
 
 impl Spec {
+    /// Whether it is a window of an allowance: it remembers periods that have ended.
+    pub(super) fn is_allowance(&self) -> bool {
+        matches!(self.basis, Basis::Layer("included" | "seated"))
+    }
+
+    /// Whether it counts a part of a use of this model.
+    pub(super) fn counts(&self, model: Option<&str>) -> bool {
+        self.of.is_none() || self.of == model
+    }
+
     pub(super) fn is_anchored(&self) -> bool {
         matches!(self.kind, Calendar(_, _, Yes))
     }
@@ -129,7 +152,7 @@ impl Used {
     /// The bounds of the period that counts a use; `None` if there is none, or it is not remembered.
     pub(super) fn bounds(&self, spec: &Spec, anchor: i64, happened: i64, now: i64) -> Option<(i64, i64)> {
         let last = self.last.filter(|(from, to)| *from <= happened && happened < *to);
-        let remembers = matches!(spec.basis, Basis::Layer("included"));
+        let remembers = spec.is_allowance();
         match spec.kind {
             Calendar(every, zone, anchored) => {
                 let fresh = period(every, zone, (anchored == Yes).then_some(anchor), happened);
@@ -173,10 +196,9 @@ impl Used {
         (at, now): (i64, i64),
         amount: i64,
         bounds: Option<(i64, i64)>,
-        remembers: bool,
     ) {
         self.uses.push((at, amount, bounds.map_or(0, |(start, _)| start)));
-        if self.last.is_none_or(|last| bounds.is_some_and(|new| new.0 > last.0)) && !remembers {
+        if self.last.is_none_or(|last| bounds.is_some_and(|new| new.0 > last.0)) && !spec.is_allowance() {
             self.last = bounds;
         }
         if let Rate(limit, period) = spec.kind {

@@ -6,7 +6,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
-use crate::catalog::ACCOUNTS;
+use crate::catalog::{ACCOUNTS, SEATS};
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
@@ -19,7 +19,7 @@ impl World {
         let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(45) {
+        let command = match r.below(48) {
             0..=9 | 36 | 37 => return self.request(&r),
             10..=13 => {
                 let hold = one(&known.holds);
@@ -32,7 +32,7 @@ impl World {
             15 => Command::Release { hold: HoldId(one(&known.holds).0) },
             16 | 17 => {
                 let ago = [None, Some(0), Some(1), Some(47), Some(49)].get(r.below(5)).copied().flatten();
-                let all = ["chat", "chat", "gift", "owe", "bulk", "rent", "rent"];
+                let all = ["chat", "chat", "gift", "owe", "bulk", "rent", "rent", "blend"];
                 let feature = r.pick(&all).copied().unwrap_or("chat");
                 op::record(feature, amount_of(&r, feature), ago.map(|h| now.before(hours(h))))
             }
@@ -100,6 +100,14 @@ impl World {
             }
             42 => Command::Resume { reason: None },
             43 => op::pay(self.invoice(account)),
+            45 | 46 => {
+                let premium = r.chance(500).then(|| r.chance(400));
+                let member = r.chance(700).then(|| r.chance(800).then(|| r.below(2)));
+                op::seat(r.pick(&SEATS).copied().unwrap_or("s1"), premium, member)
+            }
+            47 if r.chance(300) => {
+                Command::RemoveSeat { seat: op::name(r.pick(&SEATS).copied().unwrap_or("s1")), reason: None }
+            }
             40 | 41 => return self.usage(),
             39 => {
                 op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())
@@ -132,7 +140,7 @@ impl World {
             _ => {
                 let all = [
                     "chat", "chat", "gift", "gift", "draw", "task", "task", "fast", "secret", "owe", "owe",
-                    "bulk", "rent", "rent",
+                    "bulk", "rent", "rent", "blend", "blend",
                 ];
                 r.pick(&all).copied().unwrap_or("chat")
             }
@@ -141,7 +149,7 @@ impl World {
         let team = r.chance(300).then_some(0);
         let from = r.chance(400).then(|| (r.below(3), u8::try_from(r.below(3)).unwrap_or(0)));
         let amount = match feature {
-            "gift" | "chat" | "owe" | "bulk" | "rent" => amount_of(r, feature),
+            "gift" | "chat" | "owe" | "bulk" | "rent" | "blend" => amount_of(r, feature),
             _ => 1,
         };
         let now = feature == "fast" || r.chance(400);
@@ -162,7 +170,7 @@ fn amount_of(r: &Random, feature: &str) -> u64 {
     match feature {
         "bulk" => [1, 300, 700, 1_000, 1_999, 2_001, 3_000].get(r.below(7)).copied().unwrap_or(1),
         "owe" | "gift" => [1, 2, 5, 8, 13, 30, 61].get(r.below(7)).copied().unwrap_or(1),
-        "rent" => [1, 5, 13, 20, 21, 40, 61].get(r.below(7)).copied().unwrap_or(1),
+        "rent" | "blend" => [1, 5, 13, 20, 21, 40, 61].get(r.below(7)).copied().unwrap_or(1),
         _ => amount(r),
     }
 }

@@ -48,10 +48,20 @@ impl Swarm {
             copy: rate(5),
             deliver: rate(120),
             import: rate(60),
-            mostly: [None, None, None, Some("owe"), Some("gift"), Some("bulk"), Some("draw"), Some("rent")]
-                .get(random.below(8))
-                .copied()
-                .flatten(),
+            mostly: [
+                None,
+                None,
+                None,
+                Some("owe"),
+                Some("gift"),
+                Some("bulk"),
+                Some("draw"),
+                Some("rent"),
+                Some("blend"),
+            ]
+            .get(random.below(9))
+            .copied()
+            .flatten(),
             pace: [None, None, Some(10_000), Some(1_800_000)].get(random.below(4)).copied().flatten(),
             waiting_max: if random.chance(200) { 1 + random.below(6) } else { 64 },
             faults: Faults {
