@@ -102,6 +102,8 @@ pub(super) fn close_periods(
     if windows.is_empty() {
         return Err(Refusal::NoWindows);
     }
+    let seated = ctx.account.seated(path);
+    let path = seated.as_ref().unwrap_or(path);
     let once: BTreeSet<&Name> = windows.iter().collect();
     let closed = once.into_iter().map(|name| {
         let level = plan.closable(name).ok_or_else(|| Refusal::NotClosable(name.clone()))?;

@@ -176,6 +176,22 @@ fn late_use_and_resets_are_of_the_seat() {
     trusted(&w, &catalog(CATALOG));
 }
 
+/// The period that is closed for a member is the one in which a request of theirs would count.
+#[test]
+fn a_period_closed_for_a_member_is_that_of_their_seat() {
+    let text = CATALOG.replace(
+        "window.first_use = { limit = \"10\", length = \"5h\" }",
+        "window.fixed = { limit = \"10\", every = \"manual\" }",
+    );
+    let mut w = world(&text);
+    set(&mut w, "s1", None, Some("ann"));
+    assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1));
+    let (windows, path) = (vec![name("included.five_hours")], "user:ann".parse().expect("a path"));
+    w.apply(Command::ClosePeriods { windows, path, reason: None }).expect("closes");
+    assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1));
+    trusted(&w, &catalog(&text));
+}
+
 #[test]
 fn seats_that_cannot_be_are_refused() {
     let mut w = world(CATALOG);
