@@ -32,6 +32,8 @@ pub(crate) const LONG_ABOVE: u64 = 20;
 pub(crate) const STEPS: [(u64, i64); 2] = [(30, 1_000_000_000), (80, 3_000_000_000)];
 /// What the plan `q` multiplies prices by, in billionths.
 pub(crate) const FACTOR: i64 = 987_654_321;
+/// The limits whose periods are closed by hand.
+pub(crate) const MANUAL: [&str; 4] = ["job", "purse", "album.job", "seated.job"];
 /// The words that a seat includes in a day, and one of the type `premium`.
 pub(crate) const SEATED: [i64; 2] = [40, 80];
 pub(crate) const SEATS: [&str; 2] = ["s1", "s2"];
@@ -164,12 +166,15 @@ guards = [
   { name = "cycle", features = ["bulk"], count = "bytes", window.fixed = { limit = 15000, every = "month", anchor = "billing" } },
   { name = "volume", features = ["bulk"], count = "bytes", window.sliding = { limit = 2000, length = "2h" } },
   { name = "surge", features = ["bulk"], count = "bytes", window.rate = { limit = 300, period = "1h", burst = 3000 } },
+  { name = "job", features = ["bulk"], per = "user", count = "bytes", window.fixed = { limit = 12000, every = "manual" } },
+  { name = "purse", features = ["owe"], window.spend_cap = { limit = "90", every = "manual" } },
   { name = "of_a", features = ["blend"], count = "words", when = { model = "a" }, window.fixed = { limit = 90, every = "day" } },
 ]
 waterfall = [
   { allowance = { name = "tasks", features = ["task"], windows = [{ name = "five", window.first_use = { limit = "4", length = "5h" } }] } },
   { allowance = { name = "included", features = ["chat"], windows = [{ name = "hour", window.fixed = { limit = "5", every = "hour" } }] } },
-  { allowance = { name = "seated", features = ["blend"], per = "seat", windows = [{ name = "day", window.fixed = { limit = "40", every = "day" } }] } },
+  { allowance = { name = "album", features = ["draw"], windows = [{ name = "job", window.fixed = { limit = "6", every = "manual" } }] } },
+  { allowance = { name = "seated", features = ["blend"], per = "seat", windows = [{ name = "day", window.fixed = { limit = "40", every = "day" } }, { name = "job", window.fixed = { limit = "150", every = "manual" } }] } },
   { grants = { name = "gifts", categories = ["free", "promotional"] } },
   { pool = { name = "shared", member = "user", cap = { default = "30", every = "day" } } },
   { overdraft = { name = "lent", limit = "10" } },

@@ -58,7 +58,7 @@ const FAULTS: [&str; 39] = [
 const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
 
 /// Kinds of records that an account's log can have in a simulation.
-const KINDS: [&str; 40] = [
+const KINDS: [&str; 41] = [
     "account_opened",
     "account_changed",
     "authorized",
@@ -98,6 +98,7 @@ const KINDS: [&str; 40] = [
     "invoice_paid",
     "volume_closed",
     "seat_set",
+    "periods_closed",
     "seat_removed",
 ];
 

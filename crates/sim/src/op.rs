@@ -303,6 +303,12 @@ pub(crate) fn seat(seat: &str, premium: Option<bool>, member: Option<Option<usiz
     })
 }
 
+/// Closes the periods of some limits for a user.
+pub(crate) fn close(limits: &[&str], user: usize) -> Command {
+    let path = path(Whence { user: Some(user), ..Whence::default() });
+    Command::ClosePeriods { windows: limits.iter().map(|limit| name(limit)).collect(), path, reason: None }
+}
+
 pub(crate) fn bank() -> Command {
     Command::Bank { windows: vec![name("daily"), name("tasks.five")], expires_at: None, reference: None }
 }

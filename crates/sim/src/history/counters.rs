@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq, Settings,
-    Terms, Use, Visit,
+    Cleared, CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq,
+    Settings, Terms, Use, Visit,
 };
 
 use super::prices::model;
@@ -208,6 +208,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Periods are closed by hand: those in which use from a path would count.
+    fn closes(&mut self, path: &Path, closed: &[Cleared], now: i64) -> Result<(), String> {
+        for cleared in closed {
+            let at = SPECS.iter().position(|spec| spec.name == cleared.name.as_str());
+            let Some((at, spec)) = at.and_then(|at| Some((at, SPECS.get(at)?))) else { continue };
+            let seat = || path.at(Level::Seat).or(self.seats.held_on(path)).cloned();
+            let key = if spec.per == Some(Level::Seat) { (at, seat()) } else { key(at, spec, path) };
+            let used = self.windows.entry(key).or_default().close(spec, now);
+            if used != cleared.used {
+                return Err(format!("{} had used {used} and not {}", spec.name, cleared.used));
+            }
+        }
+        Ok(())
+    }
+
     /// Counts a use in every window of its feature.
     fn take(&mut self, take: &Taking<'_>) -> Result<Vec<Counted>, String> {
         let mut all = Vec::new();
@@ -281,6 +296,9 @@ impl<'a> Walk<'a> {
             Event::Cycle(event) => {
                 if let CycleEvent::PlanChanged(change) = &**event {
                     self.settings = Some(&change.settings);
+                }
+                if let CycleEvent::PeriodsClosed { path, closed, .. } = &**event {
+                    self.closes(path, closed, now)?;
                 }
                 self.has_paused |= matches!(**event, CycleEvent::Paused(_));
             }

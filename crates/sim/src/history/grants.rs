@@ -13,7 +13,8 @@ use super::calendar::{Zone, period};
 use super::draws::keep;
 
 /// The layers of the plan `p`, in order.
-const LAYERS: [&str; 8] = ["tasks", "included", "seated", "gifts", "shared", "lent", "bill", "overshoot"];
+const LAYERS: [&str; 9] =
+    ["tasks", "included", "album", "seated", "gifts", "shared", "lent", "bill", "overshoot"];
 
 /// A recurring grant.
 struct Schedule {

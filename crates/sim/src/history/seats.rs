@@ -25,7 +25,7 @@ impl<'a> Seats<'a> {
     }
 
     /// The seat that the user of a path holds.
-    fn held_on(&self, path: &Path) -> Option<&'a Name> {
+    pub(super) fn held_on(&self, path: &Path) -> Option<&'a Name> {
         let user = path.at(Level::User)?;
         let is_held = |member: &Segment| member.level == Level::User && member.name == *user;
         self.0.iter().find(|(_, (_, member))| member.is_some_and(is_held)).map(|(seat, _)| *seat)

@@ -2,7 +2,7 @@
 //!
 //! Units: those of the window; instants in UTC microseconds.
 
-use headworks_core::record::{Draw, Every, Level, Source};
+use headworks_core::record::{Draw, Every, Instant, Level, Source};
 
 use super::calendar::{Zone, period};
 
@@ -23,6 +23,8 @@ pub(super) enum Basis {
 pub(super) enum Kind {
     Calendar(Every, Zone, Anchored),
     FirstUse(i64),
+    /// It ends when it is closed.
+    Manual,
     Sliding(i64),
     /// An amount per time.
     Rate(i64, i64),
@@ -59,10 +61,10 @@ const fn spec(
 }
 
 use Anchored::{No, Yes};
-use Kind::{Calendar, FirstUse, Rate, Sliding};
+use Kind::{Calendar, FirstUse, Manual, Rate, Sliding};
 
 /// The windows of the plan `p` that are the same in every version of the policy.
-pub(super) const SPECS: [Spec; 13] = [
+pub(super) const SPECS: [Spec; 17] = [
     spec("shift", &["draw"], Basis::Requests, 3, FirstUse(2 * HOUR)),
     spec("cap", &["gift"], Basis::Spend, 25 * CREDIT, Calendar(Every::Day, Zone::Utc, No)),
     spec("budget", &["gift", "owe"], Basis::Spend, 60 * CREDIT, Calendar(Every::Week, Zone::Berlin, No)),
@@ -98,12 +100,16 @@ pub(super) const SPECS: [Spec; 13] = [
         kind: Calendar(Every::Day, Zone::Utc, No),
         of: None,
     },
+    Spec { per: Some(Level::User), ..spec("job", &["bulk"], Basis::Units, 12_000, Manual) },
+    spec("purse", &["owe"], Basis::Spend, 90 * CREDIT, Manual),
+    spec("album.job", &["draw"], Basis::Layer("album"), 6 * CREDIT, Manual),
+    Spec { per: Some(Level::Seat), ..spec("seated.job", &["blend"], Basis::Layer("seated"), 150, Manual) },
 ];
 
 impl Spec {
     /// Whether it is a window of an allowance: it remembers periods that have ended.
     pub(super) fn is_allowance(&self) -> bool {
-        matches!(self.basis, Basis::Layer("included" | "seated"))
+        matches!(self.basis, Basis::Layer("included" | "album" | "seated"))
     }
 
     /// Whether it counts a part of a use of this model.
@@ -118,7 +124,7 @@ impl Spec {
     /// How far back it accepts late use.
     pub(super) fn looks_back(&self) -> i64 {
         match self.kind {
-            Calendar(..) | FirstUse(_) => 0,
+            Calendar(..) | FirstUse(_) | Manual => 0,
             Sliding(length) => length,
             Rate(limit, period) => self.limit.unwrap_or(0) * period / limit,
         }
@@ -142,6 +148,8 @@ pub(super) struct Used {
     uses: Vec<(i64, i64, i64)>,
     /// The bounds of the last period with use.
     last: Option<(i64, i64)>,
+    /// When it was closed by hand.
+    closed: Vec<i64>,
     /// Of a rate: the undrained amount, times its period, and the instant.
     level: (i64, i64),
     /// Of a rate: the undrained amount before each count, and the instant.
@@ -162,9 +170,21 @@ impl Used {
                     || (open.0 <= now && now < open.1 && self.last.is_none_or(|l| l == open)))
                 .then_some(if remembers { fresh } else { open })
             }
+            Manual => {
+                let start = self.closed.iter().rfind(|at| **at <= happened).copied().unwrap_or(0);
+                let end = self.closed.iter().find(|at| **at > happened).copied();
+                (remembers || end.is_none()).then_some((start, end.unwrap_or(Instant::NEVER.micros())))
+            }
             FirstUse(length) => Some(last.unwrap_or((now, now + length))),
             Sliding(_) | Rate(..) => None,
         }
+    }
+
+    /// Its period is closed by hand; returns what it has used.
+    pub(super) fn close(&mut self, spec: &Spec, now: i64) -> i64 {
+        let used = self.amount(spec, self.bounds(spec, 0, now, now), now);
+        self.closed.push(now);
+        used
     }
 
     fn left(&self, limit: i64, now: i64) -> i64 {
@@ -178,7 +198,7 @@ impl Used {
         };
         let from = |start: i64| self.uses.iter().filter(|(.., of)| *of == start).map(|(_, n, _)| n).sum();
         match spec.kind {
-            Calendar(..) | FirstUse(_) => bounds.map_or(0, |(start, _)| from(start)),
+            Calendar(..) | FirstUse(_) | Manual => bounds.map_or(0, |(start, _)| from(start)),
             Sliding(length) => {
                 let cell = now.div_euclid(length) * length;
                 let (before, current) = (between(cell - length, cell), between(cell, cell + length));

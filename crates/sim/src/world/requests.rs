@@ -6,7 +6,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
-use crate::catalog::{ACCOUNTS, SEATS};
+use crate::catalog::{ACCOUNTS, MANUAL, SEATS};
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
@@ -19,7 +19,7 @@ impl World {
         let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(48) {
+        let command = match r.below(49) {
             0..=9 | 36 | 37 => return self.request(&r),
             10..=13 => {
                 let hold = one(&known.holds);
@@ -104,6 +104,10 @@ impl World {
                 let premium = r.chance(500).then(|| r.chance(400));
                 let member = r.chance(700).then(|| r.chance(800).then(|| r.below(2)));
                 op::seat(r.pick(&SEATS).copied().unwrap_or("s1"), premium, member)
+            }
+            48 => {
+                let limits: Vec<&str> = MANUAL.into_iter().filter(|_| r.chance(500)).collect();
+                op::close(&limits, r.below(2))
             }
             47 if r.chance(300) => {
                 Command::RemoveSeat { seat: op::name(r.pick(&SEATS).copied().unwrap_or("s1")), reason: None }
