@@ -68,7 +68,7 @@ impl Period {
         } else if start > period.start {
             period.end_at(period.end);
             (period.start, period.end, period.used, period.is_cut) = (start, end, cost, is_cut);
-        } else if let Some(ended) = &mut period.ended {
+        } else if let Some(ended) = period.ended.as_mut().filter(|_| keeps) {
             ended.count((start, end, cost, is_cut));
         }
         period
@@ -83,9 +83,10 @@ impl Period {
         }
     }
 
-    /// A period that begins at an instant and ends when it is closed, with nothing used.
+    /// A period that begins at an instant and ends when it is closed, with nothing used. Nothing else says when it began, so its
+    /// bounds are kept once it has ended.
     pub(crate) fn open_from(start: Instant) -> Self {
-        Self { start, end: Instant::NEVER, used: 0, ended: None, is_cut: false }
+        Self { start, end: Instant::NEVER, used: 0, ended: Some(Box::default()), is_cut: false }
     }
 
     /// Its use, if it is open.
@@ -96,6 +97,7 @@ impl Period {
     /// Ends at `now`, and the next one begins.
     pub(crate) fn close_by_hand(&mut self, now: Instant) {
         let end = self.end.min(now);
+        self.ended.get_or_insert_default();
         self.end_at(end);
         (self.start, self.end, self.used, self.is_cut) = (now, Instant::NEVER, 0, false);
     }

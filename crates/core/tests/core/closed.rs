@@ -1,7 +1,7 @@
 //! Periods that end when they are closed: guards, caps, allowances and pools with `every = "manual"`.
 
 use headworks_core::command::Command;
-use headworks_core::record::{Category, Instant, Outcome, Reason};
+use headworks_core::record::{Category, Instant, Outcome, Reason, Span};
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
@@ -125,6 +125,26 @@ fn late_use_counts_in_the_period_of_its_instant() {
         assert_eq!(used(&w, "included.job").0, credits("5").nano());
         trusted(&w, &catalog(CATALOG));
     }
+}
+
+/// Two periods are closed before anything is used: late use finds all of each.
+#[test]
+fn each_closed_period_has_an_allowance_of_its_own() {
+    let mut w = world();
+    let start = w.now;
+    for _ in 0..2 {
+        w.pass("1h");
+        w.apply(closing(&["included.job"], "user:ann")).expect("closes");
+    }
+    w.pass("1h");
+    for (minutes, n, included) in [(30, 8, 8), (90, 8, 8), (45, 8, 2), (100, 8, 2), (150, 8, 8)] {
+        let at = start.after(Span::from_secs(minutes * 60));
+        let request = tokens(n).request;
+        w.apply(Command::Record { request, at: Some(at) }).expect("records");
+        let paid = w.charge().draws.iter().filter(|d| d.layer.as_str() == "included").map(|d| d.amount);
+        assert_eq!(paid.sum::<i64>(), included * 1_000_000_000, "{minutes}");
+    }
+    trusted(&w, &catalog(CATALOG));
 }
 
 #[test]
