@@ -13,7 +13,7 @@ use super::check;
 use super::feature::Feature;
 use super::places::locate;
 use super::plan::Plan;
-use super::problems::{ParseError, Problems};
+use super::problems::{Found, ParseError, Problems};
 use super::supplies::{DEFAULT_CLASS, SupplyTerms};
 use super::text::{self, Format};
 use super::work::Work;
@@ -70,8 +70,10 @@ impl Catalog {
     /// The problems found, or that it was stopped.
     pub fn parse_while(text: &str, format: Format, goes_on: &dyn Fn() -> bool) -> Result<Self, ParseError> {
         let work = Work::new(goes_on);
-        let source = text::read(text, format, &work)?;
-        let (compiled, warnings) = check::compile(&source, &work, |found| locate(found, text, format))?;
+        let source = text::read(text, format, &work)?.filled();
+        let lines =
+            |found: Found<'_>| locate(found.as_written(|card| source.is_own_card(card)), text, format);
+        let (compiled, warnings) = check::compile(&source, &work, lines)?;
         Ok(Self {
             version: source.version,
             hash: CatalogHash::of(text),

@@ -130,6 +130,21 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// The same with the places where features write prices of their own, which were checked as a card.
+    pub(super) fn as_written(mut self, is_own_card: impl Fn(&str) -> bool) -> Self {
+        for problem in &mut self.kept {
+            if let [Step::Key(part @ "rate_cards"), Step::Key(name), rest @ ..] = problem.path.as_mut_slice()
+                && is_own_card(name)
+            {
+                *part = "features";
+                if matches!(rest, [Step::Index(_), ..]) {
+                    problem.path.remove(2);
+                }
+            }
+        }
+        self
+    }
+
     /// Adds a problem of what is written at the path; `plan` takes it over from there. What several plans or features
     /// share is told of once.
     pub(super) fn add(

@@ -101,8 +101,8 @@ fn texts_of_problems_have_an_end() {
 
 #[test]
 fn problems_are_in_the_order_of_the_text_in_both_notations() {
-    let toml = "version = \"1\"\n[meters]\n[features.b]\nmeters = [\n  \"x\",\n  \"y\",\n]\n[features.a]\nmeters = [\"z\"]\n[plans]\n";
-    let json = "{\"version\": \"1\", \"meters\": {},\n\"features\": {\n\"b\": {\"meters\":\n[\n\"x\",\n\"y\"]},\n\"a\": {\"meters\": [\"z\"]}}, \"plans\": {}}";
+    let toml = "version = \"1\"\nmeters.t.unit = \"t\"\n[features.b]\nmeters = [\n  \"x\",\n  \"y\",\n]\n[features.a]\nmeters = [\"z\"]\n[plans]\n";
+    let json = "{\"version\": \"1\", \"meters\": {\"t\": {\"unit\": \"t\"}},\n\"features\": {\n\"b\": {\"meters\":\n[\n\"x\",\n\"y\"]},\n\"a\": {\"meters\": [\"z\"]}}, \"plans\": {}}";
     for (text, lines) in [(toml, [5, 6, 9]), (json, [5, 6, 7])] {
         let found = problems(text);
         let told: Vec<_> = found.kept.iter().map(|problem| problem.line).collect();

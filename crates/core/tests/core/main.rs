@@ -6,6 +6,7 @@ mod billed;
 mod businesses;
 mod capacity;
 mod catalog;
+mod catalog_defaults;
 mod catalog_prices;
 mod catalog_reuse;
 mod catalog_size;

@@ -60,11 +60,14 @@ fn check_versions<'a>(
     let mut latest = None;
     for (i, version) in work.each(versions).enumerate() {
         check.item(i, |c| {
-            if latest.is_some_and(|latest| latest >= version.effective_from) {
+            if i > 0 && version.effective_from.is_none() {
+                let fix = "say from when it applies; only the first version has always applied";
+                c.wrong_at("effective_from", "the version does not say when it begins", fix);
+            } else if latest.is_some_and(|latest| latest >= version.begins()) {
                 let fix = "list the oldest first, each instant once";
                 c.wrong_at("effective_from", "versions are not in order", fix);
             }
-            latest = latest.max(Some(version.effective_from));
+            latest = latest.max(Some(version.begins()));
             c.key("prices", |c| {
                 for (j, price) in work.each(&version.prices).enumerate() {
                     c.item(j, |c| check_price(source, (card, users), price, c));
@@ -295,7 +298,7 @@ fn card_version<'a>(
         let all = all_meters(feature);
         table.shapes.iter().map(|shape| compile(shape, all, &mut rows)).collect()
     });
-    CardVersion { effective_from: version.effective_from, shapes }
+    CardVersion { effective_from: version.begins(), shapes }
 }
 
 /// Checks how many sets of dimensions and of meters the prices of a feature name.

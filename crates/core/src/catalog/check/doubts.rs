@@ -26,6 +26,10 @@ pub(super) fn doubts<'a>(
             });
         }
     });
+    if source.plans.len() > 1 && source.default_plan.is_none() {
+        let what = "accounts that name no plan can use nothing";
+        check.key("plans", |c| c.doubt(what, "name a `default_plan`, or set the plan of each account"));
+    }
     check.key("rate_cards", |c| value_doubts(source, c));
     for plan in work.each(whole.values()) {
         check.of_plan(plan.name, |c| plan_doubts(source, plan, plans.get(plan.name), c));

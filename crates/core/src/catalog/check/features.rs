@@ -48,9 +48,16 @@ fn feature<'a>(
     let unit = unit(shape, &prices, check);
     let Lives { usual, longest } = lives(shape, check);
     check_own_meters(shape, check);
+    if !shape.prices.is_empty() {
+        let (what, fix) = match &shape.rate_card {
+            Some(_) => ("the feature has a rate card as well", "write prices in one of both"),
+            None => ("a rate card has the feature's name", "rename the card, or set `rate_card`"),
+        };
+        check.wrong_at("prices", what, fix);
+    }
     if shape.ledger == Some(false) && shape.rate_card.is_some() {
-        let fix = "remove `rate_card`, or set ledger = true";
-        check.wrong_at("ledger", "a feature with a rate card must be recorded", fix);
+        let fix = "remove its prices, or set ledger = true";
+        check.wrong_at("ledger", "a feature with prices must be recorded", fix);
     }
     if own_unit(shape.credit_unit.as_ref()).is_some_and(|unit| unit.as_str().len() > UNIT_LEN_MAX) {
         let what = format_args!("the name of the unit is longer than {UNIT_LEN_MAX} bytes");
@@ -284,7 +291,7 @@ fn unit<'a>(shape: &'a FeatureSource, prices: &[CardVersion], check: &mut Check<
     check.key("allowance_unit", |c| match unit.as_str() {
         CREDITS => {
             if shape.rate_card.is_none() {
-                c.wrong("credits need a rate card", "add `rate_card`, or count requests or a meter");
+                c.wrong("credits need prices", "add `prices` or `rate_card`, or count requests or a meter");
             }
             Unit::Credits
         }

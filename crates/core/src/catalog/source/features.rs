@@ -11,6 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::PriceSource;
 use crate::record::{Credits, Label, Name, Overshoot, Span};
 
 /// Something that accounts use and that is decided about.
@@ -18,11 +19,20 @@ use crate::record::{Credits, Label, Name, Overshoot, Span};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FeatureSource {
-    /// The meters that a request may name. `requests` counts 1 when it is not given.
+    /// The meters that a request may name. `requests` counts 1 when it is not given. Default: those that its prices name.
     #[cfg_attr(feature = "schema", schema(max_items = 32))]
+    #[serde(default)]
     pub(crate) meters: Vec<Name>,
-    /// The rate card that prices them. Without one the feature is free and is paid by allowances in `requests` or a meter.
+    /// The rate card that prices them. Without one and without `prices` the feature is free and is paid by allowances in `requests` or
+    /// a meter.
     pub(crate) rate_card: Option<Name>,
+    /// Prices of this feature alone, instead of a rate card. Records name them like a card with the feature's name that has always
+    /// applied; prices that change at an instant need a card with versions.
+    #[serde(default)]
+    pub(crate) prices: Vec<PriceSource>,
+    /// Whether `prices` were written here and are now a card of the feature's name.
+    #[serde(skip)]
+    pub(crate) has_own_card: bool,
     /// The unit of credits that its prices are in. Default `credits`. Grants pay only in their own unit; nothing is converted.
     pub(crate) credit_unit: Option<Name>,
     /// The unit that allowances count: `credits` (default), `requests`, or the one priced meter.

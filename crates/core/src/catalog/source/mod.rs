@@ -17,6 +17,7 @@ mod abuse;
 mod decimal;
 mod entry;
 mod features;
+mod filled;
 mod graduated;
 mod plans;
 mod several;
@@ -41,13 +42,14 @@ pub(crate) use supplies::{LearnSource, SupplySource};
 pub struct CatalogSource {
     /// The operator's own label for this version, for example a date. Shown in every decision.
     pub(crate) version: Name,
-    /// The plan of accounts that name none.
+    /// The plan of accounts that name none. Default: the only plan there is; with several, none.
     pub(crate) default_plan: Option<Name>,
     /// How late use may be recorded before it waits for a decision in quarantine. Default `30d`.
     pub(crate) late_horizon: Option<Span>,
     /// How far ahead of the server's clock the reported time of use may be; such use counts as now. Default `5m`.
     pub(crate) ahead_max: Option<Span>,
-    /// The meters that can be counted.
+    /// The meters that can be counted. Default: those that features name.
+    #[serde(default)]
     pub(crate) meters: BTreeMap<Name, MeterSource>,
     /// The features that can be used.
     pub(crate) features: BTreeMap<Name, FeatureSource>,
@@ -80,13 +82,20 @@ pub(crate) struct MeterSource {
     pub(crate) description: Option<String>,
 }
 
+impl MeterSource {
+    /// One that only a feature names.
+    pub(crate) fn named(name: &Name) -> Self {
+        Self { unit: name.as_str().into(), description: None }
+    }
+}
+
 /// One version of a rate card.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RateCardSource {
-    /// Applies to requests decided from this instant on.
-    pub(crate) effective_from: Instant,
+    /// Applies to requests decided from this instant on. The first version may leave it out, and has always applied.
+    pub(crate) effective_from: Option<Instant>,
     /// The prices.
     pub(crate) prices: Vec<PriceSource>,
 }

@@ -30,7 +30,7 @@ pub(crate) struct PlanSource {
     /// A pool's is the cap of each member.
     #[serde(default)]
     pub(crate) limits: BTreeMap<Name, Decimal>,
-    /// The features the plan gives access to.
+    /// The features the plan gives access to. Default: those of the plan it extends; the only plan of a catalog has all.
     pub(crate) features: Option<Vec<Name>>,
     /// Whether paid sources may be drawn without asking. Default `allow`.
     pub(crate) consent: Option<Consent>,

@@ -1,0 +1,135 @@
+//! What a catalog leaves out: it is the same as if its defaults were written, and what cannot be left out is named where it is missing.
+
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::record::Name;
+
+const SHORT: &str = r#"version = "1"
+[features.chat]
+estimate = { cached = 0 }
+prices = [
+  { when = { model = "large" }, credits = { input = "15", cached = "2", output = "75" } },
+  { when = { model = "small" }, credits = { input = "1", cached = "0", output = "5" } },
+]
+[features.ping]
+[plans.plus]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+const LONG: &str = r#"version = "1"
+default_plan = "plus"
+[meters]
+input = { unit = "token" }
+cached = { unit = "token" }
+output = { unit = "token" }
+[features.chat]
+meters = ["cached", "input", "output"]
+rate_card = "chat"
+estimate = { cached = 0 }
+[features.ping]
+meters = []
+[[rate_cards.chat]]
+effective_from = "1970-01-01T00:00:00Z"
+prices = [
+  { feature = "chat", when = { model = "large" }, credits = { input = "15", cached = "2", output = "75" } },
+  { feature = "chat", when = { model = "small" }, credits = { input = "1", cached = "0", output = "5" } },
+]
+[plans.plus]
+features = ["chat", "ping"]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+
+fn parse(text: &str) -> Catalog {
+    Catalog::parse(text, Format::of(text)).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+/// Every part that decisions look up.
+fn parts(catalog: &Catalog) -> String {
+    let features = ["chat", "ping"].map(|name| catalog.feature(name));
+    format!("{:#?} {features:#?} {:#?}", catalog.default_plan, catalog.plan("plus"))
+}
+
+/// The problems of the short catalog with a part replaced, and their lines.
+#[track_caller]
+fn problems(from: &str, to: &str) -> Vec<(Option<usize>, String, String)> {
+    assert!(SHORT.contains(from), "{from}");
+    let problems = Catalog::parse(&SHORT.replacen(from, to, 1), Format::Toml).expect_err(to);
+    problems.kept.into_iter().map(|p| (p.line, p.at, p.what)).collect()
+}
+
+#[test]
+fn what_is_left_out_is_as_if_it_were_written() {
+    assert_eq!(parts(&parse(SHORT)), parts(&parse(LONG)));
+    let json: serde_json::Value = toml::from_str(SHORT).expect("TOML");
+    assert_eq!(parts(&parse(&json.to_string())), parts(&parse(LONG)));
+    // The first version of a card has always applied, others begin.
+    let from = "effective_from = \"1970-01-01T00:00:00Z\"\n";
+    assert_eq!(parts(&parse(&LONG.replacen(from, "", 1))), parts(&parse(LONG)));
+}
+
+#[test]
+fn features_of_one_card_have_the_meters_that_it_prices_for_them() {
+    let catalog = parse(
+        r#"version = "1"
+[features.local]
+rate_card = "card"
+[features.cloud]
+rate_card = "card"
+[[rate_cards.card]]
+prices = [{ credits = { tokens = "1" } }, { feature = "cloud", credits = { seconds = "2" } }]
+[plans.plus]
+"#,
+    );
+    let meters =
+        |name| catalog.feature(name).expect("a feature").meters.iter().map(Name::as_str).collect::<Vec<_>>();
+    assert_eq!(meters("local"), ["tokens"]);
+    assert_eq!(meters("cloud"), ["seconds", "tokens"]);
+}
+
+#[test]
+fn problems_of_a_features_own_prices_are_found_where_they_are_written() {
+    let at = |line, at: &str, what: &str| vec![(Some(line), at.to_owned(), what.to_owned())];
+    assert_eq!(
+        problems("output = \"5\"", "outputs = \"5\"")[0].0,
+        Some(5),
+        "a misspelled meter leaves another without a price"
+    );
+    assert_eq!(
+        problems("cached = \"2\"", "cached = \"0.0000000001\"")[0].1,
+        "features.chat.prices[0].credits.cached"
+    );
+    assert_eq!(
+        problems("[features.chat]", "[features.chat]\nrate_card = \"other\""),
+        [
+            at(3, "features.chat.rate_card", "there is no rate card `other`"),
+            at(4, "features.chat.estimate.cached", "`cached` is not a meter of the feature"),
+            at(5, "features.chat.prices", "the feature has a rate card as well"),
+        ]
+        .concat()
+    );
+    assert_eq!(
+        problems(
+            "[features.ping]",
+            "[features.ping]\nrate_card = \"chat\"\n[[rate_cards.chat]]\nprices = [{ credits = { a = \"1\" } }]"
+        ),
+        [
+            at(3, "features.chat.estimate.cached", "`cached` is not a meter of the feature"),
+            at(4, "features.chat.prices", "a rate card has the feature's name"),
+        ]
+        .concat()
+    );
+}
+
+#[test]
+fn what_several_plans_or_versions_leave_open_is_refused_or_doubted() {
+    let several = format!("{SHORT}[plans.pro]\nfeatures = [\"chat\"]\n");
+    let refused = Catalog::parse(&several, Format::Toml).expect_err("one plan has no features");
+    assert_eq!(refused.kept[0].what, "the plan has no `features`");
+    let listed = several.replacen("[plans.plus]", "[plans.plus]\nfeatures = [\"chat\", \"ping\"]", 1);
+    let catalog = parse(&listed);
+    assert_eq!(catalog.default_plan, None);
+    let doubts: Vec<&str> = catalog.warnings.kept.iter().map(|doubt| doubt.what.as_str()).collect();
+    assert!(doubts.contains(&"accounts that name no plan can use nothing"), "{doubts:?}");
+    let second = LONG.replacen("[plans.plus]", "[[rate_cards.chat]]\nprices = []\n[plans.plus]", 1);
+    let refused = Catalog::parse(&second, Format::Toml).expect_err("the second version has no beginning");
+    assert_eq!(refused.kept[0].what, "the version does not say when it begins");
+}
