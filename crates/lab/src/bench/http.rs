@@ -53,17 +53,22 @@ pub(super) async fn start_server(
     Ok((engine, serving, url))
 }
 
-pub(super) async fn authorize(
+/// The key and the body of a request to authorize.
+pub(super) fn asked(round: u64, lane: usize, n: u64) -> Result<(String, String), Failed> {
+    let body = format!(
+        r#"{{"account":"account-{}","feature":"chat","settle":"now","quantities":{{"input_tokens":1200,"output_tokens":800}}}}"#,
+        (n * 7 + u64::try_from(lane)? * 131) % 1_000
+    );
+    Ok((format!("{round}-{lane}-{n}"), body))
+}
+
+async fn authorize(
     client: &mut Client,
     round: u64,
     lane: usize,
     n: u64,
 ) -> Result<hyper::StatusCode, Failed> {
-    let body = format!(
-        r#"{{"account":"account-{}","feature":"chat","settle":"now","quantities":{{"input_tokens":1200,"output_tokens":800}}}}"#,
-        (n * 7 + u64::try_from(lane)? * 131) % 1_000
-    );
-    let key = format!("{round}-{lane}-{n}");
+    let (key, body) = asked(round, lane, n)?;
     let sent = client.send(Method::POST, "/v1/authorize", Some(&key), "application/json", body.into_bytes());
     Ok(sent.await?.0)
 }

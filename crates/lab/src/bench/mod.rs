@@ -11,6 +11,7 @@ mod ledger;
 mod load;
 mod month;
 mod overload;
+mod wire;
 
 use headworks_terminal::Outcome;
 
