@@ -55,7 +55,7 @@ pub struct Difference {
 /// The outcome of pricing again.
 #[derive(Debug, Default)]
 pub struct Repriced {
-    /// The number of charges examined.
+    /// The number of charges examined; one that was corrected before counts once.
     pub charges: u64,
     /// The number of charges left alone because they were refunded.
     pub refunded: u64,
@@ -163,13 +163,14 @@ impl Engine {
         let Some(charge) = record.charge().filter(|c| wanted(&c.usage.feature)) else {
             return Ok(());
         };
-        done.charges += 1;
         let once = IndexKey::of_once(account, Once::Refunds(record.seq, 0));
         if let Some(later) = self.store.find(once).await? {
-            // The loop reaches the correction itself later.
-            done.refunded += u64::from(decode(&later.bytes)?.charge().is_none());
+            // The loop reaches the correction itself later, and counts it then.
+            let is_refunded = u64::from(decode(&later.bytes)?.charge().is_none());
+            (done.charges, done.refunded) = (done.charges + is_refunded, done.refunded + is_refunded);
             return Ok(());
         }
+        done.charges += 1;
         let priced_at = self.priced_at(account, record).await?;
         let is = match corrected_price(&self.catalog(), charge, priced_at) {
             Ok(is) => is,
@@ -194,6 +195,8 @@ impl Engine {
                 }
                 corrected => corrected?,
             };
+            // The loop reaches what was just written, too.
+            done.charges -= 1;
         }
         let unit = charge.usage.credit_unit.clone();
         let difference = done.accounts.entry((account.clone(), unit)).or_default();

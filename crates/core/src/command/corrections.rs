@@ -119,8 +119,8 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     Ok(())
 }
 
-/// The cost of a charge on a catalog at the prices of an instant; `None` if it was charged that already. Use under a hold has
-/// the prices of the hold: [`priced_at`] looks them up.
+/// The cost of a charge on a catalog at the prices of an instant; `None` if it was charged that already, or if it was deleted. Use
+/// under a hold has the prices of the hold: [`priced_at`] looks them up.
 ///
 /// # Errors
 /// Refuses a charge that has no price there.
@@ -129,7 +129,9 @@ pub fn corrected_price(
     charge: &Charge,
     priced_at: Instant,
 ) -> Result<Option<Credits>, Refusal> {
-    if charge.closes() {
+    let requests = charge.usage.lines.iter().any(|line| line.meter.as_str() == REQUESTS);
+    let is_deleted = requests && charge.usage.lines.iter().all(|line| line.quantity == 0);
+    if charge.closes() || is_deleted {
         return Ok(None);
     }
     let usage = Correct::reprice().of(catalog, charge, priced_at)?;

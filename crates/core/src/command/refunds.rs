@@ -11,7 +11,7 @@ use super::receipts::correction;
 use super::volumes::given_back;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit, paid,
+    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit, VolumeShift, paid,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -97,6 +97,15 @@ pub(super) fn refund(
     let path = charge.usage.path.clone();
     let back = paid(given.iter().map(|(draw, part)| (*draw, *part)));
     let volumes = given_back(ctx.account, &charge.usage, back)?;
+    // The close of a period has given back what its charges had cost too much.
+    let stays = |shift: &VolumeShift| {
+        let volume = ctx.account.volume(&shift.volume, shift.from);
+        volume.map(|volume| volume.paid).filter(|paid| paid.nano().saturating_add(shift.paid.nano()) < 0)
+    };
+    if let Some(paid) = volumes.iter().find_map(stays) {
+        let left = Amount::of(paid.max(Credits::ZERO), charge.usage.credit_unit.as_ref());
+        return Err(Refusal::MoreThanCharged(left).into());
+    }
     let before = refunds;
     let event =
         Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before, postpaid, volumes };

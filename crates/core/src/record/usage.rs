@@ -284,11 +284,14 @@ impl Use {
         self
     }
 
-    /// The same use with this many requests.
+    /// The same use with this many requests; they are the last line of its first part.
     pub(crate) fn with_requests(mut self, requests: u64) -> Self {
         match self.lines.iter_mut().find(|l| l.meter.as_str() == REQUESTS) {
             Some(line) => line.quantity = requests,
-            None => self.lines.push(Line::of_requests(requests)),
+            None => {
+                let end = self.lines.iter().position(|l| l.part > 0).unwrap_or(self.lines.len());
+                self.lines.insert(end, Line::of_requests(requests));
+            }
         }
         self
     }

@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Correct, Extend};
-use headworks_core::record::{Category, Credits, Event, HoldId, Seq};
+use headworks_core::record::{Amount, Category, Credits, Event, HoldId, Seq};
 use headworks_core::waterfall::{AskedPart, Authorize, Refusal};
 
 use crate::audit::trusted;
@@ -257,6 +257,27 @@ fn refunds_give_back_money_and_leave_the_use() {
     w.now = at("2026-08-01T00:00:00Z");
     assert_eq!(w.due(), Vec::<&str>::new());
     assert_eq!(spent(&w), credits("758"));
+    checked(&w);
+}
+
+/// By hand: 100 x 10, 100 x 20. Without the first 100 the others come to 1,000: the close gives 1,000 back, and 1,000 are paid.
+#[test]
+fn what_the_close_gave_back_is_not_refunded_again() {
+    let mut w = world();
+    charge(&mut w, "code", "reserved", 100);
+    let first = w.account.seq;
+    assert_eq!(charge(&mut w, "code", "reserved", 100), credits("2000"));
+    let second = w.account.seq;
+    w.apply(correct(first, &Correct::Delete)).expect("deletes");
+    w.now = at("2026-09-03T00:00:00Z");
+    assert_eq!(w.due(), ["volume_closed"]);
+    assert_eq!(spent(&w), credits("1000"));
+    let left = Err(Refusal::MoreThanCharged(Amount::of(credits("1000"), None)));
+    assert_eq!(w.run(&refund(second, None)).map(drop), left);
+    assert_eq!(w.run(&refund(second, Some("1000.5"))).map(drop), left);
+    w.apply(refund(second, Some("1000"))).expect("refunds");
+    assert_eq!(spent(&w), Credits::ZERO);
+    assert!(w.run(&refund(second, Some("1"))).is_err(), "nothing is left");
     checked(&w);
 }
 

@@ -1,6 +1,6 @@
 //! A use with parts under several models: one request, one walk, one receipt.
 
-use headworks_core::command::{Command, Correct, Extend};
+use headworks_core::command::{Command, Correct, Extend, corrected_price};
 use headworks_core::record::{Category, Decision, Dimensions, Erasure, HoldId, Label, Outcome, Reason, Seq};
 use headworks_core::view;
 use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal, Request};
@@ -310,6 +310,22 @@ fn a_charge_is_corrected_part_by_part() {
     assert_eq!(w.charge().price, credits("152"));
     let none = corrected(w.account.seq, "1 input + 50 input");
     assert_eq!(w.run(&none).err(), Some(Refusal::NothingToCorrect));
+}
+
+/// What did not happen has no price, whatever the prices are; and it names no part twice or out of order.
+#[test]
+fn a_deleted_charge_of_parts_has_nothing_to_price_again() {
+    let mut w = world();
+    w.ask(&asked("model=a 100 input 10 output + model=b 50 input").now());
+    w.apply(correct(w.account.seq, &Correct::Delete)).expect("deletes");
+    assert_eq!(w.available(), "10000");
+    let places: Vec<u8> = w.charge().usage.lines.iter().map(|line| line.part).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert_eq!(w.run(&correct(w.account.seq, &Correct::reprice())).err(), Some(Refusal::NothingToCorrect));
+    for prices in [CATALOG.to_owned(), CATALOG.replace("input = \"2\"", "input = \"3\"")] {
+        assert_eq!(corrected_price(&catalog(&prices), w.charge(), w.now), Ok(None));
+    }
+    trusted(&w, &catalog(CATALOG));
 }
 
 /// A refund takes the last part back first: 20 of `b`, then what `a` cost.

@@ -42,7 +42,12 @@ pub(super) async fn run(options: OverloadBench) -> Outcome {
 
 /// Requests a second that are done, and that are refused: authorize, or the empty endpoint for `None`. The clients connect before
 /// the time begins.
-async fn load(address: SocketAddr, clients: usize, slice: Duration, round: Option<u64>) -> Result<(f64, f64), Failed> {
+async fn load(
+    address: SocketAddr,
+    clients: usize,
+    slice: Duration,
+    round: Option<u64>,
+) -> Result<(f64, f64), Failed> {
     let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut ready = Vec::new();
     for _ in 0..clients {

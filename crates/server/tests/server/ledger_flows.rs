@@ -308,13 +308,18 @@ async fn charges_are_corrected_one_by_one_and_by_period() {
     put(&s, &CATALOG.replace("tokens = \"1\"", "tokens = \"0.5\"").replace("\"t2\"", "\"t3\""), "c4").await;
     let mut ask = json!({"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"});
     let dry = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
-    assert_eq!((&dry["changed"], &dry["by_unit"]), (&json!(3), &json!({"credits": {"was": "4", "is": "2"}})));
+    assert_eq!(dry["charges"], 4, "a corrected charge counts once");
+    assert_eq!((&dry["changed"], &dry["by_unit"]), (&json!(2), &json!({"credits": {"was": "4", "is": "2"}})));
     assert_eq!((&dry["refunded"], available(&s).await), (&json!(1), json!("6")), "a dry run changes nothing");
     ask["apply"] = json!(true);
     let applied = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
     assert_eq!((&applied["by_unit"]["credits"]["is"], available(&s).await), (&json!("2"), json!("8")));
+    assert_eq!((&applied["charges"], &applied["changed"]), (&json!(4), &json!(2)));
     let twice = post(&s, "/v1/catalog/corrections", "", ask).await;
-    assert_eq!((&twice["changed"], available(&s).await), (&json!(0), json!("8")));
+    assert_eq!(
+        (&twice["charges"], &twice["changed"], available(&s).await),
+        (&json!(4), &json!(0), json!("8"))
+    );
     reconciles(&s).await;
 }
 
