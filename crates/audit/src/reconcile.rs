@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use headworks_core::account::{Account, Books};
-use headworks_core::audit::{Auditor, Finding, left_of};
+use headworks_core::audit::{Auditor, Finding, Left};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::record::{Credits, Event, IndexKey, Name, Record, Seq, is_internal, system};
 use headworks_store::{Store, StoreError, wait};
@@ -286,7 +286,7 @@ pub fn audit<'a>(
             // A charge or a refund that is not there is a finding of the record that names it.
             let recall = |charge, refunds| {
                 let returned = wait(returned(store, account, charge, refunds)).ok()?;
-                Some(left_of(&wait(charge_of(store, account, charge)).ok()?, returned.nano()))
+                Some(Left::of(&wait(charge_of(store, account, charge)).ok()?, returned.nano()))
             };
             let record = auditor.record_with(stored.seq, stored.hash, &stored.bytes, recall);
             if let Some(record) = record {

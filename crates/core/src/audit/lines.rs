@@ -42,7 +42,7 @@ fn dearest(line: &Line, of: &Graduated, (from, to): (u64, u64), units: i128) -> 
 }
 
 /// The price of units after a position: of each piece between two steps, so many of them as are in it.
-fn at(line: &Line, of: &Graduated, start: i128, units: i128) -> i128 {
+pub(super) fn at(line: &Line, of: &Graduated, start: i128, units: i128) -> i128 {
     let bounds = core::iter::once(0).chain(of.steps.iter().map(|step| i128::from(step.above)));
     let prices = core::iter::once(line.price.nano()).chain(of.steps.iter().map(|step| step.nano));
     let ends = of.steps.iter().map(|step| i128::from(step.above)).chain([i128::MAX]);

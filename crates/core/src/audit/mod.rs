@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use crate::account::Account;
 use crate::catalog::Catalog;
-use crate::record::{Draws, Event, Name, Record, Seq, chain};
+use crate::record::{Event, Name, Record, Seq, chain};
 
 mod charges;
 mod finding;
@@ -23,6 +23,7 @@ mod movements;
 mod past;
 mod pauses;
 pub mod replay;
+mod shifts;
 pub mod statement;
 mod volumes;
 pub mod what_if;
@@ -30,9 +31,10 @@ pub mod what_if;
 use charges::{check_money, check_uses};
 pub use finding::{Dataset, Finding};
 use movements::check_movements;
+pub use past::Left;
 use past::Past;
-pub use past::left_of;
 use pauses::check_pause;
+use shifts::check_shifts;
 use volumes::check_volumes;
 
 const ALTERED: &str = "it is not what was left when it was erased";
@@ -145,13 +147,13 @@ impl<'a> Auditor<'a> {
         self.record_with(seq, hash, bytes, |_, _| None)
     }
 
-    /// The same. `recall` gives the draws of a charge less those that its first refunds, so many of them, gave back.
+    /// The same. `recall` gives what the first refunds of a charge, so many of them, have left of it.
     pub fn record_with(
         &mut self,
         seq: Seq,
         hash: [u8; 32],
         bytes: &[u8],
-        recall: impl FnOnce(Seq, u8) -> Option<Draws>,
+        recall: impl FnOnce(Seq, u8) -> Option<Left>,
     ) -> Option<Record> {
         self.seq += 1;
         if seq != self.seq {
@@ -187,7 +189,7 @@ impl<'a> Auditor<'a> {
                 if let Some((charge, before)) =
                     refers_to(&record).filter(|(charge, _)| self.past.recalls && *charge < seq)
                 {
-                    self.past.charges.extend(recall(charge, before).map(|draws| (charge, draws)));
+                    self.past.charges.extend(recall(charge, before).map(|left| (charge, left)));
                 }
                 self.decoded(&record, hash);
                 Some(record)
@@ -211,6 +213,7 @@ impl<'a> Auditor<'a> {
             check_money(record, &self.account, &mut found);
             check_pause(record, &self.account, &mut found);
             check_volumes(record, &self.account, &mut found);
+            check_shifts(record, &self.account, &self.past, &mut found);
             if check_movements(record, &self.account, &self.past, &mut found).is_none() {
                 found.push((Dataset::Balance, "it ends a hold or names a grant that is not open".into()));
             }

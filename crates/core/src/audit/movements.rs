@@ -70,10 +70,10 @@ pub(super) fn check_movements(
             }
         }
         Event::Refunded { charge, amount, .. } => {
-            check_refund(record, past, past.charges.get(charge)?, *amount, found);
+            check_refund(record, past, &past.charges.get(charge)?.draws, *amount, found);
         }
         Event::Corrected { correcting, charge } => {
-            let drawn = past.charges.get(&correcting.charge)?;
+            let drawn = &past.charges.get(&correcting.charge)?.draws;
             let back = sum(&record.movements, |m| m.from == Book::Spent);
             let more = sum(&record.movements, |m| m.to == Book::Spent);
             let (was, is) = (credits_of(drawn), credits_of(&charge.draws));

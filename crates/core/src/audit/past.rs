@@ -1,10 +1,12 @@
 //! An audit's memory of earlier records, for later ones that refer back to them.
 
+use alloc::boxed::Box;
+
 use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::record::{
-    Charge, CycleEvent, Draw, Draws, Event, GrantId, Instant, Record, Seq, Source, Span, Unit,
+    Charge, CycleEvent, Draw, Draws, Event, GrantId, Instant, Record, Seq, Source, Span, Unit, Use,
 };
 
 /// The facts that later records of an account refer back to.
@@ -12,8 +14,8 @@ use crate::record::{
 pub(super) struct Past {
     /// Charges are looked up when a record refers to one, not remembered.
     pub(super) recalls: bool,
-    /// The draws of each charge, less those given back.
-    pub(super) charges: HashMap<Seq, Draws>,
+    /// What is left of each charge.
+    pub(super) charges: HashMap<Seq, Left>,
     /// When each grant expires.
     pub(super) expiries: HashMap<GrantId, Instant>,
     pub(super) voided: HashSet<GrantId>,
@@ -24,15 +26,15 @@ impl Past {
         if self.recalls {
             self.charges.clear();
         } else if let Some(charge) = record.charge() {
-            self.charges.insert(record.seq, left_of(charge, 0));
+            self.charges.insert(record.seq, Left::of(charge, 0));
         }
         if let Event::Corrected { correcting, .. } = &record.event {
             self.charges.remove(&correcting.charge);
         }
         if let Event::Refunded { charge, amount, .. } = &record.event
-            && let Some(draws) = self.charges.get_mut(charge)
+            && let Some(left) = self.charges.get_mut(charge)
         {
-            take_back(draws, amount.nano());
+            take_back(&mut left.draws, amount.nano());
         }
         if let Some(terms) = &record.opens {
             let rest =
@@ -81,14 +83,26 @@ fn moved(at: Instant, micros: i64) -> Instant {
     if at < Instant::NEVER { Instant::from_micros(at.micros() + micros) } else { at }
 }
 
-/// The draws of a charge that come back in parts, less what refunds have given back of it. An allowance of requests or of a meter
-/// comes back whole and moves no credits.
-#[must_use]
-pub fn left_of(charge: &Charge, returned: i64) -> Draws {
-    let divides = |d: &&Draw| d.source != Source::Allowance || charge.usage.unit == Unit::Credits;
-    let mut draws: Draws = charge.draws.iter().filter(divides).cloned().collect();
-    take_back(&mut draws, returned);
-    draws
+/// What later records may take of a charge.
+#[derive(Debug)]
+pub struct Left {
+    /// The draws that come back in parts, less what refunds have given back. An allowance of requests or of a meter comes back whole
+    /// and moves no credits.
+    pub(super) draws: Draws,
+    /// The use, if it has graduated prices.
+    pub(super) graduated: Option<Box<Use>>,
+}
+
+impl Left {
+    /// What is left of a charge after refunds of so many nano-credits.
+    #[must_use]
+    pub fn of(charge: &Charge, returned: i64) -> Self {
+        let divides = |d: &&Draw| d.source != Source::Allowance || charge.usage.unit == Unit::Credits;
+        let mut draws: Draws = charge.draws.iter().filter(divides).cloned().collect();
+        take_back(&mut draws, returned);
+        let is_graduated = charge.usage.lines.iter().any(|line| line.graduated.is_some());
+        Self { draws, graduated: is_graduated.then(|| Box::new(charge.usage.clone())) }
+    }
 }
 
 /// Takes credits off draws, from the last to the first.

@@ -72,7 +72,7 @@ impl Catalog {
         let work = Work::new(goes_on);
         let source = text::read(text, format, &work)?.filled();
         let lines =
-            |found: Found<'_>| locate(found.as_written(|card| source.is_own_card(card)), text, format);
+            |found: Found<'_>| locate(found.placed_as_written(|card| source.is_own_card(card)), text, format);
         let (compiled, warnings) = check::compile(&source, &work, lines)?;
         Ok(Self {
             version: source.version,

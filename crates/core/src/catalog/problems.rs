@@ -131,7 +131,7 @@ pub(super) struct Found<'a> {
 
 impl<'a> Found<'a> {
     /// The same with the places where features write prices of their own, which were checked as a card.
-    pub(super) fn as_written(mut self, is_own_card: impl Fn(&str) -> bool) -> Self {
+    pub(super) fn placed_as_written(mut self, is_own_card: impl Fn(&str) -> bool) -> Self {
         for problem in &mut self.kept {
             if let [Step::Key(part @ "rate_cards"), Step::Key(name), rest @ ..] = problem.path.as_mut_slice()
                 && is_own_card(name)

@@ -150,7 +150,8 @@ impl ExactCredits {
         Some(Self { nano, billionths: u32::try_from(all.rem_euclid(whole)).ok()? })
     }
 
-    fn in_billionths(self) -> i128 {
+    /// In billionths of a nano-credit.
+    pub(crate) fn in_billionths(self) -> i128 {
         i128::from(self.nano) * i128::from(WHOLE_PRICE) + i128::from(self.billionths)
     }
 

@@ -2,10 +2,12 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Correct, Extend};
-use headworks_core::record::{Amount, Category, Credits, Event, HoldId, Seq};
+use headworks_core::record::{
+    Amount, Category, Credits, Event, ExactCredits, HoldId, Record, Seq, VolumeShift,
+};
 use headworks_core::waterfall::{AskedPart, Authorize, Refusal};
 
-use crate::audit::trusted;
+use crate::audit::{audit, chained, trusted};
 use crate::common::{
     AskExt as _, World, ask, at, catalog, correct, credits, overriding, quantities, refund, to,
 };
@@ -279,6 +281,47 @@ fn what_the_close_gave_back_is_not_refunded_again() {
     assert_eq!(spent(&w), Credits::ZERO);
     assert!(w.run(&refund(second, Some("1"))).is_err(), "nothing is left");
     checked(&w);
+}
+
+/// What a correction or a refund says that it moves in a volume follows from the lines alone.
+#[test]
+fn a_correction_that_moves_other_units_or_credits_is_named() {
+    let mut w = world();
+    chat(&mut w, 100);
+    let first = w.account.seq;
+    chat(&mut w, 100);
+    w.apply(correct(first, &to(&[("output", 50)]))).expect("corrects");
+    let corrected = w.log.len();
+    w.apply(refund(first + 1, Some("30"))).expect("refunds");
+    checked(&w);
+    fn shifts(record: &mut Record) -> &mut Vec<VolumeShift> {
+        if let Event::Corrected { correcting, .. } = &mut record.event {
+            &mut correcting.volumes
+        } else if let Event::Refunded { volumes, .. } = &mut record.event {
+            volumes
+        } else {
+            panic!("it moves no volume")
+        }
+    }
+    let alterations: [fn(&mut VolumeShift); 4] = [
+        |shift| shift.units += 1,
+        |shift| shift.due = ExactCredits::default(),
+        |shift| shift.paid = Credits::ZERO,
+        |shift| shift.paid = credits("1"),
+    ];
+    for (at, alterations) in [(corrected, &alterations[..]), (corrected + 1, &alterations[2..])] {
+        for alter in alterations {
+            let mut log = w.log.clone();
+            alter(&mut shifts(&mut log[at - 1])[0]);
+            let found = audit(&chained(&log), &[catalog(CATALOG)]);
+            let named =
+                found.iter().any(|f| Some(f.seq) == u64::try_from(at).ok() && f.what.contains("volumes"));
+            assert!(named, "{found:?}");
+        }
+        let mut log = w.log.clone();
+        shifts(&mut log[at - 1]).clear();
+        assert!(audit(&chained(&log), &[catalog(CATALOG)]).iter().any(|f| f.what.contains("volumes")));
+    }
 }
 
 #[test]

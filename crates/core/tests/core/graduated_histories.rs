@@ -1,7 +1,7 @@
 //! Graduated prices in random histories, beside a count of units: each charge costs what its position says, and each month comes to
 //! the price of its units.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use headworks_core::command::{Command, Correct, Extend};
 use headworks_core::record::{Category, Credits, CycleEvent, Event, HoldId, Instant, Record, Seq, Span};
@@ -69,8 +69,8 @@ struct History {
     used: BTreeMap<Month, u64>,
     holds: Vec<(Seq, Month)>,
     charges: Vec<Charged>,
-    /// Months of which something was refunded.
-    refunded: BTreeSet<Month>,
+    /// What was refunded of each month.
+    refunded: BTreeMap<Month, i64>,
 }
 
 impl History {
@@ -79,7 +79,7 @@ impl History {
         w.now = at("2026-06-20T00:00:00Z");
         w.grant("10000000", Category::Purchased);
         let (used, holds, charges) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { w, feature, meter, used, holds, charges, refunded: BTreeSet::new() }
+        Self { w, feature, meter, used, holds, charges, refunded: BTreeMap::new() }
     }
 
     /// The price of the first units, unit by unit: 10 up to 100, then 20; or 10 up to 100, 8 up to 300, then 5.
@@ -172,9 +172,15 @@ impl History {
                 let Some(of) = charge(nth, self) else { return Ok(()) };
                 // What is refunded is not corrected any more; its use stays.
                 let Charged { seq, month, .. } = self.charges.remove(of);
-                if self.w.charge_of(seq).price.is_positive() {
-                    self.w.apply(refund(seq, None)).expect("refunds");
-                    self.refunded.insert(month);
+                let price = self.w.charge_of(seq).price.nano();
+                if price > 0 {
+                    // No month gives back more than was paid for it.
+                    let paid = self.charged_for(&month) - self.refunded.get(&month).unwrap_or(&0);
+                    let refused = self.w.apply(refund(seq, None)).is_err();
+                    prop_assert_eq!(refused, price > paid, "{} of {}", price, paid);
+                    if !refused {
+                        *self.refunded.entry(month).or_default() += price;
+                    }
                 }
             }
             Deed::Late(units, days) => {
@@ -266,11 +272,13 @@ proptest! {
             let month = month_of(volume.from);
             prop_assert_eq!(volume.used, history.used.get(&month).copied().unwrap_or(0));
             prop_assert_eq!(volume.held, 0);
-            if !history.refunded.contains(&month) {
+            let (charged, refunded) = (history.charged_for(&month), history.refunded.get(&month).copied());
+            if refunded.is_none() {
                 let price = history.price_of_first(volume.used) * 1_000_000_000;
-                prop_assert_eq!(history.charged_for(&month), price, "{}", &month);
-                prop_assert_eq!(volume.paid.nano(), price, "{}", month);
+                prop_assert_eq!(charged, price, "{}", &month);
             }
+            prop_assert_eq!(volume.paid.nano(), charged - refunded.unwrap_or(0), "{}", &month);
+            prop_assert!(volume.paid.nano() >= 0, "{}", month);
         }
         trusted(&history.w, &catalog(&text()));
     }
