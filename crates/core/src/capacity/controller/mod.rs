@@ -29,9 +29,9 @@ use state::{Congestion, Course};
 
 /// How often what may start is refilled while a rate is learned: in small parts, so that an upstream that saves up 0.1 s of
 /// its rate is not overrun.
-pub const DRIP: Span = Span::from_micros(20_000);
+pub const DRIP: Span = Span::from_micros(10_000);
 /// The time in which a learned rate saves up. With one refill it is what such an upstream has.
-const SAVED_MICROS: u64 = 80_000;
+const SAVED_MICROS: u64 = 90_000;
 
 const MILLION: u64 = 1_000_000;
 /// All times below are for requests of at most this much of the rate. Larger requests stretch them, up to a bound.

@@ -11,7 +11,7 @@ use std::path::Path;
 use headworks_terminal::Failed;
 
 use super::yardstick::{Measured, Yardstick, yardstick};
-use crate::simulate::learned::{Case, Figures, figures, run};
+use crate::simulate::learned::{Case, Figures, figures, questions, run, shown_after};
 use crate::simulate::plot;
 
 /// Full, half, full again.
@@ -44,6 +44,7 @@ fn case(rate: u64, cost: u64, (service_s, sigma): (f64, f64), load: f64, waits: 
         load,
         waits,
         refuses_late: false,
+        is_stated: false,
         seed: 1,
         parts: HALVES.to_vec(),
         seconds: 100,
@@ -87,6 +88,25 @@ fn worst(case: &Case, seeds: &[u64]) -> Result<Figures, Failed> {
     worst.ok_or_else(|| "no seeds".into())
 }
 
+/// What bounds any controller in a case: with the rate known at every instant, what this supply uses; the refusals of its
+/// questions alone; and the second refusal after the fall, since one is no evidence.
+fn best(case: &Case, seeds: &[u64]) -> Result<String, Failed> {
+    let known = worst(&Case { is_stated: true, ..case.clone() }, seeds)?;
+    let (mut asked, mut shown) = (0.0_f64, 0.0_f64);
+    for seed in seeds {
+        let case = Case { seed: *seed, ..case.clone() };
+        asked = asked.max(questions(&case)?);
+        shown = shown.max(if case.waits { 0.0 } else { shown_after(&case, 2)? });
+    }
+    let shown = if case.waits { String::new() } else { format!(", a fall shown after {shown:.2} s") };
+    Ok(format!(
+        "; knowing all: {:.3}, {:.3}; questions alone: {:.2} %{shown}",
+        known.utilisation,
+        known.least,
+        asked * 100.0
+    ))
+}
+
 fn line(what: &str, case: &Case, seeds: &[u64]) -> Result<Yardstick, Failed> {
     let found = worst(case, seeds)?;
     let down = DOWN_S + case.service_s;
@@ -101,8 +121,9 @@ fn line(what: &str, case: &Case, seeds: &[u64]) -> Result<Yardstick, Failed> {
         case.cost, case.rate, case.service_s, case.sigma, case.load
     );
     let wanted = format!("used {UTILISATION}, least {LEAST}, refused 0.5 %, down {down} s, up {UP_S} s");
+    let best = if holds { String::new() } else { best(case, seeds)? };
     let ours = format!(
-        "{:.3}, {:.3}, {:.2} % (+ {:.2} % at once), {:.2} s, {:.1} s",
+        "{:.3}, {:.3}, {:.2} % (+ {:.2} % at once), {:.2} s, {:.1} s{best}",
         found.utilisation,
         found.least,
         found.refused * 100.0,

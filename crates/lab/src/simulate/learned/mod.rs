@@ -80,6 +80,30 @@ fn sum(all: &[u64], from: usize, to: usize) -> f64 {
     all.get(from..to.min(all.len())).map_or(0.0, |part| part.iter().sum::<u64>() as f64)
 }
 
+/// Seconds after the fall until a supply that knew the rate before it, and sent what that allows, has met this many refusals.
+/// Without a queue: what is sent is what arrives.
+pub(crate) fn shown_after(case: &Case, refusals: usize) -> Result<f64, Failed> {
+    let before = Case { parts: vec![(0, 1.0)], ..case.clone() };
+    let (mut known, mut upstream) = (Upstream::new(&before), Upstream::new(case));
+    let mut denied = Vec::new();
+    for at in case.arrivals()? {
+        if known.accepts(at) && !upstream.accepts(at) {
+            denied.push(at);
+        }
+    }
+    let falls = changes(case).0.map_or(0, |at| at as u64 * BIN_MICROS);
+    let shown = refusals.checked_sub(1).and_then(|last| denied.get(last));
+    Ok(shown.map_or(f64::INFINITY, |at| (*at - falls) as f64 / 1e6))
+}
+
+/// The least part of all requests that is refused if there is a question every 15 s, as a rise must be seen within that time, and
+/// only the one after the rise is answered with yes.
+pub(crate) fn questions(case: &Case) -> Result<f64, Failed> {
+    let asked = (case.seconds / RISES_S - 1) as f64;
+    let requests = sum(&possible(case)?, 0, bins(case.seconds)) / case.cost as f64;
+    Ok(asked / (asked + requests))
+}
+
 impl Figures {
     /// The worse of two in each figure.
     pub(crate) fn worst(self, other: Self) -> Self {

@@ -44,6 +44,8 @@ pub(crate) struct Case {
     pub(crate) waits: bool,
     /// Whether the upstream refuses only after the service time.
     pub(crate) refuses_late: bool,
+    /// Whether the upstream states its rate at every change, as if the supply knew it.
+    pub(crate) is_stated: bool,
     pub(crate) seed: u64,
     /// The part of the rate that the upstream has from each second on.
     pub(crate) parts: Vec<(u64, f64)>,
@@ -154,7 +156,13 @@ struct World<'a> {
     events: BinaryHeap<Reverse<(u64, Event)>>,
     random: ChaCha8Rng,
     first_output: LogNormal<f64>,
+    /// What the upstream has stated last.
+    stated: Option<u64>,
     run: Run,
+}
+
+fn told(answered: Answered, cost: u64, first_output: Option<Span>) -> Feedback {
+    Feedback { answered, cost, first_output, input: None, limit: None, retry_after: None }
 }
 
 /// Runs a case.
@@ -173,6 +181,7 @@ pub(crate) fn run(case: &Case) -> Result<Run, Failed> {
         events: BinaryHeap::new(),
         random: ChaCha8Rng::seed_from_u64(case.seed.wrapping_add(1_000)),
         first_output: LogNormal::new(FIRST_OUTPUT_S.ln(), case.sigma)?,
+        stated: None,
         run: Run { offered: zeros.clone(), accepted: zeros.clone(), refused: zeros, ..Run::default() },
     };
     let arrivals = case.arrivals()?;
@@ -200,6 +209,11 @@ impl World<'_> {
     }
 
     fn drip(&mut self, now: u64) {
+        let rate = self.case.rate_at(now);
+        if self.case.is_stated && self.stated.replace(rate) != Some(rate) {
+            let limit = Feedback { limit: Some(rate), ..told(Answered::Other, 0, None) };
+            self.supply.feedback(limit, instant(now));
+        }
         if now.is_multiple_of(TICK.micros()) {
             self.supply.tick(instant(now));
         } else {
@@ -243,15 +257,9 @@ impl World<'_> {
     fn answer(&mut self, i: usize, served: bool, now: u64) {
         let Some(leaf) = self.sent.remove(&i) else { return };
         let first = self.first_output.sample(&mut self.random) * SECOND;
-        let told = Feedback {
-            answered: if served { Answered::Served } else { Answered::Congested },
-            cost: self.case.cost,
-            first_output: served.then(|| Span::from_micros(first as u64)),
-            input: None,
-            limit: None,
-            retry_after: None,
-        };
-        self.supply.feedback(told, instant(now));
+        let answered = if served { Answered::Served } else { Answered::Congested };
+        let first_output = served.then(|| Span::from_micros(first as u64));
+        self.supply.feedback(told(answered, self.case.cost, first_output), instant(now));
         self.supply.end(&leaf, self.cost(), served.then_some(self.case.cost), instant(now));
         self.pump(now);
     }
