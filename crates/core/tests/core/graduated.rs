@@ -295,13 +295,12 @@ fn a_correction_that_moves_other_units_or_credits_is_named() {
     w.apply(refund(first + 1, Some("30"))).expect("refunds");
     checked(&w);
     fn shifts(record: &mut Record) -> &mut Vec<VolumeShift> {
-        if let Event::Corrected { correcting, .. } = &mut record.event {
-            &mut correcting.volumes
-        } else if let Event::Refunded { volumes, .. } = &mut record.event {
-            volumes
-        } else {
-            panic!("it moves no volume")
+        if matches!(record.event, Event::Refunded { .. }) {
+            let Event::Refunded { volumes, .. } = &mut record.event else { unreachable!("it is one") };
+            return volumes;
         }
+        let Event::Corrected { correcting, .. } = &mut record.event else { panic!("it moves no volume") };
+        &mut correcting.volumes
     }
     let alterations: [fn(&mut VolumeShift); 4] = [
         |shift| shift.units += 1,
