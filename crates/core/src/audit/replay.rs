@@ -108,7 +108,7 @@ fn take_volatile(lost: &impl Fn(&Visit) -> bool, recorded: &[Visit], replayed: &
             (to.before, to.verdict) = (from.before, from.verdict);
         }
         if from.name == to.name && from.terms == to.terms && is_lost {
-            to.before = from.before;
+            (to.before, to.mark) = (from.before, from.mark);
             // Whether an observed guard would have refused follows from its count.
             if (from.verdict, to.verdict) == (Verdict::Observed, Verdict::Passed) {
                 to.verdict = from.verdict;

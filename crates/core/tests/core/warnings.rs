@@ -35,7 +35,11 @@ extends = "base"
 "#;
 
 fn world() -> World {
-    let mut w = World::new(CATALOG, "p");
+    world_of(CATALOG)
+}
+
+fn world_of(text: &str) -> World {
+    let mut w = World::new(text, "p");
     w.now = at("2026-06-01T12:00:00Z");
     w.grant("1000", Category::Purchased);
     w
@@ -100,6 +104,19 @@ fn marks_are_those_of_the_limit_in_force() {
     w.apply(Command::Override(overriding("included.day", "none"))).expect("overrides");
     assert_eq!(marks(&w.ask(&units(40).now())), [], "no limit has no marks");
     trusted(&w, &catalog(CATALOG));
+}
+
+/// No record says how much of a limit on half a minute was used; a replay takes the mark from the record as well.
+#[test]
+fn a_mark_of_a_volatile_limit_replays() {
+    let text = CATALOG.replace(
+        r#"window.rate = { limit = 100, period = "1h" }"#,
+        r#"window.sliding = { limit = 4, length = "30s" }"#,
+    );
+    let mut w = world_of(&text);
+    assert_eq!(marks(&w.ask(&units(1).now())), []);
+    assert_eq!(marks(&w.ask(&units(1).now())), [("rate", 50)]);
+    trusted(&w, &catalog(&text));
 }
 
 #[test]
