@@ -32,6 +32,12 @@ pub(crate) const LONG_ABOVE: u64 = 20;
 pub(crate) const STEPS: [(u64, i64); 2] = [(30, 1_000_000_000), (80, 3_000_000_000)];
 /// What the plan `q` multiplies prices by, in billionths.
 pub(crate) const FACTOR: i64 = 987_654_321;
+/// The marks of the plan's warnings, in percent.
+pub(crate) const MARKS: [i64; 2] = [50, 90];
+/// What the plan that is tried multiplies prices by, in billionths.
+pub(crate) const TRIED: i64 = 500_000_000;
+/// A limit that grows: the least, the greatest, and the share of the greatest day of the last seven, in percent.
+pub(crate) const PACE: (i64, i64, i64) = (2_500, 6_000, 150);
 /// The limits whose periods are closed by hand.
 pub(crate) const MANUAL: [&str; 4] = ["job", "purse", "album.job", "seated.job"];
 /// The words that a seat includes in a day, and one of the type `premium`.
@@ -150,6 +156,8 @@ ledger = false
 CARDS
 [plans.p]
 cost_max = 90
+warn_at = [50, 90]
+rollout = { plan = "r" }
 features = ["chat", "gift", "owe", "bulk", "draw", "rent", "blend", "task", "fast"]
 guards = [
   { name = "tokens", features = ["chat"], count = "tokens", window.rate = { limit = 60, period = "1m" } },
@@ -167,6 +175,7 @@ guards = [
   { name = "volume", features = ["bulk"], count = "bytes", window.sliding = { limit = 2000, length = "2h" } },
   { name = "surge", features = ["bulk"], count = "bytes", window.rate = { limit = 300, period = "1h", burst = 3000 } },
   { name = "job", features = ["bulk"], per = "user", count = "bytes", window.fixed = { limit = 12000, every = "manual" } },
+  { name = "pace", features = ["bulk"], count = "bytes", window.growth = { start = 2500, percent = 50, max = 6000, every = "day" } },
   { name = "purse", features = ["owe"], window.spend_cap = { limit = "90", every = "manual" } },
   { name = "of_a", features = ["blend"], count = "words", when = { model = "a" }, window.fixed = { limit = 90, every = "day" } },
 ]
@@ -187,6 +196,10 @@ extends = "p"
 [plans.s.seats]
 required = true
 types = { premium = { "seated.day" = "80" } }
+[plans.r]
+features = ["chat", "gift", "owe", "bulk", "draw", "rent", "blend", "task", "fast"]
+price_factor = "0.5"
+waterfall = [{ grants = { name = "all" } }]
 [plans.q]
 features = ["chat", "rent", "blend", "task"]
 consent = "ask"

@@ -102,8 +102,8 @@ const KINDS: [&str; 41] = [
     "seat_removed",
 ];
 
-/// Reasons that no request of the simulation can meet: it fills no account, and has no growth guards.
-const UNREACHED: [Reason; 2] = [Reason::AccountFull, Reason::GrowthLimit];
+/// Reasons that no request of the simulation can meet: it fills no account.
+const UNREACHED: [Reason; 1] = [Reason::AccountFull];
 
 impl Coverage {
     fn count(&self, kind: &'static str, name: &'static str) {

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use headworks_core::record::{
     Cleared, CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq,
-    Settings, Terms, Use, Visit,
+    Settings, Use, Visit,
 };
 
+use super::calendar::DAY;
 use super::prices::model;
 use super::seats::Seats;
-use super::windows::{Basis, SPECS, Spec, Used, total};
+use super::windows::{Basis, Kind, SPECS, Spec, Used, bounds_of, total};
 use crate::catalog;
 
 /// A window, and its member.
@@ -123,7 +124,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The limit of a window: for a member of the pool its own, else its team's, else the plan's; for a seat that of its type.
-    fn limit(&self, spec: &Spec, path: &Path) -> i64 {
+    fn limit(&self, spec: &Spec, path: &Path, now: i64) -> i64 {
         let cap = |level| {
             Some(self.settings?.segment(level, path.at(level)?)?.pool_cap.as_ref()?.of(None, None)?.nano())
         };
@@ -136,6 +137,11 @@ impl<'a> Walk<'a> {
                 } else {
                     usual
                 }
+            }
+            None if spec.name == "pace" => {
+                let used =
+                    SPECS.iter().position(|s| s.name == spec.name).map(|at| self.windows.get(&(at, None)));
+                used.flatten().unwrap_or(&Used::default()).pace(now)
             }
             None => cap(Level::User).or_else(|| cap(Level::Team)).unwrap_or(catalog::MEMBER_CAP),
         }
@@ -155,8 +161,10 @@ impl<'a> Walk<'a> {
         if now - happened > FORGOTTEN {
             return Ok(());
         }
-        let limit = self.limit(spec, &usage.path);
-        if terms.capacity() != limit {
+        let limit = self.limit(spec, &usage.path, now);
+        // The limit of an ended day is that of its own.
+        let is_past = matches!(spec.kind, Kind::Growth) && happened.div_euclid(DAY) != now.div_euclid(DAY);
+        if terms.capacity() != limit && !is_past {
             return Err(format!("{} has a limit of {} and not {limit}", spec.name, terms.capacity()));
         }
         if self.has_paused && spec.is_anchored() {
@@ -166,10 +174,11 @@ impl<'a> Walk<'a> {
         let used = self.windows.get(&key).unwrap_or(&nothing);
         let anchor = self.settings.map_or(0, |s| s.billing_anchor.micros());
         let bounds = used.bounds(spec, anchor, happened, now);
-        if let Terms::Period { start, end, .. } = terms {
+        if let Some(found) = bounds_of(Some(terms)) {
             match bounds {
-                Some((from, to)) if (start.micros(), end.micros()) != (from, to) => {
-                    let (from, to) = (Instant::from_micros(from), Instant::from_micros(to));
+                Some(bounds) if found != bounds => {
+                    let [start, end, from, to] =
+                        [found.0, found.1, bounds.0, bounds.1].map(Instant::from_micros);
                     return Err(format!(
                         "{} is from {start} to {end} and not from {from} to {to}",
                         spec.name
@@ -249,13 +258,7 @@ impl<'a> Walk<'a> {
                 continue;
             };
             self.agrees(i, take.usage, visit, take.at)?;
-            let bounds = visit.terms.and_then(|t| {
-                if let Terms::Period { start, end, .. } = t {
-                    Some((start.micros(), end.micros()))
-                } else {
-                    None
-                }
-            });
+            let bounds = bounds_of(visit.terms);
             let reaches = matches!(spec.basis, Basis::Spend | Basis::Layer(_))
                 || bounds.map_or_else(|| now - happened < spec.looks_back(), |(_, end)| now < end);
             let amount = if reaches { amount } else { 0 };

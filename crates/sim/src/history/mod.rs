@@ -22,6 +22,7 @@ mod prices;
 mod returns;
 mod seats;
 mod volumes;
+mod warnings;
 mod windows;
 
 pub(crate) use notable::{CASES, cases};
@@ -46,6 +47,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     grants::check(log)?;
     pauses::check(log)?;
     seats::check(log)?;
+    warnings::check(log)?;
     counters::check(log)
 }
 

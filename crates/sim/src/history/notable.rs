@@ -1,11 +1,11 @@
 //! Notable cases of a record beyond its kind, which simulations must reach.
 
-use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms};
+use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms, Verdict, VisitKind};
 
-use crate::catalog::SEATED;
+use crate::catalog::{PACE, SEATED};
 
 /// Every case.
-pub(crate) const CASES: [&str; 23] = [
+pub(crate) const CASES: [&str; 27] = [
     "owed",
     "made good",
     "debt repaid",
@@ -25,6 +25,10 @@ pub(crate) const CASES: [&str; 23] = [
     "a day closes with a charge",
     "a long rental",
     "a factor",
+    "a warning",
+    "a limit that has grown",
+    "passed on the plan that is tried",
+    "not passed on the plan that is tried",
     "several parts",
     "a part turned out without a price",
     "paid for a seat",
@@ -74,9 +78,15 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     let ends = matches!(record.event, Event::Settled { .. } | Event::Released(_) | Event::Expired { .. });
     note(ends && record.opens.is_some(), "carried by a hold");
     for visit in record.event.decision().map_or(&[][..], |d| &d.visits) {
+        let is_tried = visit.kind == VisitKind::Plan;
+        note(is_tried && visit.verdict == Verdict::Passed, "passed on the plan that is tried");
+        note(is_tried && visit.verdict == Verdict::Observed, "not passed on the plan that is tried");
+        let grows = matches!(visit.terms, Some(Terms::Growth { limit, .. }) if limit > PACE.0);
+        note(grows, "a limit that has grown");
         let Some(Terms::Period { start, end, .. }) = visit.terms else { continue };
         let hours = end.since(start).micros() / HOUR;
         note(matches!(visit.name.as_str(), "local" | "round") && hours != 24, "day of 23 or 25 hours");
+        note(visit.mark.is_some(), "a warning");
         let limit = visit.terms.map_or(0, |terms| terms.capacity());
         note(visit.name.as_str() == "seated.day" && limit == SEATED[1], "a premium seat");
         note(visit.name.as_str() == "cycle" && hours < 30 * 24, "short month");

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{Charge, CycleEvent, Event, Graduated, Instant, Line, Part, Record, Seq, Use};
+use headworks_core::record::{
+    Charge, CycleEvent, Event, Graduated, Instant, Line, Name, Part, Record, Seq, Use,
+};
 
 use super::draws::are_worth_it;
 use crate::catalog::{self, FACTOR, LONG_ABOVE, STEPS};
@@ -66,6 +68,11 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
 
 /// The factor of the plan, if a record sets the plan.
 pub(super) fn factor_after(record: &Record) -> Option<i64> {
+    plan_after(record).map(|plan| if plan.as_str() == "q" { FACTOR } else { WHOLE })
+}
+
+/// The plan, if a record sets it.
+pub(super) fn plan_after(record: &Record) -> Option<&Name> {
     let settings = match &record.event {
         Event::Opened(settings) | Event::Changed { settings, .. } => settings,
         Event::Cycle(event) => match &**event {
@@ -74,7 +81,7 @@ pub(super) fn factor_after(record: &Record) -> Option<i64> {
         },
         _ => return None,
     };
-    Some(if settings.plan.as_str() == "q" { FACTOR } else { WHOLE })
+    Some(&settings.plan)
 }
 
 fn is_long(usage: &Use) -> bool {
@@ -160,7 +167,7 @@ pub(super) fn rounded(sum: i128, factor: i64, round: Round) -> i64 {
     i64::try_from(whole + i128::from(up)).unwrap_or(i64::MAX)
 }
 
-fn priced(usage: &Use, factor: i64, round: Round) -> i64 {
+pub(super) fn priced(usage: &Use, factor: i64, round: Round) -> i64 {
     let of = |line: &Line| match &line.graduated {
         None => i128::from(line.quantity) * i128::from(line.price.nano()),
         Some(of) => {

@@ -2,11 +2,13 @@
 //!
 //! Units: those of the window; instants in UTC microseconds.
 
-use headworks_core::record::{Draw, Every, Instant, Level, Source};
+use headworks_core::record::{Draw, Every, Instant, Level, Source, Terms};
 
 use super::calendar::{Zone, period};
+use crate::catalog::PACE;
 
 const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
 const CREDIT: i64 = 1_000_000_000;
 
 /// The basis of a window's count.
@@ -23,6 +25,8 @@ pub(super) enum Basis {
 pub(super) enum Kind {
     Calendar(Every, Zone, Anchored),
     FirstUse(i64),
+    /// A day in UTC, with a limit that follows from the days before.
+    Growth,
     /// It ends when it is closed.
     Manual,
     Sliding(i64),
@@ -61,10 +65,10 @@ const fn spec(
 }
 
 use Anchored::{No, Yes};
-use Kind::{Calendar, FirstUse, Manual, Rate, Sliding};
+use Kind::{Calendar, FirstUse, Growth, Manual, Rate, Sliding};
 
 /// The windows of the plan `p` that are the same in every version of the policy.
-pub(super) const SPECS: [Spec; 17] = [
+pub(super) const SPECS: [Spec; 18] = [
     spec("shift", &["draw"], Basis::Requests, 3, FirstUse(2 * HOUR)),
     spec("cap", &["gift"], Basis::Spend, 25 * CREDIT, Calendar(Every::Day, Zone::Utc, No)),
     spec("budget", &["gift", "owe"], Basis::Spend, 60 * CREDIT, Calendar(Every::Week, Zone::Berlin, No)),
@@ -101,6 +105,7 @@ pub(super) const SPECS: [Spec; 17] = [
         of: None,
     },
     Spec { per: Some(Level::User), ..spec("job", &["bulk"], Basis::Units, 12_000, Manual) },
+    Spec { limit: None, ..spec("pace", &["bulk"], Basis::Units, 0, Growth) },
     spec("purse", &["owe"], Basis::Spend, 90 * CREDIT, Manual),
     spec("album.job", &["draw"], Basis::Layer("album"), 6 * CREDIT, Manual),
     Spec { per: Some(Level::Seat), ..spec("seated.job", &["blend"], Basis::Layer("seated"), 150, Manual) },
@@ -124,11 +129,17 @@ impl Spec {
     /// How far back it accepts late use.
     pub(super) fn looks_back(&self) -> i64 {
         match self.kind {
-            Calendar(..) | FirstUse(_) | Manual => 0,
+            Calendar(..) | FirstUse(_) | Growth | Manual => 0,
             Sliding(length) => length,
             Rate(limit, period) => self.limit.unwrap_or(0) * period / limit,
         }
     }
+}
+
+/// The bounds of the period of some terms.
+pub(super) fn bounds_of(terms: Option<Terms>) -> Option<(i64, i64)> {
+    let (Terms::Period { start, end, .. } | Terms::Growth { start, end, .. }) = terms? else { return None };
+    Some((start.micros(), end.micros()))
 }
 
 /// The part of some draws that a window counts.
@@ -170,6 +181,10 @@ impl Used {
                     || (open.0 <= now && now < open.1 && self.last.is_none_or(|l| l == open)))
                 .then_some(if remembers { fresh } else { open })
             }
+            Growth => {
+                let start = happened.div_euclid(DAY) * DAY;
+                (now < start + DAY).then_some((start, start + DAY))
+            }
             Manual => {
                 let start = self.closed.iter().rfind(|at| **at <= happened).copied().unwrap_or(0);
                 let end = self.closed.iter().find(|at| **at > happened).copied();
@@ -178,6 +193,18 @@ impl Used {
             FirstUse(length) => Some(last.unwrap_or((now, now + length))),
             Sliding(_) | Rate(..) => None,
         }
+    }
+
+    /// The greatest use of the seven days before one.
+    fn greatest(&self, day: i64) -> i64 {
+        let of = |day: i64| self.uses.iter().filter(|(.., of)| *of == day).map(|(_, n, _)| n).sum();
+        (1..=7).map(|ago| of(day - ago * DAY)).max().unwrap_or(0)
+    }
+
+    /// The limit of a day that grows by half of the greatest day before.
+    pub(super) fn pace(&self, now: i64) -> i64 {
+        let (least, most, percent) = PACE;
+        (self.greatest(now.div_euclid(DAY) * DAY) * percent / 100).max(least).min(most)
     }
 
     /// Its period is closed by hand; returns what it has used.
@@ -198,7 +225,7 @@ impl Used {
         };
         let from = |start: i64| self.uses.iter().filter(|(.., of)| *of == start).map(|(_, n, _)| n).sum();
         match spec.kind {
-            Calendar(..) | FirstUse(_) | Manual => bounds.map_or(0, |(start, _)| from(start)),
+            Calendar(..) | FirstUse(_) | Growth | Manual => bounds.map_or(0, |(start, _)| from(start)),
             Sliding(length) => {
                 let cell = now.div_euclid(length) * length;
                 let (before, current) = (between(cell - length, cell), between(cell, cell + length));
