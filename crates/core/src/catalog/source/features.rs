@@ -11,7 +11,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::PriceSource;
+use super::cards::PriceSource;
 use crate::record::{Credits, Label, Name, Overshoot, Span};
 
 /// Something that accounts use and that is decided about.

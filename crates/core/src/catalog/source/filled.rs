@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{CatalogSource, FeatureSource, MeterSource, PriceSource, RateCardSource};
-use crate::record::{Instant, Name};
+use crate::record::Name;
 
 /// One more than a feature may have, so that it is refused.
 const METERS_ENOUGH: usize = 33;
@@ -44,13 +44,6 @@ impl CatalogSource {
     /// Whether the card of this name is a feature's own list of prices.
     pub(crate) fn is_own_card(&self, name: &str) -> bool {
         self.features.get(name).is_some_and(|feature| feature.has_own_card)
-    }
-}
-
-impl RateCardSource {
-    /// When it begins to apply.
-    pub(crate) fn begins(&self) -> Instant {
-        self.effective_from.unwrap_or_default()
     }
 }
 
