@@ -70,10 +70,23 @@ fn asked(record: &Record) -> Option<(&Use, &Decision, Round)> {
 fn tried(usage: &Use, decision: &Decision, round: Option<Round>) -> Result<(), String> {
     let said = decision.visits.iter().find(|visit| visit.kind == VisitKind::Plan).map(|visit| visit.before);
     let price = round.map(|round| priced(usage, TRIED, round));
-    // A request that was shrunk would have been so there too, but not as far.
-    if said == price || decision.outcome.as_str() == "partial" {
+    // A request that was shrunk would have been so there too, but not as far; and one that was not may have been.
+    let is_shrunk = || round.is_some_and(|round| said.is_some_and(|said| has_shrunk_to(usage, said, round)));
+    if said == price || decision.outcome.as_str() == "partial" || is_shrunk() {
         Ok(())
     } else {
         Err(format!("it would cost {price:?} on the plan that is tried, and says {said:?}"))
     }
+}
+
+/// Whether fewer tokens, which may be a request's minimum, would have come to a price on the plan that is tried.
+fn has_shrunk_to(usage: &Use, price: i64, round: Round) -> bool {
+    let tokens =
+        usage.lines.iter().find(|line| line.meter.as_str() == "tokens").map_or(0, |line| line.quantity);
+    (1..tokens).any(|fewer| {
+        let mut usage = usage.clone();
+        let of_tokens = usage.lines.iter_mut().filter(|line| line.meter.as_str() == "tokens");
+        of_tokens.for_each(|line| line.quantity = fewer);
+        priced(&usage, TRIED, round) == price
+    })
 }
