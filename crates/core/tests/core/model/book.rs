@@ -12,6 +12,7 @@ use super::grants::Given;
 use super::pauses::Pause;
 use super::policy::{Policy, Unit};
 use super::price::{Price, Round};
+use super::seats::Seats;
 use super::steps::{LEVELS, Path};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +155,7 @@ pub(super) struct Book {
     pub(super) pause: Option<Pause>,
     /// The oldest first.
     pub(super) overrides: Vec<Own>,
+    pub(super) seats: Seats,
 }
 
 /// The limit that a window has for a member and all below it, or for the account.
@@ -170,10 +172,11 @@ pub(super) struct Own {
 impl Path {
     pub(super) fn member(&self, level: Level) -> Option<u8> {
         match level {
-            Level::Account | Level::Organization | Level::Seat | Level::Session => None,
+            Level::Account | Level::Organization | Level::Session => None,
             Level::CostCenter => self.cost_center,
             Level::Team => self.team,
             Level::User => self.user,
+            Level::Seat => self.seat,
             Level::Key => self.key,
         }
     }
@@ -185,6 +188,7 @@ impl Path {
             cost_center: named(Level::CostCenter),
             team: named(Level::Team),
             user: named(Level::User),
+            seat: named(Level::Seat),
             key: named(Level::Key),
         }
     }
@@ -196,6 +200,7 @@ impl Path {
             cost_center: keep(Level::CostCenter),
             team: keep(Level::Team),
             user: keep(Level::User),
+            seat: keep(Level::Seat),
             key: keep(Level::Key),
         }
     }

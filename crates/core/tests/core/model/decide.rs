@@ -1,6 +1,6 @@
 //! Who pays: the sources in the plan's order, each what it can.
 
-use headworks_core::record::{Category, Consent, Reason};
+use headworks_core::record::{Category, Consent, Level, Reason};
 
 use super::book::{Book, Draw, Payer};
 use super::limits::Cost;
@@ -85,7 +85,8 @@ impl Book {
                 holds: !ask.at_once,
             };
             let paused = self.is_paused(now).then_some(Reason::Paused);
-            let refused = paused.or(self.refused(&cost, now)).or(blocked);
+            let no_seat = self.lacks_seat(ask.path).then_some(Reason::NoSeat);
+            let refused = paused.or(no_seat).or(self.refused(&cost, now)).or(blocked);
             if tokens == ask.tokens {
                 reason = refused;
             }
@@ -145,6 +146,9 @@ impl Book {
                         continue;
                     }
                     allowances += 1;
+                    if level.contains(&Level::Seat) && need.path.seat.is_none() {
+                        continue;
+                    }
                     if rest == 0 && !(requests && need.price == 0) {
                         continue;
                     }

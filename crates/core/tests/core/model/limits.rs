@@ -297,7 +297,7 @@ impl Book {
         }
     }
 
-    /// The limit of a window for a path: that of an override, of the longest path first, then the newest.
+    /// The limit of a window for a path: that of an override, of the longest path first, then the newest; or that of its type of seat.
     pub(super) fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
         let of = |(age, own): (usize, &Own)| {
             let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
@@ -306,7 +306,8 @@ impl Book {
             applies.then(|| ((long.into_iter().rev().collect::<Vec<_>>(), age), own.figure))
         };
         let longest = self.overrides.iter().enumerate().filter_map(of).max_by(|(a, _), (b, _)| a.cmp(b));
-        longest.map_or(limit, |(_, figure)| figure.unwrap_or(i64::MAX))
+        let Some((_, figure)) = longest else { return self.typed(which, path).unwrap_or(limit) };
+        figure.unwrap_or(i64::MAX)
     }
 
     /// The limits of an allowance's windows for a path.

@@ -5,11 +5,49 @@ use headworks_core::record::Instant;
 
 use super::book::{Own, Which};
 use super::compare::Compared;
-use super::policy::{Kind, Layer, NANO, Unit};
+use super::policy::{Kind, Layer, NANO, Policy, Unit};
 use super::run::Run;
-use super::steps::Path;
+use super::steps::{Path, Per};
 use super::text::credits;
 use crate::common;
+
+impl Policy {
+    /// The limits that have a figure of their own: their names, and whether they are in credits.
+    pub(super) fn figures(&self) -> Vec<(Which, String, bool)> {
+        let mut all: Vec<(Which, String, bool)> = Vec::new();
+        for (i, guard) in self.guards.iter().enumerate() {
+            match guard.kind {
+                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Growth { .. } | Kind::Slots { .. } => {
+                    all.push((Which::Guard(i), format!("g{i}"), false));
+                }
+                Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),
+                Kind::Rate { .. } | Kind::Sliding { .. } => {}
+            }
+        }
+        for (l, layer) in self.layers.iter().enumerate() {
+            if let Layer::Allowance { windows, .. } = layer {
+                let counts_credits = self.unit == Unit::Credits;
+                all.extend(
+                    (0..windows.len())
+                        .map(|w| (Which::Allowance(l, w), format!("l{l}.w{w}"), counts_credits)),
+                );
+            }
+        }
+        all
+    }
+
+    /// The levels that a limit counts at.
+    pub(super) fn counts_at(&self, which: Which) -> Per {
+        match which {
+            Which::Guard(i) => self.guards[i].level,
+            Which::Allowance(l, _) => match &self.layers[l] {
+                Layer::Allowance { level, .. } => level,
+                other => panic!("{other:?} has no windows"),
+            },
+            Which::Factor => &[],
+        }
+    }
+}
 
 impl Run {
     /// One of the fixed and first-use windows, caps and numbers of holds has another limit, or prices have another factor.
@@ -21,25 +59,7 @@ impl Run {
         until: Option<i64>,
     ) -> Compared {
         let policy = self.book.policy();
-        let mut all: Vec<(Which, String, bool)> = Vec::new();
-        for (i, guard) in policy.guards.iter().enumerate() {
-            match guard.kind {
-                Kind::Fixed { .. } | Kind::FirstUse { .. } | Kind::Growth { .. } | Kind::Slots { .. } => {
-                    all.push((Which::Guard(i), format!("g{i}"), false));
-                }
-                Kind::SpendCap { .. } => all.push((Which::Guard(i), format!("g{i}"), true)),
-                Kind::Rate { .. } | Kind::Sliding { .. } => {}
-            }
-        }
-        for (l, layer) in policy.layers.iter().enumerate() {
-            if let Layer::Allowance { windows, .. } = layer {
-                let counts_credits = policy.unit == Unit::Credits;
-                all.extend(
-                    (0..windows.len())
-                        .map(|w| (Which::Allowance(l, w), format!("l{l}.w{w}"), counts_credits)),
-                );
-            }
-        }
+        let mut all = policy.figures();
         if policy.takes_factor() {
             all.push((Which::Factor, "price_factor".to_owned(), true));
         }

@@ -7,6 +7,7 @@ use headworks_core::record::{Category, Consent, Every, Level, Overshoot};
 use super::calendar::Calendar;
 use super::dice::Dice;
 use super::price::{Hours, Rate, Rates};
+use super::seats::Terms;
 use super::steps::Per;
 
 pub(super) const NANO: i64 = 1_000_000_000;
@@ -98,6 +99,7 @@ pub(super) struct Policy {
     pub(super) goodwill: bool,
     pub(super) overshoot: Overshoot,
     pub(super) expiry_charges: bool,
+    pub(super) seats: Option<Terms>,
 }
 
 /// What a family of catalogs is about.
@@ -138,7 +140,9 @@ fn kind(dice: &mut Dice) -> Kind {
 }
 
 /// What limits count at; those in the middle are levels that pools have members of.
-const PERS: [Per; 8] = [
+const PERS: [Per; 10] = [
+    &[Level::Seat],
+    &[Level::Team, Level::Seat],
     &[],
     &[],
     &[Level::User],
@@ -171,7 +175,7 @@ fn allowance(dice: &mut Dice, unit: Unit) -> Layer {
         }
     });
     let windows = windows.collect();
-    let level = dice.pick(&PERS[..6]);
+    let level = dice.pick(&PERS[..8]);
     Layer::Allowance { level, feature: dice.some(4, |d| d.index(2)), windows }
 }
 
@@ -222,7 +226,7 @@ fn pool(dice: &mut Dice) -> Layer {
     ]);
     Layer::Pool {
         categories,
-        member: dice.pick(&PERS[2..7]),
+        member: dice.pick(&PERS[4..9]),
         cap: dice.some(2, |d| d.int(3, 40) * NANO),
         calendar: calendar(dice),
     }
@@ -304,9 +308,11 @@ impl Policy {
             goodwill,
             overshoot,
             expiry_charges: dice.one_in(4),
+            seats: None,
         };
         let factor = if policy.takes_factor() { factor(dice, unit) } else { NANO };
-        Self { factor, ..policy }
+        let seats = dice.some(2, |d| Terms::random(d, &policy));
+        Self { factor, seats, ..policy }
     }
 
     /// An allowance that counts a meter pays whole units at whole prices.
@@ -327,6 +333,7 @@ impl Policy {
                 }
             }
             1 | 2 => {
+                next.seats.iter_mut().for_each(|seats| seats.changed(dice));
                 for guard in &mut next.guards {
                     match &mut guard.kind {
                         Kind::Rate { limit, .. } if dice.one_in(2) => *limit = scale(dice, *limit),

@@ -25,8 +25,13 @@ struct Written {
     limits: Vec<String>,
 }
 
-/// The plan `p` of these settings, guards and layers, extending a base.
-pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &mut Dice) -> String {
+/// The plan `p` of these settings, guards and layers, extending a base. Seats are its own, since they name its limits.
+pub(super) fn plan(
+    (settings, seats): (&str, &str),
+    guards: &[String],
+    layers: &[String],
+    dice: &mut Dice,
+) -> String {
     let mut written = Written::default();
     let dropped = "{ name = \"dropped\", window.concurrency = { limit = 0 } }";
     written.write(&Parts { list: "guards", lists: "guards", dropped, texts: guards }, dice);
@@ -44,7 +49,7 @@ pub(super) fn plan(settings: &str, guards: &[String], layers: &[String], dice: &
         if written.without.is_empty() { String::new() } else { format!("without = {:?}\n", written.without) };
     let limits = written.limits.join(", ");
     format!(
-        "{}[plans.base]\n{}\n{}[plans.p]\nextends = \"base\"\n{}\n{}{without}limits = {{ {limits} }}\n",
+        "{}[plans.base]\n{}\n{}[plans.p]\nextends = \"base\"\n{}\n{seats}{}{without}limits = {{ {limits} }}\n",
         written.lists,
         base.join("\n"),
         written.base,

@@ -12,6 +12,7 @@ use super::compare::Compared;
 use super::dice::Dice;
 use super::grants::Given;
 use super::policy::{FEATURES, NANO, Policy, Unit};
+use super::seats::Seats;
 use super::steps::{Ask, LEVELS, Path, Step};
 use super::text;
 use crate::common::{self, AskExt as _, World, at, catalog};
@@ -47,7 +48,7 @@ impl Ask {
             list.push(("requests", number(self.requests)));
         }
         let mut asked = common::ask(FEATURES[self.feature], &list);
-        let path = self.path.text();
+        let path = Path { seat: None, ..self.path }.text();
         if !path.is_empty() {
             asked = asked.on_path(&path);
         }
@@ -69,9 +70,10 @@ fn parts(second: Option<i64>) -> Vec<AskedPart> {
 }
 
 impl Run {
-    /// Units of a meter that several parts have at several prices are left out.
+    /// What is asked, with the seat of who asks. Units of a meter that several parts have at several prices are left out.
     fn possible(&self, ask: &Ask) -> Ask {
-        Ask { second: ask.second.filter(|_| self.book.unit() != Unit::Tokens), ..*ask }
+        let second = ask.second.filter(|_| self.book.unit() != Unit::Tokens);
+        Ask { second, path: self.book.seated(ask.path), ..*ask }
     }
 
     pub(super) fn new(policy: &Policy, start: &str, anchor: &str) -> Self {
@@ -97,6 +99,7 @@ impl Run {
             bills: Bills::default(),
             pause: None,
             overrides: Vec::new(),
+            seats: Seats::new(),
         };
         Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
     }
@@ -227,6 +230,8 @@ impl Run {
             }
             Step::Pause { seconds } => self.pause(*seconds)?,
             Step::Resume => self.resume()?,
+            Step::Seat(set) => self.set_seat(set)?,
+            Step::RemoveSeat(seat) => self.remove_seat(*seat)?,
             Step::PayBill { which } => self.pay_bill(*which)?,
             Step::Override { which, place, figure, lives } => {
                 self.set_override(*which, *place, *figure, lives.map(|s| self.now() + s * SECOND))?;

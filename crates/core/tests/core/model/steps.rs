@@ -4,19 +4,21 @@ use headworks_core::record::{Category, Consent, Every, Level};
 
 use super::dice::Dice;
 use super::policy::{Family, NANO};
+use super::seats::Set;
 
 /// The levels that the model knows, outermost first.
-pub(super) const LEVELS: [Level; 4] = [Level::CostCenter, Level::Team, Level::User, Level::Key];
+pub(super) const LEVELS: [Level; 5] = [Level::CostCenter, Level::Team, Level::User, Level::Seat, Level::Key];
 
 /// The levels that something counts at together; none for the account.
 pub(super) type Per = &'static [Level];
 
-/// Where in the account: cost center, team, user and key, each by number.
+/// Where in the account: cost center, team, user, seat and key, each by number. Requests name no seat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Path {
     pub(super) cost_center: Option<u8>,
     pub(super) team: Option<u8>,
     pub(super) user: Option<u8>,
+    pub(super) seat: Option<u8>,
     pub(super) key: Option<u8>,
 }
 
@@ -134,6 +136,8 @@ pub(super) enum Step {
         seconds: i64,
     },
     Resume,
+    Seat(Set),
+    RemoveSeat(u8),
     /// An invoice is marked paid.
     PayBill {
         which: usize,
@@ -143,11 +147,13 @@ pub(super) enum Step {
 }
 
 /// What an override is for: a member of one level, or of several.
-const PLACES: [Per; 6] = [
+const PLACES: [Per; 8] = [
     &[Level::CostCenter],
     &[Level::Team],
     &[Level::User],
     &[Level::Key],
+    &[Level::Seat],
+    &[Level::User, Level::Seat],
     &[Level::Team, Level::User],
     &[Level::CostCenter, Level::User],
 ];
@@ -157,8 +163,14 @@ fn path(dice: &mut Dice) -> Path {
         cost_center: dice.some(3, |d| u8::try_from(d.int(0, 1)).expect("small")),
         team: dice.some(2, |d| u8::try_from(d.int(0, 1)).expect("small")),
         user: (!dice.one_in(4)).then(|| u8::try_from(dice.int(0, 2)).expect("small")),
+        seat: None,
         key: dice.some(3, |d| u8::try_from(d.int(0, 1)).expect("small")),
     }
+}
+
+fn place(dice: &mut Dice) -> Path {
+    let seat = u8::try_from(dice.int(0, 1)).expect("small");
+    Path { seat: Some(seat), ..path(dice) }.only(dice.pick(&PLACES))
 }
 
 fn ask(dice: &mut Dice) -> Ask {
@@ -221,7 +233,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
     let consent =
         |dice: &mut Dice| dice.pick(&[None, Some(Consent::Allow), Some(Consent::Ask), Some(Consent::Never)]);
     let changes = family == Family::Changes;
-    match dice.int(0, 99) {
+    match dice.int(0, 102) {
         0..=6 => {
             Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
         }
@@ -235,7 +247,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         }
         23..=25 => Step::Override {
             which,
-            place: if dice.one_in(2) { path(dice).only(dice.pick(&PLACES)) } else { Path::default() },
+            place: if dice.one_in(2) { place(dice) } else { Path::default() },
             figure: (!dice.one_in(5)).then(|| dice.int(0, 60)),
             lives: dice.some(2, |d| d.int(10, 100_000)),
         },
@@ -261,6 +273,8 @@ fn step(dice: &mut Dice, family: Family) -> Step {
             consent: consent(dice),
             cap: dice.some(2, |d| d.int(0, 30) * NANO),
         },
+        96 | 97 => Step::Seat(Set::random(dice)),
+        98 => Step::RemoveSeat(u8::try_from(dice.int(0, 2)).expect("small")),
         _ if changes => Step::Catalog(u64::try_from(dice.int(0, 1_000_000)).expect("positive")),
         _ => Step::Ask { ask: ask(dice), looks_ahead: true },
     }
@@ -269,6 +283,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
 pub(super) fn random(dice: &mut Dice, family: Family) -> Vec<Step> {
     // Something to spend, most of the time.
     let mut steps = if dice.one_in(6) { Vec::new() } else { vec![Step::Grant(gift(dice, family))] };
+    steps.extend((0..dice.int(0, 2)).map(|_| Step::Seat(Set::random(dice))));
     steps.extend((0..dice.int(14, 29)).map(|_| step(dice, family)));
     steps
 }

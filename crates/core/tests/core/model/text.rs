@@ -199,12 +199,13 @@ impl Policy {
                 format!("price_factor = \"{}\"\n", credits(self.factor))
             }
         );
+        let seats = self.seats.as_ref().map_or(String::new(), |seats| seats.text(self));
         if dice.one_in(2) {
-            return text + &reuse::plan(&settings, &guards, &layers, &mut dice);
+            return text + &reuse::plan((&settings, &seats), &guards, &layers, &mut dice);
         }
         let list = |parts: Vec<String>| parts.join(",\n  ");
         text + &format!(
-            "[plans.p]\n{settings}guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
+            "[plans.p]\n{settings}{seats}guards = [\n  {},\n]\nwaterfall = [\n  {},\n]\n",
             list(guards),
             list(layers)
         )
