@@ -8,6 +8,7 @@ use headworks_core::record::{Consent, Level, Overshoot};
 
 use super::bills::Bills;
 use super::calendar::Calendar;
+use super::closed::Closed;
 use super::grants::Given;
 use super::pauses::Pause;
 use super::policy::{Policy, Unit};
@@ -111,11 +112,12 @@ impl Use {
     }
 }
 
-/// Which window: of a guard, or of an allowance.
+/// Which window: of a guard, of an allowance, or of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     Guard(usize),
     Allowance(usize, usize),
+    Pool(usize),
     Factor,
 }
 
@@ -156,6 +158,7 @@ pub(super) struct Book {
     /// The oldest first.
     pub(super) overrides: Vec<Own>,
     pub(super) seats: Seats,
+    pub(super) closed: Vec<Closed>,
 }
 
 /// The limit that a window has for a member and all below it, or for the account.
@@ -326,8 +329,7 @@ impl Book {
             .chain(self.end_of_pause())
             .filter(|at| *at > now && *at < i64::MAX)
             .collect();
-        let days =
-            Calendar { every: headworks_core::record::Every::Day, zone: "Europe/Berlin", from_anchor: false };
+        let days = Calendar::new(headworks_core::record::Every::Day, "Europe/Berlin");
         all.push(days.period(now, 0).1);
         all.sort_unstable();
         all

@@ -16,10 +16,19 @@ pub(super) struct Calendar {
     pub(super) zone: &'static str,
     /// Counted from the account's billing anchor.
     pub(super) from_anchor: bool,
+    /// Its periods end when they are closed, and nothing else of it holds.
+    pub(super) by_hand: bool,
 }
 
 impl Calendar {
+    pub(super) fn new(every: Every, zone: &'static str) -> Self {
+        Self { every, zone, from_anchor: false, by_hand: false }
+    }
+
     pub(super) fn text(&self) -> String {
+        if self.by_hand {
+            return "every = \"manual\"".to_owned();
+        }
         let anchor = if self.from_anchor { ", anchor = \"billing\"" } else { "" };
         format!("every = \"{}\", zone = \"{}\"{anchor}", word(self.every), self.zone)
     }

@@ -110,7 +110,7 @@ impl Run {
         Ok(())
     }
 
-    fn shown(&self, name: &str, member: Path, now: i64) -> Option<i64> {
+    pub(super) fn shown(&self, name: &str, member: Path, now: i64) -> Option<i64> {
         let policy = self.book.policy();
         if let Some(index) = name.strip_prefix('g') {
             let index: usize = index.parse().expect("a number");
@@ -123,7 +123,6 @@ impl Run {
             let window: usize = window[1..].parse().expect("a number");
             return Some(windows[window]);
         }
-        let Layer::Pool { calendar, .. } = &policy.layers[layer] else { return None };
-        Some(self.book.pooled(layer, member, calendar.period(now, self.book.anchor)))
+        matches!(policy.layers[layer], Layer::Pool { .. }).then(|| self.book.pooled(layer, member, now))
     }
 }

@@ -37,7 +37,7 @@ impl Run {
             let rollover = again.rollover.filter(|_| !rolls && !self.book.policy().goodwill);
             let rollover =
                 rollover.map(|(min, max, billionths, life)| Rollover { min, max, billionths, life });
-            let calendar = Calendar { every: again.every, zone: again.zone, from_anchor: true };
+            let calendar = Calendar { from_anchor: true, ..Calendar::new(again.every, again.zone) };
             new.recurrence = Some(Box::new(Recurrence {
                 every: again.every,
                 zone: Label::new(again.zone).expect("a label"),
@@ -53,8 +53,14 @@ impl Run {
                 prorated: None,
             }));
             given.expires = calendar.period(from, self.book.anchor).1;
-            given.again =
-                Some(Schedule { calendar, amount: gift.amount, until, rollover, forgives: again.forgives });
+            given.again = Some(Schedule {
+                calendar,
+                amount: gift.amount,
+                until,
+                rollover,
+                forgives: again.forgives,
+                first: self.book.grants.len(),
+            });
         }
         given.id = self.world.apply(Command::Grant(new)).map_err(|e| e.to_string())?;
         self.book.open(given, now);

@@ -15,6 +15,8 @@ pub(super) struct Schedule {
     pub(super) until: i64,
     pub(super) rollover: Option<Rollover>,
     pub(super) forgives: bool,
+    /// The place of the first grant: of several that come again at one instant, the one given first does so first.
+    pub(super) first: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -152,8 +154,10 @@ impl Book {
 
     /// The next period's grant opens.
     pub(super) fn renew(&mut self, at: i64) {
-        let first = self.renewals.iter().position(|(when, _)| *when == at).expect("due");
-        let (_, grant) = self.renewals.remove(first);
+        let given_first = |i: &usize| self.grants[self.renewals[*i].1].again.map(|again| again.first);
+        let due = (0..self.renewals.len()).filter(|i| self.renewals[*i].0 == at);
+        let next = due.min_by_key(given_first).expect("due");
+        let (_, grant) = self.renewals.remove(next);
         let old = &self.grants[grant];
         let again = old.again.expect("it comes again");
         let expires = again.calendar.period(at, self.anchor).1;

@@ -2,7 +2,7 @@
 
 use headworks_core::record::Reason;
 
-use super::book::{Book, Count, Draw, Opened, Own, Payer, State, Use, Which};
+use super::book::{Book, Count, Draw, Opened, Payer, State, Use, Which};
 use super::calendar::{Calendar, SECOND};
 use super::policy::{Guard, Kind, Layer, Policy, Window};
 use super::steps::{LEVELS, Path, Per};
@@ -195,7 +195,7 @@ impl Book {
         };
         match guard.kind {
             Kind::Fixed { calendar, .. } | Kind::Growth { calendar, .. } => {
-                Some(between(calendar.period(now, self.anchor)))
+                Some(between(self.period(calendar, Which::Guard(index), member, now)))
             }
             Kind::FirstUse { .. } => {
                 let open = self.covering(Which::Guard(index), member, now);
@@ -205,14 +205,14 @@ impl Book {
                 Some(self.within(index, guard, member, now, seconds * SECOND))
             }
             Kind::Slots { .. } => Some(self.slots(guard, member)),
-            Kind::SpendCap { .. } => Some(self.spent_in(guard, member, now)),
+            Kind::SpendCap { .. } => Some(self.spent_in((index, guard), member, now)),
             Kind::Rate { .. } | Kind::Sliding { .. } => None,
         }
     }
 
-    fn spent_in(&self, guard: &Guard, member: Path, now: i64) -> i64 {
+    fn spent_in(&self, (index, guard): (usize, &Guard), member: Path, now: i64) -> i64 {
         let Kind::SpendCap { calendar, .. } = guard.kind else { return 0 };
-        let (start, end) = calendar.period(now, self.anchor);
+        let (start, end) = self.period(calendar, Which::Guard(index), member, now);
         let of = |u: &Use, d: &Draw| {
             counts_for(guard, member, u)
                 && matches!(d.payer, Payer::Grant(_) | Payer::Overdraft | Payer::Postpaid(_))
@@ -229,7 +229,7 @@ impl Book {
         let left = guards.filter_map(|(i, g)| match g.kind {
             Kind::SpendCap { limit, .. } => {
                 let limit = self.own(Which::Guard(i), path, limit, now);
-                Some(limit.saturating_sub(self.spent_in(g, path.only(g.level), now)).max(0))
+                Some(limit.saturating_sub(self.spent_in((i, g), path.only(g.level), now)).max(0))
             }
             Kind::Rate { .. }
             | Kind::Sliding { .. }
@@ -297,19 +297,6 @@ impl Book {
         }
     }
 
-    /// The limit of a window for a path: that of an override, of the longest path first, then the newest; or that of its type of seat.
-    pub(super) fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
-        let of = |(age, own): (usize, &Own)| {
-            let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
-            // The innermost segment counts first: the longest path, then the newest.
-            let long = LEVELS.map(|level| own.place.member(level).is_some());
-            applies.then(|| ((long.into_iter().rev().collect::<Vec<_>>(), age), own.figure))
-        };
-        let longest = self.overrides.iter().enumerate().filter_map(of).max_by(|(a, _), (b, _)| a.cmp(b));
-        let Some((_, figure)) = longest else { return self.typed(which, path).unwrap_or(limit) };
-        figure.unwrap_or(i64::MAX)
-    }
-
     /// The limits of an allowance's windows for a path.
     fn limits(&self, layer: usize, path: Path, now: i64) -> Vec<i64> {
         let Layer::Allowance { windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
@@ -326,7 +313,9 @@ impl Book {
         let Layer::Allowance { level, windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
         let one = |(i, window): (usize, &Window)| {
             let span = match window {
-                Window::Fixed { calendar, .. } => Some(calendar.period(at, self.anchor)),
+                Window::Fixed { calendar, .. } => {
+                    Some(self.period(*calendar, Which::Allowance(layer, i), member, at))
+                }
                 Window::FirstUse { .. } => self.span(Which::Allowance(layer, i), member, at, is_late),
             };
             span.map_or(0, |span| self.drawn_in(layer, level, member, span))
@@ -366,7 +355,7 @@ impl Book {
 
     /// What a member may draw from a pool.
     pub(super) fn pool_room(&self, layer: usize, path: Path, now: i64) -> Option<i64> {
-        let Layer::Pool { member, cap, calendar, .. } = &self.policy().layers[layer] else { return None };
+        let Layer::Pool { member, cap, .. } = &self.policy().layers[layer] else { return None };
         if member.iter().any(|level| path.member(*level).is_none()) {
             return None;
         }
@@ -374,11 +363,12 @@ impl Book {
         let upwards = LEVELS.into_iter().rev().filter(|level| member.iter().any(|of| level <= of));
         let mut own = upwards.filter_map(|level| self.segments.get(&(level, path.member(level)?))?.1);
         let Some(cap) = own.next().or(*cap) else { return Some(i64::MAX) };
-        Some((cap - self.pooled(layer, path.only(member), calendar.period(now, self.anchor))).max(0))
+        Some((cap - self.pooled(layer, path.only(member), now)).max(0))
     }
 
-    pub(super) fn pooled(&self, layer: usize, of: Path, (start, end): (i64, i64)) -> i64 {
-        let Layer::Pool { member, .. } = &self.policy().layers[layer] else { return 0 };
+    pub(super) fn pooled(&self, layer: usize, of: Path, now: i64) -> i64 {
+        let Layer::Pool { member, calendar, .. } = &self.policy().layers[layer] else { return 0 };
+        let (start, end) = self.period(*calendar, Which::Pool(layer), of, now);
         let drawn = |u: &Use, d: &Draw| {
             matches!(d.payer, Payer::Grant(_))
                 && d.layer == layer

@@ -3,11 +3,11 @@
 use headworks_core::command::{Command, NewOverride};
 use headworks_core::record::Instant;
 
-use super::book::{Own, Which};
+use super::book::{Book, Own, Which};
 use super::compare::Compared;
 use super::policy::{Kind, Layer, NANO, Policy, Unit};
 use super::run::Run;
-use super::steps::{Path, Per};
+use super::steps::{LEVELS, Path, Per};
 use super::text::credits;
 use crate::common;
 
@@ -44,8 +44,27 @@ impl Policy {
                 Layer::Allowance { level, .. } => level,
                 other => panic!("{other:?} has no windows"),
             },
+            Which::Pool(l) => match &self.layers[l] {
+                Layer::Pool { member, .. } => member,
+                other => panic!("{other:?} is no pool"),
+            },
             Which::Factor => &[],
         }
+    }
+}
+
+impl Book {
+    /// The limit of a window for a path: that of an override, of the longest path first, then the newest; or that of its type of seat.
+    pub(super) fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
+        let of = |(age, own): (usize, &Own)| {
+            let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
+            // The innermost segment counts first: the longest path, then the newest.
+            let long = LEVELS.map(|level| own.place.member(level).is_some());
+            applies.then(|| ((long.into_iter().rev().collect::<Vec<_>>(), age), own.figure))
+        };
+        let longest = self.overrides.iter().enumerate().filter_map(of).max_by(|(a, _), (b, _)| a.cmp(b));
+        let Some((_, figure)) = longest else { return self.typed(which, path).unwrap_or(limit) };
+        figure.unwrap_or(i64::MAX)
     }
 }
 

@@ -118,7 +118,13 @@ pub(super) enum Family {
 fn calendar(dice: &mut Dice) -> Calendar {
     let every = dice.pick(&[Every::Hour, Every::Day, Every::Day, Every::Week, Every::Month]);
     let zone = if every == Every::Hour { "UTC" } else { dice.pick(&ZONES) };
-    Calendar { every, zone, from_anchor: dice.one_in(3) }
+    Calendar { from_anchor: dice.one_in(3), ..Calendar::new(every, zone) }
+}
+
+/// One whose periods may be closed by hand.
+fn closable(dice: &mut Dice) -> Calendar {
+    let calendar = calendar(dice);
+    if dice.one_in(4) { Calendar { from_anchor: false, by_hand: true, ..calendar } } else { calendar }
 }
 
 fn kind(dice: &mut Dice) -> Kind {
@@ -127,7 +133,7 @@ fn kind(dice: &mut Dice) -> Kind {
         0 => Kind::Rate { limit: dice.int(1, 40), seconds: dice.int(1, 90), burst: dice.int(1, 40) },
         1 => Kind::Sliding { limit, seconds: dice.int(5, 4_000) },
         2 => Kind::Sliding { limit: dice.int(1_025, 1_100), seconds: dice.int(5, 4_000) },
-        3 => Kind::Fixed { limit, calendar: calendar(dice) },
+        3 => Kind::Fixed { limit, calendar: closable(dice) },
         4 => Kind::FirstUse { limit, seconds: dice.int(60, 40_000) },
         5 => Kind::Slots { limit: dice.int(1, 3) },
         6 => {
@@ -135,7 +141,7 @@ fn kind(dice: &mut Dice) -> Kind {
             let start = dice.int(1, 30);
             Kind::Growth { start, percent: dice.int(1, 300), max: start + dice.int(0, 60), calendar }
         }
-        _ => Kind::SpendCap { limit: limit * NANO, calendar: calendar(dice) },
+        _ => Kind::SpendCap { limit: limit * NANO, calendar: closable(dice) },
     }
 }
 
@@ -169,7 +175,7 @@ fn allowance(dice: &mut Dice, unit: Unit) -> Layer {
     let windows = (0..dice.int(1, 2)).map(|_| {
         let limit = limit(dice);
         if dice.one_in(2) {
-            Window::Fixed { limit, calendar: calendar(dice) }
+            Window::Fixed { limit, calendar: closable(dice) }
         } else {
             Window::FirstUse { limit, seconds: dice.int(20, 40_000) }
         }
@@ -228,7 +234,7 @@ fn pool(dice: &mut Dice) -> Layer {
         categories,
         member: dice.pick(&PERS[4..9]),
         cap: dice.some(2, |d| d.int(3, 40) * NANO),
-        calendar: calendar(dice),
+        calendar: closable(dice),
     }
 }
 

@@ -53,7 +53,7 @@ impl Hours {
 
     /// The wall clock decides; hours whose end is not later than their beginning last into the next day.
     fn cover(self, at: i64) -> bool {
-        let clock = Calendar { every: Every::Day, zone: self.zone, from_anchor: false }.hour(at);
+        let clock = Calendar::new(Every::Day, self.zone).hour(at);
         if self.from < self.to {
             self.from <= clock && clock < self.to
         } else {

@@ -100,6 +100,7 @@ impl Run {
             pause: None,
             overrides: Vec::new(),
             seats: Seats::new(),
+            closed: Vec::new(),
         };
         Self { world, book, catalogs: vec![catalog(&policy.text())], since: vec![0] }
     }
@@ -232,6 +233,7 @@ impl Run {
             Step::Resume => self.resume()?,
             Step::Seat(set) => self.set_seat(set)?,
             Step::RemoveSeat(seat) => self.remove_seat(*seat)?,
+            Step::Close { which, all, from } => self.close(*which, *all, *from)?,
             Step::PayBill { which } => self.pay_bill(*which)?,
             Step::Override { which, place, figure, lives } => {
                 self.set_override(*which, *place, *figure, lives.map(|s| self.now() + s * SECOND))?;

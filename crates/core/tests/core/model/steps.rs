@@ -138,6 +138,12 @@ pub(super) enum Step {
     Resume,
     Seat(Set),
     RemoveSeat(u8),
+    /// The period of one limit that is closed by hand, or of all.
+    Close {
+        which: usize,
+        all: bool,
+        from: Path,
+    },
     /// An invoice is marked paid.
     PayBill {
         which: usize,
@@ -233,7 +239,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
     let consent =
         |dice: &mut Dice| dice.pick(&[None, Some(Consent::Allow), Some(Consent::Ask), Some(Consent::Never)]);
     let changes = family == Family::Changes;
-    match dice.int(0, 102) {
+    match dice.int(0, 104) {
         0..=6 => {
             Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
         }
@@ -275,6 +281,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         },
         96 | 97 => Step::Seat(Set::random(dice)),
         98 => Step::RemoveSeat(u8::try_from(dice.int(0, 2)).expect("small")),
+        99 | 100 => Step::Close { which, all: dice.one_in(2), from: path(dice) },
         _ if changes => Step::Catalog(u64::try_from(dice.int(0, 1_000_000)).expect("positive")),
         _ => Step::Ask { ask: ask(dice), looks_ahead: true },
     }
