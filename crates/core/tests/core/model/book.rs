@@ -10,7 +10,7 @@ use super::bills::Bills;
 use super::calendar::Calendar;
 use super::closed::Closed;
 use super::grants::Given;
-use super::pauses::Pause;
+use super::pauses::{CENTURY, Pause};
 use super::policy::{Policy, Unit};
 use super::price::{Price, Round};
 use super::seats::Seats;
@@ -327,7 +327,7 @@ impl Book {
             .chain(windows)
             .chain(self.bills.closes)
             .chain(self.end_of_pause())
-            .filter(|at| *at > now && *at < i64::MAX)
+            .filter(|at| *at > now && *at - now < CENTURY / 2)
             .collect();
         let days = Calendar::new(headworks_core::record::Every::Day, "Europe/Berlin");
         all.push(days.period(now, 0).1);

@@ -3,9 +3,10 @@
 //! Nothing here knows receipts that are kept up to date, windows or books: what is left of anything is what it had less what
 //! the lists say. Four families of catalogs share the work; each has steps of every kind, and use that is reported late and
 //! catalogs that change are in the last. Any catalog may have sizes, hours, a factor and postpaid credits, any use a second part,
-//! and an account is paused where nothing follows its billing anchor. Left out, because the contract leaves them open or one record
-//! opens one grant: two recurring grants that carry, or one in a plan that makes expired draws good; debt in such a plan; more
-//! `requests` named when a hold grows; a factor of zero where allowances count requests. Left out besides: parts where allowances count a meter, pauses without a planned end.
+//! seats change hands, periods are closed, and an account is paused where nothing follows its billing anchor. Left out, because the
+//! contract leaves them open or one record opens one grant: two recurring grants that carry, or one in a plan that makes expired
+//! draws good; debt in such a plan; more `requests` named when a hold grows; a factor of zero where allowances count requests. Left
+//! out besides: parts where allowances count a meter.
 //!
 //! `MODEL_SEED=7` runs one case of each family, `MODEL_CASES` and `MODEL_FROM` say how many and from which on.
 

@@ -1,4 +1,5 @@
-//! Pauses with a planned end, and those that end early: grants live as much longer, and new use is refused.
+//! Pauses: grants live as much longer, and new use is refused. They end as planned, earlier, or, without a plan, when an account is
+//! resumed.
 //!
 //! Left out: pauses where anything follows the billing anchor, as recurring grants do.
 
@@ -11,10 +12,14 @@ use super::compare::{Compared, same};
 use super::policy::{Kind, Layer, Policy, Window};
 use super::run::Run;
 
+/// By so much a pause without a planned end moves what is to come, until it ends.
+pub(super) const CENTURY: i64 = 36_500 * 86_400 * SECOND;
+
 /// The pause that an account is in, or was in last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pause {
     until: i64,
+    is_planned: bool,
 }
 
 impl Policy {
@@ -47,7 +52,7 @@ impl Book {
     }
 
     pub(super) fn end_of_pause(&self) -> Option<i64> {
-        self.pause.map(|pause| pause.until)
+        self.pause.filter(|pause| pause.is_planned).map(|pause| pause.until)
     }
 
     /// An instant that moves by what is left of a pause; never stays never.
@@ -63,19 +68,20 @@ impl Book {
 }
 
 impl Run {
-    pub(super) fn pause(&mut self, seconds: i64) -> Compared {
+    pub(super) fn pause(&mut self, seconds: Option<i64>) -> Compared {
         let now = self.now();
         let recurs = self.book.grants.iter().any(|grant| grant.again.is_some());
         if recurs || self.book.policy().follows_anchor() {
             return Ok(());
         }
-        let until = now + seconds * SECOND;
-        let done =
-            self.world.apply(Command::Pause { until: Some(Instant::from_micros(until)), reason: None });
+        let planned = seconds.map(|n| now + n * SECOND);
+        let until = planned.map(Instant::from_micros);
+        let done = self.world.apply(Command::Pause { until, reason: None });
         same("a pause", done.is_ok(), !self.book.is_paused(now))?;
         if done.is_ok() {
+            let until = planned.unwrap_or(now + CENTURY);
             self.book.move_grants(now, until - now);
-            self.book.pause = Some(Pause { until });
+            self.book.pause = Some(Pause { until, is_planned: planned.is_some() });
         }
         Ok(())
     }
@@ -86,7 +92,7 @@ impl Run {
         same("the end of a pause", done.is_ok(), self.book.is_paused(now))?;
         if done.is_ok() {
             self.book.move_grants(now, -self.book.rest_of_pause(now));
-            self.book.pause = Some(Pause { until: now });
+            self.book.pause = Some(Pause { until: now, is_planned: true });
         }
         Ok(())
     }

@@ -132,8 +132,9 @@ pub(super) enum Step {
     RemoveOverride {
         which: usize,
     },
+    /// For so long, or until it is resumed.
     Pause {
-        seconds: i64,
+        seconds: Option<i64>,
     },
     Resume,
     Seat(Set),
@@ -239,7 +240,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
     let consent =
         |dice: &mut Dice| dice.pick(&[None, Some(Consent::Allow), Some(Consent::Ask), Some(Consent::Never)]);
     let changes = family == Family::Changes;
-    match dice.int(0, 104) {
+    match dice.int(0, 105) {
         0..=6 => {
             Step::Pass(dice.pick(&[1, 7, 30, 30, 600, 4_000, 90_000, 700_000, 3_000_000]) * dice.int(1, 3))
         }
@@ -249,7 +250,11 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         21 => Step::RemoveOverride { which },
         22 => {
             let most = dice.pick(&[100, 5_000, 1_000_000]);
-            if dice.one_in(4) { Step::Resume } else { Step::Pause { seconds: dice.int(1, most) } }
+            if dice.one_in(4) {
+                Step::Resume
+            } else {
+                Step::Pause { seconds: (!dice.one_in(3)).then(|| dice.int(1, most)) }
+            }
         }
         23..=25 => Step::Override {
             which,
@@ -282,6 +287,7 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         96 | 97 => Step::Seat(Set::random(dice)),
         98 => Step::RemoveSeat(u8::try_from(dice.int(0, 2)).expect("small")),
         99 | 100 => Step::Close { which, all: dice.one_in(2), from: path(dice) },
+        101 => Step::Resume,
         _ if changes => Step::Catalog(u64::try_from(dice.int(0, 1_000_000)).expect("positive")),
         _ => Step::Ask { ask: ask(dice), looks_ahead: true },
     }
