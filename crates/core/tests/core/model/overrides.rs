@@ -40,13 +40,10 @@ impl Policy {
     pub(super) fn counts_at(&self, which: Which) -> Per {
         match which {
             Which::Guard(i) => self.guards[i].level,
-            Which::Allowance(l, _) => match &self.layers[l] {
+            Which::Allowance(l, _) | Which::Pool(l) => match &self.layers[l] {
                 Layer::Allowance { level, .. } => level,
-                other => panic!("{other:?} has no windows"),
-            },
-            Which::Pool(l) => match &self.layers[l] {
                 Layer::Pool { member, .. } => member,
-                other => panic!("{other:?} is no pool"),
+                Layer::Grants { .. } | Layer::Overdraft { .. } | Layer::Postpaid { .. } => &[],
             },
             Which::Factor => &[],
         }

@@ -124,12 +124,15 @@ impl Run {
             }
         }
         let known: Vec<u64> = self.book.grants.iter().map(|g| g.id).filter(|id| *id > 0).collect();
-        let opened = self.world.log.iter().filter_map(|r| Some((r.seq, r.opens.as_ref()?)));
-        let new: Vec<_> = opened.filter(|(seq, _)| !known.contains(seq)).collect();
-        for (seq, terms) in new {
+        let opened = self.world.log.iter().filter_map(|r| Some((r, r.opens.as_ref()?)));
+        let new: Vec<_> = opened.filter(|(r, _)| !known.contains(&r.seq)).collect();
+        for (record, terms) in new {
+            let seq = record.seq;
+            // The record of a grant that is given in a pause has its life as if there were none.
+            let expires = self.book.moved(terms.expires_at.micros(), record.recorded_at.micros());
             let same = |g: &&mut Given| {
                 // What a hold gives back at its deadline is made good a microsecond before.
-                let off = g.expires - terms.expires_at.micros();
+                let off = g.expires - expires;
                 g.id == 0
                     && g.amount == terms.amount.nano()
                     && (off == 0 || off == 1)
@@ -141,7 +144,7 @@ impl Run {
             };
             given.id = seq;
             given.category = terms.category;
-            (given.from, given.expires) = (terms.effective_from.micros(), terms.expires_at.micros());
+            (given.from, given.expires) = (terms.effective_from.micros(), expires);
         }
         let left = self.book.grants.iter().find(|g| g.id == 0);
         left.map_or(Ok(()), |g| Err(format!("the model opened {g:?}, the engine nothing")))
