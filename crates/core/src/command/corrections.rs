@@ -56,7 +56,7 @@ impl Correct {
                 by_part(&charge.usage, first, &more, |part, asked, place| {
                     // A part that was not charged has no other dimensions than those it names.
                     let asked = if place < had { asked } else { asked.or_none() };
-                    corrected_part(catalog, part, asked, (priced_at, *reprice))
+                    corrected_part(catalog, (&charge.usage, part), asked, (priced_at, *reprice))
                 })
             }
             Self::Delete => Ok(charge.usage.clone().with_quantities(|_| 0).with_requests(0)),
@@ -68,12 +68,12 @@ impl Correct {
 /// One part as it should have been.
 fn corrected_part(
     catalog: &Catalog,
-    part: Use,
+    (whole, part): (&Use, Use),
     asked: Asked<'_>,
     (priced_at, reprice): (Instant, bool),
 ) -> Result<Use, Refusal> {
     let was_unpriced = part.unpriced;
-    let mut usage = turned_out(catalog, part, asked, (priced_at, Unnamed::Stay));
+    let mut usage = turned_out(catalog, (whole, part), asked, (priced_at, Unnamed::Stay));
     if usage.unpriced && !was_unpriced && !reprice && asked.dimensions.is_some() {
         let feature = catalog.feature(usage.feature.as_str());
         let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;

@@ -103,7 +103,7 @@ pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use,
     let first = Asked { dimensions: None, quantities: &ask.quantities };
     let mut more = by_part(&hold.usage, first, &ask.more, |mut part, asked, place| {
         if place >= hold.usage.parts() {
-            part = turned_out(ctx.catalog, part, asked.or_none(), (ctx.now, Unnamed::Vanish));
+            part = turned_out(ctx.catalog, (&hold.usage, part), asked.or_none(), (ctx.now, Unnamed::Vanish));
             if part.unpriced && !hold.usage.unpriced {
                 let feature = ctx.feature(&part.feature)?;
                 return Err(Refusal::no_price(feature, NoPrice::NoMatch, &part.dimensions, ctx.now));
@@ -186,7 +186,7 @@ pub(super) fn settle(
         let actual = by_part(held, first, more, |part, asked, place| {
             // A part that was not held has no other dimensions than those it names.
             let asked = if place < held.parts() { asked } else { asked.or_none() };
-            let part = turned_out(ctx.catalog, part, asked, (ctx.now, Unnamed::Vanish));
+            let part = turned_out(ctx.catalog, (held, part), asked, (ctx.now, Unnamed::Vanish));
             requantify(part, asked.quantities, place > 0)
         })?;
         names_all(ctx, &actual, first, more)?;

@@ -9,8 +9,13 @@ use crate::catalog::{Catalog, Feature, Prices};
 use crate::record::{CardRef, Dimension, Dimensions, Instant, Line, Name, Use};
 use crate::waterfall::{AskedPart, Refusal, check_parts};
 
-/// Whether the version that priced a use has other prices for it now: then nothing of it can be relied on.
+/// Whether the version that priced a use has other prices for any part of it now: then nothing of it can be relied on, and parts of
+/// one record would have prices of two catalogs.
 fn is_altered(feature: &Feature, usage: &Use) -> bool {
+    (0..usage.parts()).any(|place| is_part_altered(feature, &usage.only(place)))
+}
+
+fn is_part_altered(feature: &Feature, usage: &Use) -> bool {
     let Some(pinned) = usage.card.as_ref().filter(|_| !usage.unpriced) else { return false };
     let Ok(found) = feature.prices(&usage.dimensions, pinned.effective_from) else { return false };
     let is_it = found.card == Some((&pinned.name, pinned.effective_from));
@@ -65,15 +70,19 @@ pub(super) fn by_part(
     check_parts(more)?;
     let mut all = each(usage.only(0), first, 0)?;
     for (place, part) in (1..).zip(more) {
-        all.push_part(each(usage.only(place), part.into(), place)?);
+        let part = each(usage.only(place), part.into(), place)?;
+        if part.catalog != usage.catalog {
+            all.catalog.clone_from(&part.catalog);
+        }
+        all.push_part(part);
     }
     Ok(all)
 }
 
-/// A use of one part with the dimensions and meters that turned out, at their prices; its quantities are those it had.
+/// One part of a whole use with the dimensions and meters that turned out, at their prices; its quantities are those it had.
 pub(super) fn turned_out(
     catalog: &Catalog,
-    usage: Use,
+    (whole, usage): (&Use, Use),
     Asked { dimensions, quantities }: Asked<'_>,
     (now, unnamed): (Instant, Unnamed),
 ) -> Use {
@@ -95,7 +104,7 @@ pub(super) fn turned_out(
         return actual;
     }
     let feature = feature.filter(|feature| feature.credit_unit == actual.credit_unit);
-    let feature = feature.filter(|feature| !is_altered(feature, &actual));
+    let feature = feature.filter(|feature| !is_altered(feature, whole));
     let is_other = other.is_some();
     if let Some(other) = other {
         actual.dimensions = other;

@@ -5,7 +5,7 @@ use headworks_core::record::{Category, Decision, Dimensions, Erasure, HoldId, La
 use headworks_core::view;
 use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal, Request};
 
-use crate::audit::trusted;
+use crate::audit::{audit, chained, trusted};
 use crate::common::{AskExt as _, World, at, catalog, correct, credits, name, quantities, refund};
 use crate::turned_out::dimensions;
 
@@ -230,6 +230,33 @@ fn what_turned_out_is_charged_and_counted_part_by_part() {
         let seen = ["all", "a_tokens", "b_tokens", "a_price"].map(|of| used(&w, of));
         assert_eq!(seen, counts.map(String::from), "{held} → {turned_out}");
         trusted(&w, &catalog(CATALOG));
+    }
+}
+
+/// Prices that a catalog alters in place are those of no part: what turned out otherwise keeps its price where the version of any part was
+/// altered. A record never mixes the prices of two catalogs.
+#[test]
+fn parts_have_the_prices_of_one_catalog() {
+    // From 1 to 50 for `b`, which was held or was not.
+    let altered = CATALOG.replacen("\"t\"", "\"t2\"", 1).replacen("input = \"1\"", "input = \"50\"", 1);
+    let catalogs = [catalog(CATALOG), catalog(&altered)];
+    for (held, turned_out, price, unpriced) in [
+        ("model=a 10 input + model=b 10 input", "model=b 10 input + 10 input", "30", [true, false]),
+        ("model=b 10 input + model=a 10 input", "10 input + model=b 10 input", "30", [false, true]),
+        ("model=a 10 input + model=a 10 input", "10 input + model=b 10 input", "520", [false, false]),
+        ("model=a 10 input + model=a 10 input", "model=b 10 input + 10 input", "520", [false, false]),
+        ("model=a 10 input", "10 input + model=b 10 input", "520", [false, false]),
+    ] {
+        let mut w = world();
+        w.now = at("2026-06-30T23:30:00Z");
+        w.ask(&asked(held));
+        let hold = w.account.seq;
+        w.catalog = catalog(&altered);
+        w.apply(settled(hold, turned_out)).expect("settles");
+        let usage = &w.charge().usage;
+        assert_eq!(w.charge().price, credits(price), "{held} → {turned_out}");
+        assert_eq!([usage.unpriced, usage.more[0].unpriced], unpriced, "{held} → {turned_out}");
+        assert_eq!(audit(&chained(&w.log), &catalogs), [], "{held} → {turned_out}");
     }
 }
 

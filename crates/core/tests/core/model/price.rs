@@ -113,8 +113,11 @@ impl Price {
     /// Its price now that its parts are of so many tokens.
     pub(super) fn turned_out(self, policy: &Policy, tokens: i64, second: Option<i64>) -> Self {
         let rates = policy.prices[self.version][self.feature][usize::from(self.is_dear)];
-        let first = self.first.turned_out(rates, policy.is_large(tokens));
-        let other = |((part, _), n): ((Part, i64), i64)| (part.turned_out(rates, policy.is_large(n)), n);
+        let is_altered =
+            self.first.is_altered(rates) || self.second.is_some_and(|(part, _)| part.is_altered(rates));
+        let of = |part: Part, n: i64| part.turned_out(rates, is_altered, policy.is_large(n));
+        let first = of(self.first, tokens);
+        let other = |((part, _), n): ((Part, i64), i64)| (of(part, n), n);
         Self { rate: first.rate, first, second: self.second.zip(second).map(other), ..self }
     }
 }
@@ -124,12 +127,17 @@ impl Part {
         Self { rate: rates[usize::from(is_large)], is_large, unpriced: false }
     }
 
-    /// Another size has the rate of the version that priced it, or keeps its rate if that version has since been altered for the
-    /// size that it had.
-    fn turned_out(self, rates: [Rate; 2], is_large: bool) -> Self {
+    /// The version that priced it has since been altered for the size that it had.
+    fn is_altered(self, rates: [Rate; 2]) -> bool {
+        !self.unpriced && rates[usize::from(self.is_large)] != self.rate
+    }
+
+    /// Another size has the rate of the version that priced it, or keeps its rate if that version has since been altered for any part of
+    /// the use.
+    fn turned_out(self, rates: [Rate; 2], is_altered: bool, is_large: bool) -> Self {
         if is_large == self.is_large {
             self
-        } else if !self.unpriced && rates[usize::from(self.is_large)] != self.rate {
+        } else if is_altered {
             Self { is_large, unpriced: true, ..self }
         } else {
             Self::new(rates, is_large)
