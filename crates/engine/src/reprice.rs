@@ -61,7 +61,7 @@ pub struct Repriced {
     pub refunded: u64,
     /// Accounts with charges whose price changes, by unit of credits; `None`: `credits`.
     pub accounts: BTreeMap<(Name, Option<Name>), Difference>,
-    /// Charges without a price, and the reason.
+    /// Charges that stay as they are, and why: they have no price, or, once it is applied, nobody pays it.
     pub refused: Vec<(Name, Seq, Refusal)>,
     /// The last record that was read, if there are more.
     pub next: Option<(Name, Seq)>,
@@ -191,6 +191,13 @@ impl Engine {
             match self.run(account, Some(&key), caller, &command).await {
                 // Another correction was first, or the catalog has changed since.
                 Err(EngineError::Refused(Refusal::AlreadyRefunded(..) | Refusal::NothingToCorrect)) => {
+                    return Ok(());
+                }
+                // Nobody pays what it would cost now, for example: the others are priced again.
+                Err(EngineError::Refused(refusal)) => {
+                    if done.refused.len() < REFUSED_KEPT {
+                        done.refused.push((account.clone(), record.seq, refusal));
+                    }
                     return Ok(());
                 }
                 corrected => corrected?,

@@ -172,7 +172,11 @@ fn cycle(record: &Record, before: &Account, event: &CycleEvent) -> Option<Vec<Mo
             };
             cleared.iter().all(used).then(Vec::new)?
         }
-        CycleEvent::VolumeClosed(closed) => some(Book::Operator, own, closed.back).into_iter().collect(),
+        CycleEvent::VolumeClosed(closed) => match &record.opens {
+            Some(terms) if terms.amount == closed.back => issued(record, before, terms, Overage::Keep),
+            Some(_) => return None,
+            None => Vec::new(),
+        },
         CycleEvent::InvoiceClosed(invoice) => {
             let total: i128 = invoice.lines.iter().map(|line| i128::from(line.amount.nano())).sum();
             (total == i128::from(invoice.total.nano())).then(Vec::new)?

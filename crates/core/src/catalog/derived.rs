@@ -56,6 +56,12 @@ impl Derived {
         format!("{} is {}", self.dimension, each.join("; "))
     }
 
+    /// Whether a request can have this value of its size.
+    pub(super) fn has_size(&self, value: &Dimension) -> bool {
+        let Origin::Size(_, steps) = &self.from else { return false };
+        steps.iter().map(|(_, of)| of).chain(&self.otherwise).any(|of| of.value == value.value)
+    }
+
     /// Whether it follows from the time.
     pub(super) fn is_of_time(&self) -> bool {
         matches!(self.from, Origin::Time(..))

@@ -227,6 +227,20 @@ impl Feature {
         derive(had, self.derived.iter().filter(open), at, &quantity)
     }
 
+    /// The same for a charge that is priced again: it keeps its size too, which is that of what was asked where less was charged.
+    pub(crate) fn derived_for_price(
+        &self,
+        had: &[Dimension],
+        at: Instant,
+        quantity: impl Fn(&Name) -> u64,
+    ) -> Option<Dimensions> {
+        let open = |rule: &&Derived| {
+            let had = had.iter().find(|d| d.name == rule.dimension);
+            had.is_none_or(|value| value.derived && !rule.has_size(value))
+        };
+        derive(had, self.derived.iter().filter(open), at, &quantity)
+    }
+
     /// Whether a price depends on this dimension, or the catalog lists it.
     #[must_use]
     pub fn has_dimension(&self, name: &Name) -> bool {

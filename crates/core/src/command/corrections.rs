@@ -12,8 +12,8 @@ use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
 use super::volumes::shifts;
 use crate::catalog::{Catalog, FREE, NoPrice};
 use crate::record::{
-    Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Name, Overshoot,
-    Priced, REQUESTS, Record, Seq, Source, Use,
+    Book, Charge, Correcting, Credits, Dimensions, Draws, Event, Excess, Instant, Label, Line, Name,
+    Overshoot, Priced, REQUESTS, Record, Seq, Source, Use,
 };
 use crate::waterfall::{AskedPart, Context, Need, QUANTITY_MAX, Quantities, Refusal, keep_front};
 
@@ -73,7 +73,10 @@ fn corrected_part(
     (priced_at, reprice): (Instant, bool),
 ) -> Result<Use, Refusal> {
     let was_unpriced = part.unpriced;
-    let mut usage = turned_out(catalog, (whole, part), asked, (priced_at, Unnamed::Stay));
+    // What is only priced again keeps its dimensions.
+    let is_other = !reprice || !asked.quantities.is_empty() || asked.dimensions.is_some();
+    let turned_out = |part| turned_out(catalog, (whole, part), asked, (priced_at, Unnamed::Stay));
+    let mut usage = if is_other { turned_out(part) } else { part };
     if usage.unpriced && !was_unpriced && !reprice && asked.dimensions.is_some() {
         let feature = catalog.feature(usage.feature.as_str());
         let feature = feature.ok_or(Refusal::UnknownFeature(usage.feature))?;
@@ -91,6 +94,11 @@ fn corrected_part(
         let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
         line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
     }
+    // A use that did not happen, and did after all, is a request again.
+    let is_request = |line: &Line| line.meter.as_str() == REQUESTS && line.quantity == 0;
+    if asked.quantities.iter().any(|(_, n)| *n > 0) && usage.lines.iter().any(is_request) {
+        usage = usage.with_requests(1);
+    }
     if reprice {
         repriced(&mut usage, catalog, priced_at)?;
     }
@@ -102,7 +110,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     let feature = catalog.feature(usage.feature.as_str());
     let feature = feature.ok_or_else(|| Refusal::UnknownFeature(usage.feature.clone()))?;
     let quantity = |meter: &Name| usage.lines.iter().find(|l| l.meter == *meter).map_or(0, |l| l.quantity);
-    if let Some(derived) = feature.derived_anew(&usage.dimensions, priced_at, quantity) {
+    if let Some(derived) = feature.derived_for_price(&usage.dimensions, priced_at, quantity) {
         usage.dimensions = derived;
     }
     let found = feature
@@ -119,7 +127,7 @@ fn repriced(usage: &mut Use, catalog: &Catalog, priced_at: Instant) -> Result<()
     Ok(())
 }
 
-/// The cost of a charge on a catalog at the prices of an instant; `None` if it was charged that already, or if it was deleted. Use
+/// The cost of a charge on a catalog at the prices of an instant; `None` if that is what it cost already, or if it was deleted. Use
 /// under a hold has the prices of the hold: [`priced_at`] looks them up.
 ///
 /// # Errors
@@ -135,10 +143,8 @@ pub fn corrected_price(
         return Ok(None);
     }
     let usage = Correct::reprice().of(catalog, charge, priced_at)?;
-    if usage.lines == charge.usage.lines {
-        return Ok(None);
-    }
-    usage.price().map(Some).ok_or(Refusal::TooLarge)
+    let price = usage.price().ok_or(Refusal::TooLarge)?;
+    Ok(Some(price).filter(|price| *price != charge.price))
 }
 
 /// The instant whose prices a charge has: a change of prices does not affect use under an earlier hold.

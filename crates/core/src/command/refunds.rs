@@ -77,9 +77,9 @@ pub(super) fn refund(
 ) -> Result<Draft, Stop> {
     let standing = Standing::of(ctx, seq, history)?;
     let Standing { charge, refunds, returned, .. } = standing;
-    let left = Credits::from_nano(standing.left());
+    let left = Credits::from_nano(refundable(ctx, &standing)?);
     let wanted = amount.unwrap_or(left);
-    if wanted > left {
+    if wanted > left || left.nano() < standing.left() && left == Credits::ZERO {
         return Err(Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref())).into());
     }
     if amount.is_some() && !wanted.is_positive() {
@@ -93,23 +93,43 @@ pub(super) fn refund(
     let (moves, reopened) = back.close();
     let postpaid = postpaid_back(charge, &given);
     let before = charge.parts(0, returned);
-    let corrections = uncounted(charge, &before, &given, wanted == left);
+    let corrections = uncounted(charge, &before, &given, wanted.nano() == standing.left());
     let path = charge.usage.path.clone();
     let back = paid(given.iter().map(|(draw, part)| (*draw, *part)));
     let volumes = given_back(ctx.account, &charge.usage, back)?;
-    // The close of a period has given back what its charges had cost too much.
-    let stays = |shift: &VolumeShift| {
-        let volume = ctx.account.volume(&shift.volume, shift.from);
-        volume.map(|volume| volume.paid).filter(|paid| paid.nano().saturating_add(shift.paid.nano()) < 0)
-    };
-    if let Some(paid) = volumes.iter().find_map(stays) {
-        let left = Amount::of(paid.max(Credits::ZERO), charge.usage.credit_unit.as_ref());
-        return Err(Refusal::MoreThanCharged(left).into());
-    }
     let before = refunds;
     let event =
         Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before, postpaid, volumes };
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
+}
+
+/// Nano-credits that can still come back: not what the close of a period has given back of what its charges had cost too much.
+fn refundable(ctx: Context<'_>, standing: &Standing<'_>) -> Result<i64, Refusal> {
+    let Standing { charge, returned, .. } = standing;
+    let fits = |amount: i64| {
+        let back = paid(charge.parts(*returned, amount).iter().map(|(draw, part)| (*draw, *part)));
+        let volumes = given_back(ctx.account, &charge.usage, back)?;
+        let stays = |shift: &VolumeShift| {
+            let volume = ctx.account.volume(&shift.volume, shift.from);
+            volume.is_none_or(|volume| volume.paid.nano().saturating_add(shift.paid.nano()) >= 0)
+        };
+        Ok::<_, Refusal>(volumes.iter().all(stays))
+    };
+    let (mut most, mut beyond) = (standing.left(), standing.left());
+    if fits(most)? {
+        return Ok(most);
+    }
+    // The more comes back, the less stays paid.
+    most = 0;
+    while beyond - most > 1 {
+        let middle = most + (beyond - most) / 2;
+        if fits(middle)? {
+            most = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    Ok(most)
 }
 
 /// What postpaid layers no longer have of a charge.

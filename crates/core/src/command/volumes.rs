@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use super::draft::{Draft, Moves};
+use super::credits::repay;
+use super::draft::{Draft, Moves, own_grant};
 use super::receipts::{Happened, charge_happened};
 use crate::account::{Account, Volume};
 use crate::record::{
@@ -155,6 +156,7 @@ fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
     let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO).min(volume.paid).max(Credits::ZERO);
     let terms = GrantTerms::plain(back, Category::Purchased, (ctx.now, Instant::NEVER), volume.unit.as_ref());
     moves.make_up(ctx, Book::Operator, back, terms);
+    repay(ctx, &mut moves, own_grant(ctx), back);
     let event = CycleEvent::VolumeClosed(VolumeClosed { volume: name, from, until, used, due, back });
     Draft::moving(Event::Cycle(Box::new(event)), moves)
 }

@@ -133,3 +133,51 @@ fn what_several_plans_or_versions_leave_open_is_refused_or_doubted() {
     let refused = Catalog::parse(&second, Format::Toml).expect_err("the second version has no beginning");
     assert_eq!(refused.kept[0].what, "the version does not say when it begins");
 }
+
+/// The first of several prices says what costs what; one that names a meter alone may have misspelled it.
+#[test]
+fn a_meter_that_one_price_alone_names_is_doubted() {
+    let text = |special: &str| {
+        format!(
+            "version = \"1\"\n[features.chat]\nprices = [\n  {{ credits = {{ input = \"0\", output = \"0\" }} }},\n  {special},\n]\n\
+             [plans.p]\nwaterfall = [{{ grants = {{ name = \"g\" }} }}]\n"
+        )
+    };
+    let misspelled = text("{ when = { model = \"large\" }, credits = { input = \"2\", ouput = \"10\" } }");
+    let doubts = parse(&misspelled).warnings.kept;
+    let ouput = doubts.iter().find(|d| d.at == "features.chat.prices[1].credits.ouput").expect("a doubt");
+    assert_eq!(
+        (ouput.line, ouput.what.as_str()),
+        (Some(5), "of the prices of `chat` only this one is for `ouput`")
+    );
+    let right = text("{ when = { model = \"large\" }, credits = { input = \"2\", output = \"10\" } }");
+    assert_eq!(parse(&right).warnings.count, 0);
+    let listed =
+        misspelled.replacen("[features.chat]", "[features.chat]\nmeters = [\"input\", \"output\"]", 1);
+    let refused = Catalog::parse(&listed, Format::Toml).expect_err("a list says which meters there are");
+    assert_eq!(
+        (refused.kept[0].line, refused.kept[0].at.as_str()),
+        (Some(6), "features.chat.prices[1].credits.ouput")
+    );
+    let defined = format!("{misspelled}[meters]\ninput.unit = \"token\"\noutput.unit = \"token\"\n");
+    let refused = Catalog::parse(&defined, Format::Toml).expect_err("so does a table of them");
+    assert_eq!((refused.kept[0].line, refused.kept[0].what.as_str()), (Some(5), "there is no meter `ouput`"));
+}
+
+#[test]
+fn prices_that_say_nothing_are_refused() {
+    for (prices, what) in [
+        ("[]", "feature `chat` has no price in this version"),
+        ("[{ credits = {} }]", "its prices name no meters"),
+        ("[{ when = { model = \"m\" } }]", "its prices name no meters"),
+    ] {
+        let text = format!("version = \"1\"\n[features.chat]\nprices = {prices}\n[plans.p]\n");
+        let refused = Catalog::parse(&text, Format::Toml).expect_err(prices);
+        let found = refused.kept.iter().find(|problem| problem.what == what);
+        assert_eq!(
+            found.and_then(|problem| problem.line),
+            Some(if prices == "[]" { 2 } else { 3 }),
+            "{refused}"
+        );
+    }
+}

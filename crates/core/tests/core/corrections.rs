@@ -1,7 +1,7 @@
 //! Corrections of charges, late use and its quarantine, alerts and automatic top-ups.
 
 use headworks_core::catalog::Catalog;
-use headworks_core::command::{Command, Correct, NewGrant, TopUp};
+use headworks_core::command::{Command, Correct, NewGrant, TopUp, corrected_price};
 use headworks_core::life;
 use headworks_core::record::{
     Alert, AlertMarks, Category, Event, Instant, Record, Span, Standing, TopUpTerms,
@@ -316,4 +316,55 @@ fn top_ups_are_bounded() {
     step(&mut w, 0);
     assert!(in_flight(&w).is_some(), "a new month");
     assert_eq!(replayed(&w.log, &w.catalog), []);
+}
+
+/// Priced again on the same catalog, what was asked for at a size stays at it, although less of it was charged.
+#[test]
+fn what_is_priced_again_keeps_its_size() {
+    let text = r#"version = "t"
+[features.chat]
+hold = { life = "1h", expiry_charges = ["output"] }
+sizes = { ctx = { count = ["input"], steps = [{ above = 100, value = "long" }] } }
+prices = [
+  { credits = { input = "2", output = "10" } },
+  { when = { ctx = "long" }, credits = { input = "4", output = "20" } },
+]
+[plans.p]
+waterfall = [{ grants = { name = "g" } }]
+"#;
+    let mut w = World::new(text, "p");
+    w.grant("100000", Category::Purchased);
+    w.hold("chat", &[("input", 150), ("output", 60)]);
+    w.pass("2h");
+    w.due();
+    let expired = last(&w);
+    assert_eq!(expired.charge().map(|c| c.price), Some(credits("1200")), "60 x 20");
+    let mut named = ask("chat", &[("input", 10)]).now();
+    named.request.dimensions = crate::turned_out::dimensions("ctx=long");
+    w.ask(&named);
+    let named = last(&w);
+    assert_eq!(named.charge().map(|c| c.price), Some(credits("40")));
+    for charge in [&expired, &named] {
+        assert_eq!(corrected_price(&w.catalog, charge.charge().expect("a charge"), w.now), Ok(None));
+        assert_eq!(correct(&mut w, charge, &Correct::reprice()).err(), Some(Refusal::NothingToCorrect));
+    }
+    // Under other prices it is the price of its size that counts.
+    w.catalog = catalog(&text.replace("\"20\"", "\"21\"").replace("version = \"t\"", "version = \"u\""));
+    let corrected = correct(&mut w, &expired, &Correct::reprice()).expect("corrects");
+    assert_eq!(corrected.charge().map(|c| c.price), Some(credits("1260")), "60 x 21");
+}
+
+/// The use happened after all: it is one request again.
+#[test]
+fn a_deletion_that_is_corrected_is_a_request() {
+    let (mut w, charge) = charged();
+    let deleted = correct(&mut w, &charge, &Correct::Delete).expect("deletes");
+    let requests = |record: &Record| {
+        let lines = &record.charge().expect("a charge").usage.lines;
+        lines.iter().find(|line| line.meter.as_str() == "requests").map_or(1, |line| line.quantity)
+    };
+    assert_eq!(requests(&deleted), 0);
+    let again = correct(&mut w, &deleted, &to(&[("input", 20)])).expect("corrects");
+    assert_eq!((requests(&again), again.charge().map(|c| c.price)), (1, charge.charge().map(|c| c.price)));
+    trusted(&w);
 }

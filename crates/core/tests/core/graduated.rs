@@ -275,12 +275,35 @@ fn what_the_close_gave_back_is_not_refunded_again() {
     assert_eq!(w.due(), ["volume_closed"]);
     assert_eq!(spent(&w), credits("1000"));
     let left = Err(Refusal::MoreThanCharged(Amount::of(credits("1000"), None)));
-    assert_eq!(w.run(&refund(second, None)).map(drop), left);
     assert_eq!(w.run(&refund(second, Some("1000.5"))).map(drop), left);
-    w.apply(refund(second, Some("1000"))).expect("refunds");
+    w.apply(refund(second, Some("400"))).expect("refunds");
+    w.apply(refund(second, None)).expect("refunds what is left");
     assert_eq!(spent(&w), Credits::ZERO);
     assert!(w.run(&refund(second, Some("1"))).is_err(), "nothing is left");
     checked(&w);
+}
+
+/// By hand: 100 x 10 and 100 x 20, of which 1,500 are lent. Without the first 100 the others come to 1,000: 1,000 come back.
+#[test]
+fn what_a_close_gives_back_repays_debt() {
+    let owing = CATALOG.replacen("[features.code]", "[features.code]\novershoot = \"debt\"", 1).replacen(
+        "waterfall = [{ grants = { name = \"credits\" } }]",
+        "waterfall = [{ grants = { name = \"credits\" } }, { overdraft = { name = \"overdraft\", limit = \"2000\" } }]",
+        1,
+    );
+    let mut w = World::new(&owing, "usual");
+    w.now = at("2026-07-03T10:00:00Z");
+    w.grant("1500", Category::Purchased);
+    assert_eq!(charge(&mut w, "code", "reserved", 100), credits("1000"));
+    let first = w.account.seq;
+    assert_eq!(charge(&mut w, "code", "reserved", 100), credits("2000"));
+    assert_eq!(w.account.books.overdraft, credits("1500"));
+    w.apply(correct(first, &Correct::Delete)).expect("deletes");
+    assert_eq!((w.account.books.overdraft, w.available().as_str()), (credits("1500"), "-500"));
+    w.now = at("2026-09-03T00:00:00Z");
+    assert_eq!(w.due(), ["volume_closed"]);
+    assert_eq!((w.account.books.overdraft, w.available().as_str()), (credits("500"), "500"));
+    trusted(&w, &catalog(&owing));
 }
 
 /// What a correction or a refund says that it moves in a volume follows from the lines alone.

@@ -90,7 +90,7 @@ fn check_price<'a>(
             let fix = format_args!("set rate_card = \"{card}\" in a feature, or remove the price");
             check.wrong("no feature uses this card", fix);
         }
-        None => check_meters(price, users.of(card).iter().map(|(_, feature)| *feature), check),
+        None => check_meters(source, price, users.of(card).iter().map(|(_, feature)| *feature), check),
         Some(named) => {
             check.key("feature", |c| {
                 check_list(named, c);
@@ -101,7 +101,12 @@ fn check_price<'a>(
                     }
                 }
             });
-            check_meters(price, named.all().iter().filter_map(|name| source.features.get(name)), check);
+            check_meters(
+                source,
+                price,
+                named.all().iter().filter_map(|name| source.features.get(name)),
+                check,
+            );
         }
     }
     check.key("when", |c| {
@@ -156,6 +161,7 @@ fn check_list<T: Ord + core::fmt::Display>(list: &OneOrSeveral<T>, check: &mut C
 
 /// The meters of a price are those of its features; where it has several, one of them is enough.
 fn check_meters<'a>(
+    source: &'a CatalogSource,
     price: &'a PriceSource,
     features: impl Iterator<Item = &'a FeatureSource> + Clone,
     check: &mut Check<'a>,
@@ -164,11 +170,21 @@ fn check_meters<'a>(
     let work = check.work();
     check.key("credits", |c| {
         for meter in price.credits.keys() {
-            if !work.each(features.clone()).any(|feature| feature.meters.contains(meter))
-                && !work.is_stopped()
-            {
-                let what = format_args!("`{meter}` is not a meter of the feature");
-                c.wrong_at(meter.as_str(), what, one_of(first.meters.iter()));
+            let of = work.each(features.clone()).find(|feature| feature.meters.contains(meter));
+            if work.is_stopped() {
+                return;
+            }
+            let is_defined = source.meters.contains_key(meter) || is_requests(meter);
+            match of {
+                None => {
+                    let what = format_args!("`{meter}` is not a meter of the feature");
+                    c.wrong_at(meter.as_str(), what, one_of(first.meters.iter()));
+                }
+                Some(feature) if feature.has_meters_of_prices && !is_defined => {
+                    let what = format_args!("there is no meter `{meter}`");
+                    c.wrong_at(meter.as_str(), what, one_of(source.meters.keys()));
+                }
+                Some(_) => {}
             }
         }
     });

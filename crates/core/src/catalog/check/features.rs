@@ -48,7 +48,13 @@ fn feature<'a>(
     let unit = unit(shape, &prices, check);
     let Lives { usual, longest } = lives(shape, check);
     check_own_meters(shape, check);
-    if !shape.prices.is_empty() {
+    let has_prices = shape.rate_card.as_ref().is_some_and(|card| source.rate_cards.contains_key(card));
+    if shape.has_meters_of_prices && has_prices && shape.meters.is_empty() {
+        let place = if shape.has_own_card { "prices" } else { "rate_card" };
+        let fix = "write them in `credits`, \"0\" for free ones; without prices the feature is free";
+        check.wrong_at(place, "its prices name no meters", fix);
+    }
+    if shape.prices.is_some() {
         let (what, fix) = match &shape.rate_card {
             Some(_) => ("the feature has a rate card as well", "write prices in one of both"),
             None => ("a rate card has the feature's name", "rename the card, or set `rate_card`"),
@@ -225,7 +231,9 @@ fn check_meters<'a>(source: &'a CatalogSource, shape: &'a FeatureSource, check: 
         let mut seen = BTreeSet::new();
         for (i, meter) in shape.meters.iter().enumerate() {
             c.item(i, |c| {
-                if !source.meters.contains_key(meter) && !is_requests(meter) {
+                // Those that prices name are told of there.
+                let is_told = shape.has_meters_of_prices || is_requests(meter);
+                if !source.meters.contains_key(meter) && !is_told {
                     c.wrong(format_args!("there is no meter `{meter}`"), one_of(source.meters.keys()));
                 }
                 if !seen.insert(meter) {

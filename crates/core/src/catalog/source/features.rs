@@ -28,11 +28,13 @@ pub(crate) struct FeatureSource {
     pub(crate) rate_card: Option<Name>,
     /// Prices of this feature alone, instead of a rate card. Records name them like a card with the feature's name that has always
     /// applied; prices that change at an instant need a card with versions.
-    #[serde(default)]
-    pub(crate) prices: Vec<PriceSource>,
+    pub(crate) prices: Option<Vec<PriceSource>>,
     /// Whether `prices` were written here and are now a card of the feature's name.
     #[serde(skip)]
     pub(crate) has_own_card: bool,
+    /// Whether `meters` are those that prices name.
+    #[serde(skip)]
+    pub(crate) has_meters_of_prices: bool,
     /// The unit of credits that its prices are in. Default `credits`. Grants pay only in their own unit; nothing is converted.
     pub(crate) credit_unit: Option<Name>,
     /// The unit that allowances count: `credits` (default), `requests`, or the one priced meter.

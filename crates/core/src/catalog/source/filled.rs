@@ -15,12 +15,11 @@ impl CatalogSource {
     /// The same catalog with its defaults written out.
     pub(crate) fn filled(mut self) -> Self {
         for (name, feature) in &mut self.features {
-            if !feature.prices.is_empty()
-                && feature.rate_card.is_none()
+            if feature.rate_card.is_none()
                 && !self.rate_cards.contains_key(name)
+                && let Some(prices) = feature.prices.take()
             {
-                let version =
-                    RateCardSource { effective_from: None, prices: core::mem::take(&mut feature.prices) };
+                let version = RateCardSource { effective_from: None, prices };
                 self.rate_cards.insert(name.clone(), alloc::vec![version]);
                 feature.rate_card = Some(name.clone());
                 feature.has_own_card = true;
@@ -29,6 +28,7 @@ impl CatalogSource {
         let priced = Priced::of(&self.rate_cards);
         for (name, feature) in self.features.iter_mut().filter(|(_, feature)| feature.meters.is_empty()) {
             feature.meters = priced.meters(name, feature);
+            feature.has_meters_of_prices = true;
         }
         if self.meters.is_empty() {
             let all = self.features.values().flat_map(|feature| &feature.meters);
