@@ -79,8 +79,12 @@ pub(super) fn refund(
     let Standing { charge, refunds, returned, .. } = standing;
     let left = Credits::from_nano(refundable(ctx, &standing)?);
     let wanted = amount.unwrap_or(left);
-    if wanted > left || left.nano() < standing.left() && left == Credits::ZERO {
-        return Err(Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref())).into());
+    let too_much = || Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref()));
+    if wanted > left {
+        return Err(too_much().into());
+    }
+    if left == Credits::ZERO && standing.left() > 0 {
+        return Err(too_much().into());
     }
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive.into());
