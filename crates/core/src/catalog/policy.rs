@@ -70,7 +70,7 @@ impl Catalog {
     /// The problems found, or that it was stopped.
     pub fn parse_while(text: &str, format: Format, goes_on: &dyn Fn() -> bool) -> Result<Self, ParseError> {
         let work = Work::new(goes_on);
-        let source = text::read(text, format, &work)?.filled();
+        let source = text::read(text, format, &work)?.filled(&work);
         let lines =
             |found: Found<'_>| locate(found.placed_as_written(|card| source.is_own_card(card)), text, format);
         let (compiled, warnings) = check::compile(&source, &work, lines)?;

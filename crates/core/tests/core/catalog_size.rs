@@ -110,6 +110,19 @@ fn problems_are_in_the_order_of_the_text_in_both_notations() {
     }
 }
 
+/// A short catalog in which 40,000 features leave 32 meters each to one price.
+#[test]
+fn what_is_left_out_has_a_maximum() {
+    let priced = list(32, |i| format!("\"t{i}\":\"1\""));
+    let card = format!("\"c\":[{{\"prices\":[{{\"credits\":{{{priced}}}}}]}}]");
+    let features = |n: usize| list(n, |i| format!("\"f{i}\":{{\"rate_card\":\"c\"}}"));
+    let text =
+        |n: usize| json(&features(n), &card, "", "").replace("\"meters\":{\"t\":{\"unit\":\"t\"}},", "");
+    assert!(Catalog::parse(&text(100), Format::Json).is_ok());
+    let found = problems(&text(40_000));
+    assert!(found.to_string().contains("meters that features leave to prices"), "{found}");
+}
+
 /// What has a maximum: a catalog at the maximum, and one beyond it whose problem says these words.
 #[test]
 fn parts_have_a_maximum() {

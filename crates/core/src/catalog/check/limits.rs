@@ -5,7 +5,8 @@
 use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::source::{
-    ByUnitSource, CatalogSource, FeatureSource, LayerSource, OneOrSeveral, PlanSource, SupplySource,
+    ByUnitSource, CatalogSource, FeatureSource, LEFT_OUT_MAX, LayerSource, OneOrSeveral, PlanSource,
+    SupplySource,
 };
 use crate::record::{Name, own_unit};
 
@@ -195,6 +196,7 @@ fn check_totals<'a>(source: &'a CatalogSource, check: &mut Check<'a>) {
     let units: BTreeSet<_> = source.features.values().map(|f| own_unit(f.credit_unit.as_ref())).collect();
     let sizes = [
         ("features", units.len(), UNITS_MAX, "units of credits"),
+        ("features", source.left_out, LEFT_OUT_MAX, "meters that features leave to prices"),
         (
             "rate_cards",
             added(source, check),

@@ -1,20 +1,25 @@
 //! What a catalog may leave out, filled in: the shapes are then as if all had been written.
 //!
-//! Never does more than the text is long: a feature with more meters than it may have is refused afterwards.
+//! Never builds what is too large: meters are taken from prices up to a maximum, beyond which the catalog is refused
+//! (`what_is_left_out_has_a_maximum`).
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{CatalogSource, FeatureSource, MeterSource, PriceSource, RateCardSource};
+use crate::catalog::work::Work;
 use crate::record::Name;
 
 /// One more than a feature may have, so that it is refused.
 const METERS_ENOUGH: usize = 33;
 
+/// The most meters that features leave to prices, together.
+pub(crate) const LEFT_OUT_MAX: usize = 1_000_000;
+
 impl CatalogSource {
     /// The same catalog with its defaults written out.
-    pub(crate) fn filled(mut self) -> Self {
-        for (name, feature) in &mut self.features {
+    pub(crate) fn filled(mut self, work: &Work<'_>) -> Self {
+        for (name, feature) in work.each(&mut self.features) {
             if feature.rate_card.is_none()
                 && !self.rate_cards.contains_key(name)
                 && let Some(prices) = feature.prices.take()
@@ -25,10 +30,16 @@ impl CatalogSource {
                 feature.has_own_card = true;
             }
         }
-        let priced = Priced::of(&self.rate_cards);
-        for (name, feature) in self.features.iter_mut().filter(|(_, feature)| feature.meters.is_empty()) {
+        let leaves = |feature: &FeatureSource| feature.meters.is_empty();
+        let priced = Priced::of(&self.rate_cards, |name| self.features.get(name).is_some_and(leaves), work);
+        self.left_out = priced.taken;
+        for (name, feature) in work.each(self.features.iter_mut().filter(|(_, feature)| leaves(feature))) {
+            if self.left_out > LEFT_OUT_MAX {
+                break;
+            }
             feature.meters = priced.meters(name, feature);
             feature.has_meters_of_prices = true;
+            self.left_out += feature.meters.len();
         }
         if self.meters.is_empty() {
             let all = self.features.values().flat_map(|feature| &feature.meters);
@@ -47,22 +58,33 @@ impl CatalogSource {
     }
 }
 
-/// The meters that cards price: for all features that use the card, and for single ones.
+/// The meters that cards price: for all features that use the card, and for single ones that leave theirs to prices.
 struct Priced {
     of_all: BTreeMap<Name, BTreeSet<Name>>,
     of_one: BTreeMap<(Name, Name), BTreeSet<Name>>,
+    /// How many there are; more than the maximum are not collected.
+    taken: usize,
 }
 
 impl Priced {
-    fn of(cards: &BTreeMap<Name, Vec<RateCardSource>>) -> Self {
-        let mut priced = Self { of_all: BTreeMap::new(), of_one: BTreeMap::new() };
+    fn of(
+        cards: &BTreeMap<Name, Vec<RateCardSource>>,
+        leaves: impl Fn(&Name) -> bool,
+        work: &Work<'_>,
+    ) -> Self {
+        let mut priced = Self { of_all: BTreeMap::new(), of_one: BTreeMap::new(), taken: 0 };
         for (card, versions) in cards {
-            for price in versions.iter().flat_map(|version| &version.prices) {
-                match &price.feature {
-                    None => add(priced.of_all.entry(card.clone()).or_default(), price),
-                    Some(features) => features.all().iter().for_each(|feature| {
-                        add(priced.of_one.entry((card.clone(), feature.clone())).or_default(), price);
-                    }),
+            for price in versions.iter().flat_map(|version| work.each(&version.prices)) {
+                let Some(features) = &price.feature else {
+                    priced.taken += add(priced.of_all.entry(card.clone()).or_default(), price);
+                    continue;
+                };
+                for feature in work.each(features.all()).filter(|feature| leaves(feature)) {
+                    if priced.taken > LEFT_OUT_MAX {
+                        return priced;
+                    }
+                    let of_one = priced.of_one.entry((card.clone(), feature.clone())).or_default();
+                    priced.taken += add(of_one, price);
                 }
             }
         }
@@ -77,8 +99,11 @@ impl Priced {
     }
 }
 
-fn add(meters: &mut BTreeSet<Name>, price: &PriceSource) {
+/// Adds the meters of a price; how many are new.
+fn add(meters: &mut BTreeSet<Name>, price: &PriceSource) -> usize {
     let room = METERS_ENOUGH.saturating_sub(meters.len());
-    let more: Vec<&Name> = price.credits.keys().filter(|meter| !meters.contains(*meter)).take(room).collect();
-    meters.extend(more.into_iter().cloned());
+    let new: Vec<&Name> = price.credits.keys().filter(|meter| !meters.contains(*meter)).take(room).collect();
+    let count = new.len();
+    meters.extend(new.into_iter().cloned());
+    count
 }

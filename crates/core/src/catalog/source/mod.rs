@@ -29,6 +29,7 @@ pub(crate) use cards::{PriceSource, RateCardSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use entry::Entry;
 pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
+pub(crate) use filled::LEFT_OUT_MAX;
 pub(crate) use graduated::{GraduatedSource, PriceStepSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
@@ -71,6 +72,9 @@ pub struct CatalogSource {
     pub(crate) waterfalls: BTreeMap<Name, Vec<LayerSource>>,
     /// The plans: who may use how much, and which sources pay.
     pub(crate) plans: BTreeMap<Name, PlanSource>,
+    /// How many meters features have left to prices.
+    #[serde(skip)]
+    pub(crate) left_out: usize,
 }
 
 /// A counted quantity.
