@@ -18,7 +18,7 @@ pub(crate) const LEFT_OUT_MAX: usize = 1_000_000;
 
 impl CatalogSource {
     /// The same catalog with its defaults written out.
-    pub(crate) fn filled(mut self, work: &Work<'_>) -> Self {
+    pub(in crate::catalog) fn filled(mut self, work: &Work<'_>) -> Self {
         for (name, feature) in work.each(&mut self.features) {
             if feature.rate_card.is_none()
                 && !self.rate_cards.contains_key(name)
