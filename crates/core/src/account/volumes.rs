@@ -59,7 +59,7 @@ impl Account {
     /// Notes what a record uses of volumes, sets aside, or frees. Holds that end are still open.
     pub(super) fn note_volumes(&mut self, record: &Record) -> Result<(), String> {
         if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
-            for (line, of) in graduated(usage) {
+            for (line, of) in usage.graduated() {
                 let held = &mut self.volume_mut(of, usage, line, record)?.held;
                 *held = held.checked_add(line.billed()).ok_or("overflow")?;
             }
@@ -85,10 +85,10 @@ impl Account {
     /// Frees the units of a hold that ends.
     fn free_units(&mut self, record: &Record) -> Result<(), String> {
         let ended = record.event.ends().and_then(|id| self.hold(id)).map(|hold| &hold.usage);
-        let Some(usage) = ended.filter(|usage| graduated(usage).next().is_some()).cloned() else {
+        let Some(usage) = ended.filter(|usage| usage.graduated().next().is_some()).cloned() else {
             return Ok(());
         };
-        for (line, of) in graduated(&usage) {
+        for (line, of) in usage.graduated() {
             let held = &mut self.volume_mut(of, &usage, line, record)?.held;
             *held =
                 held.checked_sub(line.billed()).ok_or("a hold frees more of a volume than it set aside")?;
@@ -180,9 +180,4 @@ impl Account {
         let Some(last) = ended.len().checked_sub(ENDED_KEPT).and_then(|gone| ended.get(gone)) else { return };
         volumes.retain(|volume| !is_over(volume) || volume.from >= *last);
     }
-}
-
-/// The lines of a use that count in volumes.
-fn graduated(usage: &Use) -> impl Iterator<Item = (&Line, &Graduated)> {
-    usage.lines.iter().filter_map(|line| Some((line, &**line.graduated.as_ref()?)))
 }

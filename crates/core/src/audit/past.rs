@@ -100,7 +100,7 @@ impl Left {
         let divides = |d: &&Draw| d.source != Source::Allowance || charge.usage.unit == Unit::Credits;
         let mut draws: Draws = charge.draws.iter().filter(divides).cloned().collect();
         take_back(&mut draws, returned);
-        let is_graduated = charge.usage.lines.iter().any(|line| line.graduated.is_some());
+        let is_graduated = charge.usage.graduated().next().is_some();
         Self { draws, graduated: is_graduated.then(|| Box::new(charge.usage.clone())) }
     }
 }

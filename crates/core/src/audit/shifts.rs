@@ -56,10 +56,6 @@ fn paid(draws: &[Draw], amount: i64) -> i128 {
     paid
 }
 
-fn graduated(usage: &Use) -> impl Iterator<Item = (&Line, &Graduated)> {
-    usage.lines.iter().filter_map(|line| Some((line, line.graduated.as_deref()?)))
-}
-
 impl<'a> Moved<'a> {
     fn of(&mut self, of: &'a Graduated) -> &mut (i128, i128, i128) {
         self.0.entry((&of.volume, of.from)).or_default()
@@ -68,13 +64,13 @@ impl<'a> Moved<'a> {
     /// First what is no longer used leaves the end of the volume, line by line; then each line has what it has now.
     fn corrected(&mut self, was: Option<&'a Use>, is: &'a Use, before: &Account) {
         let had = |of: &Use, line: &Line, graduated: &Graduated| {
-            let same = self::graduated(of).find(|(other, g)| {
+            let same = of.graduated().find(|(other, g)| {
                 (other.part, &other.meter, &g.volume, g.from)
                     == (line.part, &line.meter, &graduated.volume, graduated.from)
             });
             same.map(|(line, _)| billed(line))
         };
-        let gone = was.into_iter().flat_map(graduated).filter(|(line, of)| had(is, line, of).is_none());
+        let gone = was.into_iter().flat_map(Use::graduated).filter(|(line, of)| had(is, line, of).is_none());
         for (line, of) in gone {
             self.line(
                 (line, of),
@@ -83,7 +79,7 @@ impl<'a> Moved<'a> {
                 before,
             );
         }
-        for (line, of) in graduated(is) {
+        for (line, of) in is.graduated() {
             let units = was.and_then(|was| had(was, line, of)).unwrap_or(0);
             self.line((line, of), is.factor.map(|f| f.billionths), (units, billed(line)), before);
         }
@@ -110,7 +106,7 @@ impl<'a> Moved<'a> {
     fn pay(&mut self, usage: Option<&'a Use>, amount: i128, before: &Account) {
         let Some(usage) = usage else { return };
         let all: i128 = usage.lines.iter().filter_map(cost).sum();
-        for (line, of) in graduated(usage).filter(|(_, of)| before.volume(&of.volume, of.from).is_some()) {
+        for (line, of) in usage.graduated().filter(|(_, of)| before.volume(&of.volume, of.from).is_some()) {
             let part = (amount * cost(line).unwrap_or(0)).checked_div(all).unwrap_or(0);
             self.of(of).2 += part;
         }

@@ -119,12 +119,12 @@ fn refundable(ctx: Context<'_>, standing: &Standing<'_>) -> Result<i64, Refusal>
         };
         Ok::<_, Refusal>(volumes.iter().all(stays))
     };
-    let (mut most, mut beyond) = (standing.left(), standing.left());
-    if fits(most)? {
-        return Ok(most);
+    let left = standing.left();
+    if fits(left)? {
+        return Ok(left);
     }
     // The more comes back, the less stays paid.
-    most = 0;
+    let (mut most, mut beyond) = (0, left);
     while beyond - most > 1 {
         let middle = most + (beyond - most) / 2;
         if fits(middle)? {

@@ -263,15 +263,18 @@ impl Use {
         self
     }
 
+    /// Its lines with graduated prices.
+    pub(crate) fn graduated(&self) -> impl Iterator<Item = (&Line, &Graduated)> {
+        self.lines.iter().filter_map(|line| Some((line, line.graduated.as_deref()?)))
+    }
+
     /// The parts of an amount that its graduated lines have, by what each line costs.
     pub(crate) fn shares(&self, amount: Credits) -> impl Iterator<Item = (&Line, &Graduated, Credits)> {
         let cost = |line: &Line| line.cost().map_or(0, |cost| i128::from(cost.nano()));
-        let is_graduated = self.lines.iter().any(|line| line.graduated.is_some());
-        let all: i128 = if is_graduated { self.lines.iter().map(cost).sum() } else { 0 };
-        self.lines.iter().filter_map(move |line| {
-            let of = line.graduated.as_deref()?;
+        let all: i128 = if self.graduated().next().is_some() { self.lines.iter().map(cost).sum() } else { 0 };
+        self.graduated().map(move |(line, of)| {
             let part = (i128::from(amount.nano()) * cost(line)).checked_div(all).unwrap_or(0);
-            Some((line, of, Credits::from_nano(i64::try_from(part).unwrap_or(0))))
+            (line, of, Credits::from_nano(i64::try_from(part).unwrap_or(0)))
         })
     }
 

@@ -134,7 +134,7 @@ fn what_several_plans_or_versions_leave_open_is_refused_or_doubted() {
     assert_eq!(refused.kept[0].what, "the version does not say when it begins");
 }
 
-/// The first of several prices says what costs what; one that names a meter alone may have misspelled it.
+/// A meter that only one of several prices names may be misspelled there.
 #[test]
 fn a_meter_that_one_price_alone_names_is_doubted() {
     let text = |special: &str| {

@@ -339,7 +339,7 @@ fn a_charge_is_corrected_part_by_part() {
     assert_eq!(w.run(&none).err(), Some(Refusal::NothingToCorrect));
 }
 
-/// What did not happen has no price, whatever the prices are; and it names no part twice or out of order.
+/// A deleted charge costs nothing under any catalog, and its lines stay in the order of their parts.
 #[test]
 fn a_deleted_charge_of_parts_has_nothing_to_price_again() {
     let mut w = world();

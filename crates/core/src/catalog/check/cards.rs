@@ -290,6 +290,9 @@ fn card_version<'a>(
     let written: Vec<(usize, &PriceSource)> =
         places.iter().filter_map(|place| Some((place.price, version.prices.get(place.price)?))).collect();
     let shapes = check.key("prices", |c| {
+        if feature.has_meters_of_prices {
+            meter_doubts(name, &written, c);
+        }
         let mut rows = rows((name, feature), &own.volumes, &written, c);
         if rows.is_empty() && !c.work().is_stopped() {
             c.wrong(format_args!("feature `{name}` has no price in this version"), "add one of its meters");
@@ -315,6 +318,25 @@ fn card_version<'a>(
         table.shapes.iter().map(|shape| compile(shape, all, &mut rows)).collect()
     });
     CardVersion { effective_from: version.begins(), shapes }
+}
+
+/// A meter that one of several prices names may be misspelled there.
+fn meter_doubts<'a>(feature: &Name, written: &[(usize, &'a PriceSource)], check: &mut Check<'a>) {
+    let work = check.work();
+    let own = written.iter().filter(|(_, price)| price.like.is_none());
+    let (mut count, mut named) = (0_usize, BTreeMap::<&Name, (usize, usize)>::new());
+    for (place, price) in work.each(own) {
+        count += 1;
+        for meter in price.credits.keys() {
+            let (times, at) = named.entry(meter).or_default();
+            (*times, *at) = (*times + 1, *place);
+        }
+    }
+    for (meter, (_, place)) in named.into_iter().filter(|(_, (times, _))| count > 1 && *times == 1) {
+        let what = format_args!("of the prices of `{feature}` only this one is for `{meter}`");
+        let fix = "write it as the others do if it is misspelled; if not, list the `meters` of the feature";
+        check.item(place, |c| c.key("credits", |c| c.key(meter.as_str(), |c| c.doubt(what, fix))));
+    }
 }
 
 /// Checks how many sets of dimensions and of meters the prices of a feature name.

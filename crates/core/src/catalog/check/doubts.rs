@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::plan::{Layer, Plan, WindowTerms};
-use crate::catalog::source::{CatalogSource, FeatureSource, LayerSource, PriceSource};
+use crate::catalog::source::{CatalogSource, LayerSource};
 use crate::record::{Label, Name, Span};
 
 /// Doubts about plans and features.
@@ -31,43 +31,8 @@ pub(super) fn doubts<'a>(
         check.key("plans", |c| c.doubt(what, "name a `default_plan`, or set the plan of each account"));
     }
     check.key("rate_cards", |c| value_doubts(source, c));
-    for (name, feature) in work.each(&source.features).filter(|(_, feature)| feature.has_meters_of_prices) {
-        check.key("rate_cards", |c| meter_doubts(source, (name, feature), c));
-    }
     for plan in work.each(whole.values()) {
         check.of_plan(plan.name, |c| plan_doubts(source, plan, plans.get(plan.name), c));
-    }
-}
-
-/// A meter that one of several prices names may be misspelled there.
-fn meter_doubts<'a>(
-    source: &'a CatalogSource,
-    (feature, shape): (&'a Name, &'a FeatureSource),
-    check: &mut Check<'a>,
-) {
-    let work = check.work();
-    let card = shape.rate_card.as_ref().and_then(|card| source.rate_cards.get_key_value(card));
-    let Some((card, versions)) = card else { return };
-    for (i, version) in versions.iter().enumerate() {
-        let is_own = |price: &PriceSource| price.feature.as_ref().is_none_or(|f| f.all().contains(feature));
-        let own = work.each(version.prices.iter().enumerate());
-        let own = own.filter(|(_, price)| price.like.is_none() && is_own(price));
-        let (mut count, mut named) = (0_usize, BTreeMap::<&Name, (usize, usize)>::new());
-        for (j, price) in own {
-            count += 1;
-            for meter in price.credits.keys() {
-                let (times, at) = named.entry(meter).or_default();
-                (*times, *at) = (*times + 1, j);
-            }
-        }
-        for (meter, (_, j)) in named.into_iter().filter(|(_, (times, _))| count > 1 && *times == 1) {
-            let what = format_args!("of the prices of `{feature}` only this one is for `{meter}`");
-            let fix =
-                "write it as the others do if it is misspelled; if not, list the `meters` of the feature";
-            let doubt =
-                |c: &mut Check<'a>| c.key("credits", |c| c.key(meter.as_str(), |c| c.doubt(what, fix)));
-            check.key(card.as_str(), |c| c.item(i, |c| c.key("prices", |c| c.item(j, doubt))));
-        }
     }
 }
 

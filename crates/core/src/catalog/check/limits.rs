@@ -5,15 +5,12 @@
 use super::extend::Whole;
 use super::walk::Check;
 use crate::catalog::source::{
-    ByUnitSource, CatalogSource, FeatureSource, LEFT_OUT_MAX, LayerSource, OneOrSeveral, PlanSource,
-    SupplySource,
+    ByUnitSource, CatalogSource, FeatureSource, LEFT_OUT_MAX, LayerSource, METERS_MAX, OneOrSeveral,
+    PlanSource, SupplySource,
 };
 use crate::record::{Name, own_unit};
 
 use alloc::collections::{BTreeMap, BTreeSet};
-
-/// The most meters of a feature, a guard or a cost.
-const METERS_MAX: usize = 32;
 
 /// The most dimensions of a price.
 const DIMENSIONS_MAX: usize = 16;

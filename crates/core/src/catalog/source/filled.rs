@@ -10,8 +10,8 @@ use super::{CatalogSource, FeatureSource, MeterSource, PriceSource, RateCardSour
 use crate::catalog::work::Work;
 use crate::record::Name;
 
-/// One more than a feature may have, so that it is refused.
-const METERS_ENOUGH: usize = 33;
+/// The most meters of a feature, and of a price.
+pub(crate) const METERS_MAX: usize = 32;
 
 /// The most meters that features leave to prices, together.
 pub(crate) const LEFT_OUT_MAX: usize = 1_000_000;
@@ -101,7 +101,8 @@ impl Priced {
 
 /// Adds the meters of a price; how many are new.
 fn add(meters: &mut BTreeSet<Name>, price: &PriceSource) -> usize {
-    let room = METERS_ENOUGH.saturating_sub(meters.len());
+    // One too many is enough to be refused.
+    let room = (METERS_MAX + 1).saturating_sub(meters.len());
     let new: Vec<&Name> = price.credits.keys().filter(|meter| !meters.contains(*meter)).take(room).collect();
     let count = new.len();
     meters.extend(new.into_iter().cloned());

@@ -29,7 +29,7 @@ pub(crate) use cards::{PriceSource, RateCardSource};
 pub(crate) use decimal::{ByUnitSource, Decimal, FactorSource};
 pub(crate) use entry::Entry;
 pub(crate) use features::{DaySource, FeatureSource, HoursSource, SizeSource, TimesSource};
-pub(crate) use filled::LEFT_OUT_MAX;
+pub(crate) use filled::{LEFT_OUT_MAX, METERS_MAX};
 pub(crate) use graduated::{GraduatedSource, PriceStepSource};
 pub(crate) use plans::{
     AllowanceWindowSource, Anchor, CapCounts, ExpiredDraws, GuardSource, InDebt, LayerSource, PlanSource,
