@@ -23,6 +23,10 @@ const LARGEST_TICKS: u64 = 256;
 /// How many of the largest requests can be saved up for.
 const FEW: i64 = 16;
 
+/// Of what a learned rate may save up, a refusal leaves at most this part as debt: with large requests more is lost by waiting
+/// than by a second refusal.
+const OWED: i64 = 4;
+
 /// Debt of the supply as a whole is made up for in this part of a second.
 const MAKES_UP: u64 = 4;
 
@@ -35,8 +39,10 @@ impl<W> Supply<W> {
         controller.note(feedback, now);
         self.rate.store(controller.rate(now), Relaxed);
         if feedback.answered == Answered::Congested || feedback.retry_after.is_some() {
-            // The upstream has nothing saved up, so nothing is saved up here.
-            let empty = |level: i64| Some(level.min(0));
+            // The upstream has nothing saved up and may owe up to a request, so the same holds here: otherwise the next
+            // request is refused too, and two refusals look like a lower rate.
+            let owed = milli(feedback.cost).min(self.burst(self.rate.load(Relaxed)) / OWED);
+            let empty = |level: i64| Some(level.min(-owed));
             let _ = self.level.fetch_update(Relaxed, Relaxed, empty);
         }
     }
