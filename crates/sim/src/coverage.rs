@@ -12,7 +12,7 @@ use crate::history::CASES;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 39] = [
+const FAULTS: [&str; 41] = [
     "failed start",
     "kill",
     "overload",
@@ -52,13 +52,15 @@ const FAULTS: [&str; 39] = [
     "webhook gone",
     "webhook made again",
     "webhook passed over",
+    "increase answered again",
+    "override removed again",
 ];
 
 /// Further faults if two engines share a store.
 const SHARED: [&str; 4] = ["one of two restarted", "conflict", "append in doubt", "catalog of another"];
 
 /// Kinds of records that an account's log can have in a simulation.
-const KINDS: [&str; 41] = [
+const KINDS: [&str; 46] = [
     "account_opened",
     "account_changed",
     "authorized",
@@ -100,6 +102,11 @@ const KINDS: [&str; 41] = [
     "seat_set",
     "periods_closed",
     "seat_removed",
+    "override_set",
+    "override_ended",
+    "override_removed",
+    "increase_asked",
+    "increase_denied",
 ];
 
 /// Reasons that no request of the simulation can meet: it fills no account.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::{
-    Adjust, ChangePlan, Command, Correct, Extend, NewGrant, NewSeat, Patch, Setting, TopUp,
+    Adjust, AnswerIncrease, ChangePlan, Command, Correct, Extend, NewFigure, NewGrant, NewOverride, NewSeat,
+    Patch, Setting, TopUp,
 };
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
@@ -103,11 +104,17 @@ pub(crate) struct Whence {
     pub(crate) key: Option<usize>,
 }
 
-fn path(Whence { team, user, key }: Whence) -> Path {
+fn path(whence: Whence) -> Path {
+    path_in(whence, None)
+}
+
+/// Overrides may name a seat.
+fn path_in(Whence { team, user, key }: Whence, seat: Option<&str>) -> Path {
     let team = team.and_then(|t| TEAMS.get(t)).map(|team| format!("team:{team}"));
     let user = user.and_then(|u| USERS.get(u)).map(|user| format!("user:{user}"));
     let key = key.and_then(|k| KEYS.get(k)).map(|key| format!("key:{key}"));
-    let segments: Vec<String> = team.into_iter().chain(user).chain(key).collect();
+    let seat = seat.map(|seat| format!("seat:{seat}"));
+    let segments: Vec<String> = team.into_iter().chain(user).chain(seat).chain(key).collect();
     // A list, because names have slashes.
     serde_json::json!(segments).to_string().parse().unwrap_or_else(|e| panic!("{segments:?}: {e}"))
 }
@@ -301,6 +308,23 @@ pub(crate) fn seat(seat: &str, premium: Option<bool>, member: Option<Option<usiz
         exists: premium.is_none(),
         reason: None,
     })
+}
+
+/// A figure for a limit at a place; `None`: no limit.
+pub(crate) fn own_figure(
+    limit: &str,
+    figure: Option<&str>,
+    (whence, seat): (Whence, Option<&str>),
+    until: Option<Instant>,
+) -> NewOverride {
+    let figure = figure.map_or(NewFigure::Unlimited, |figure| NewFigure::Written(label(figure)));
+    NewOverride { limit: name(limit), path: path_in(whence, seat), figure, until, reason: None }
+}
+
+pub(crate) fn answer_increase(asked: Seq, approves: bool, until: Option<Instant>) -> Command {
+    let approve = AnswerIncrease::Approve { figure: None, until, reason: None };
+    let answer = if approves { approve } else { AnswerIncrease::Deny { reason: None } };
+    Command::AnswerIncrease { asked, answer }
 }
 
 /// Closes the periods of some limits for a user.

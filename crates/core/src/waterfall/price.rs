@@ -14,11 +14,12 @@ use crate::record::{
 };
 
 impl<'a> Context<'a> {
-    /// The factor on prices: that of an override, else that of the plan for the account's tier.
+    /// The factor on prices: that of an override, else that of the plan for the account's tier. A plan that takes none has whole
+    /// prices, whatever was overridden on another.
     #[inline]
     pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
         let own = if self.account.has_overrides() {
-            self.account.figure(PRICE_FACTOR, path, self.now)
+            self.account.figure(PRICE_FACTOR, path, self.now).filter(|_| plan.takes_price_factor())
         } else {
             None
         };

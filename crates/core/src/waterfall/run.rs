@@ -64,13 +64,13 @@ impl Scene<'_> {
     /// How far below zero the account may go on this path.
     pub(crate) fn overdraft_limit(self, path: &Path) -> Credits {
         let overdraft = self.program.and_then(Program::overdraft);
-        overdraft.map_or(Credits::ZERO, |(layer, limit)| self.lends(layer, limit, path))
+        overdraft.map_or(Credits::ZERO, |(layer, limit)| self.lends(layer, limit, path).0)
     }
 
-    /// The limit of an overdraft on this path.
-    pub(super) fn lends(self, layer: &Name, limit: Credits, path: &Path) -> Credits {
-        let own = self.account.figure(layer.as_str(), path, self.now);
-        own.map_or(limit, |figure| Credits::from_nano(figure.most()))
+    /// The limit of an overdraft on this path, and the override it comes from.
+    pub(super) fn lends(self, layer: &Name, limit: Credits, path: &Path) -> (Credits, Option<Seq>) {
+        let own = self.account.overriding(layer.as_str(), path, self.now);
+        own.map_or((limit, None), |by| (Credits::from_nano(by.terms.figure.most()), Some(by.id)))
     }
 }
 

@@ -297,9 +297,12 @@ impl Run<'_, '_> {
     }
 
     fn visit_overdraft(&mut self, layer: &Name, limit: Credits) {
-        let limit = self.scene.lends(layer, limit, self.usage.path).nano();
-        let books = self.books();
+        let (limit, overridden_by) = self.scene.lends(layer, limit, self.usage.path);
+        let (limit, books) = (limit.nano(), self.books());
         let free = limit.saturating_sub(books.overdraft.nano()).saturating_sub(books.debt.nano()).max(0);
         self.draw_credits(VisitKind::Overdraft, Source::Overdraft, layer, free, i64::MAX, true);
+        if let Some(visit) = self.visits.last_mut() {
+            visit.overridden_by = overridden_by;
+        }
     }
 }

@@ -4,7 +4,7 @@ use headworks_core::command::{Command, NewOverride};
 use headworks_core::record::{Category, Instant, Tier};
 
 use crate::audit::trusted;
-use crate::common::{AskExt as _, World, ask, at, catalog, credits, overriding};
+use crate::common::{AskExt as _, World, ask, at, catalog, credits, name, overriding};
 
 /// An input costs 3 nano-credits, an output 2.5 credits.
 const CATALOG: &str = r#"
@@ -171,4 +171,40 @@ waterfall = [{ grants = { name = "credits" } }]
         assert_eq!(w.available(), left, "{held} held, {settled} settled");
         trusted(&w, &catalog(METERED));
     }
+}
+
+/// An allowance that counts tokens pays them at whole prices: its plan has no factor, whatever was overridden on the plan before.
+#[test]
+fn an_overridden_factor_ends_with_the_plan_that_takes_one() {
+    const METERED: &str = r#"
+version = "t"
+default_plan = "less"
+meters.tokens.unit = "token"
+[features.chat]
+meters = ["tokens"]
+allowance_unit = "tokens"
+rate_card = "card"
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{ credits = { tokens = "2.5" } }]
+[plans.less]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+[plans.more]
+features = ["chat"]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "day", window.fixed = { limit = 3, every = "day" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+    let mut w = World::new(METERED, "less");
+    w.grant("100", Category::Purchased);
+    override_factor(&mut w, "0.5", None);
+    let price = |w: &mut World| w.ask(&ask("chat", &[("tokens", 4)]).now()).price;
+    assert_eq!((price(&mut w), w.available().as_str()), (credits("5"), "95"));
+    w.settings(|s| s.plan = name("more"));
+    assert_eq!((price(&mut w), w.available().as_str()), (credits("10"), "92.5"), "three are included");
+    w.settings(|s| s.plan = name("less"));
+    assert_eq!((price(&mut w), w.available().as_str()), (credits("5"), "87.5"), "it is still in force");
+    trusted(&w, &catalog(METERED));
 }

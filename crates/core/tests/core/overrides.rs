@@ -234,6 +234,16 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
+fn a_decision_names_the_override_of_its_overdraft() {
+    let mut w = world();
+    set(&mut w, overriding("spend", "none"));
+    let own = set(&mut w, overriding("overdraft", "100"));
+    let decision = w.ask(&ask("chat", &[("tokens", 560)]).on_path("user:ann"));
+    let lent = decision.visits.iter().find(|visit| visit.name.as_str() == "overdraft").expect("lends");
+    assert_eq!(lent.overridden_by, Some(own));
+}
+
+#[test]
 fn holds_keep_their_draws_and_an_overdraft_that_is_lowered_lends_no_more() {
     let mut w = world();
     set(&mut w, overriding("overdraft", "100"));

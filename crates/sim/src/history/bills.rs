@@ -8,7 +8,7 @@ use headworks_core::record::{Book, CycleEvent, Draw, Event, Invoice, Operation, 
 
 use super::calendar::DAY;
 use super::draws::unwound;
-use super::prices::factor_after;
+use super::in_force::{InForce, path_of};
 use crate::catalog::LENT;
 
 /// Amounts by period.
@@ -21,7 +21,8 @@ struct Live {
 }
 
 #[derive(Default)]
-struct Walk {
+struct Walk<'a> {
+    in_force: InForce<'a>,
     held: BTreeMap<Seq, Vec<Draw>>,
     live: BTreeMap<Seq, Live>,
     /// What is charged and not given back.
@@ -55,12 +56,13 @@ fn lent(draws: &[Draw]) -> impl Iterator<Item = (i64, i64)> {
     })
 }
 
-impl Walk {
-    fn follow(&mut self, record: &Record) -> Result<(), String> {
-        if let Some(factor) = factor_after(record) {
-            self.lends = factor == 1_000_000_000;
-            self.has_lent &= self.lends;
-        }
+impl<'a> Walk<'a> {
+    fn follow(&mut self, record: &'a Record) -> Result<(), String> {
+        self.in_force.follow(record);
+        self.lends = self.in_force.has_limits();
+        self.has_lent &= self.lends;
+        let limit = self.in_force.figure("bill", &path_of(record), record.recorded_at, LENT);
+        let before = self.all();
         for movement in &record.movements {
             let amount = movement.amount.nano();
             self.book += if movement.to == Book::Postpaid { amount } else { 0 };
@@ -69,11 +71,11 @@ impl Walk {
         match &record.event {
             Event::Authorized { decision, .. } => {
                 self.held.insert(record.seq, decision.draws.to_vec());
-                self.fits(&decision.draws)?;
+                self.fits(&decision.draws, limit)?;
             }
             Event::Extended { hold, decision, .. } => {
                 self.held.entry(hold.0).or_default().extend(decision.draws.iter().cloned());
-                self.fits(&decision.draws)?;
+                self.fits(&decision.draws, limit)?;
             }
             Event::Refunded { charge, amount, .. } => self.refunded(record, *charge, amount.nano()),
             Event::Corrected { correcting, .. } => {
@@ -100,10 +102,12 @@ impl Walk {
             self.live.insert(record.seq, Live { draws: charge.draws.to_vec(), returned: 0 });
             let is_request = record.key.as_ref().is_some_and(|key| key.operation == Operation::Authorize);
             if is_request {
-                self.fits(&charge.draws)?;
+                self.fits(&charge.draws, limit)?;
             }
         }
-        let over = self.all().into_iter().find(|(_, n)| *n > LENT);
+        // What was lent under another figure stays.
+        let had = |period: &i64| before.get(period).copied().unwrap_or(0);
+        let over = self.all().into_iter().find(|(period, n)| *n > limit && *n > had(period));
         if let Some((period, n)) = over {
             return Err(format!("{n} are lent in the period of {period}"));
         }
@@ -122,12 +126,12 @@ impl Walk {
     }
 
     /// What a request draws has room beside unpaid invoices.
-    fn fits(&self, draws: &[Draw]) -> Result<(), String> {
+    fn fits(&self, draws: &[Draw], limit: i64) -> Result<(), String> {
         for (period, _) in lent(draws) {
             let of = |lines: &ByPeriod| lines.range(..period).map(|(_, n)| n).sum::<i64>().max(0);
             let unpaid: i64 = self.unpaid.values().map(of).sum();
             let used = self.all().get(&period).copied().unwrap_or(0);
-            if used + unpaid > LENT {
+            if used.saturating_add(unpaid) > limit {
                 return Err(format!("{used} are lent beside {unpaid} unpaid"));
             }
         }

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{
-    Cleared, CycleEvent, Decision, Denial, Draw, Event, Instant, Level, Name, Operation, Path, Record, Seq,
-    Settings, Use, Visit,
+    Cleared, CycleEvent, Decision, Denial, Draw, Event, Figure, Instant, Level, Name, Operation, Override,
+    Path, Record, Seq, Settings, Terms, Use, Visit,
 };
 
 use super::calendar::DAY;
+use super::in_force::InForce;
 use super::prices::model;
 use super::seats::Seats;
 use super::windows::{Basis, Kind, SPECS, Spec, Used, bounds_of, total};
@@ -55,6 +56,7 @@ struct Taking<'a> {
 #[derive(Default)]
 pub(super) struct Walk<'a> {
     settings: Option<&'a Settings>,
+    in_force: InForce<'a>,
     seats: Seats<'a>,
     pub(super) windows: BTreeMap<Key, Used>,
     pub(super) open: BTreeMap<Seq, Open>,
@@ -120,15 +122,23 @@ impl Open {
 
 impl<'a> Walk<'a> {
     pub(super) fn in_plan(&self) -> bool {
-        self.settings.is_some_and(|s| catalog::has_limits(&s.plan))
+        self.in_force.has_limits()
     }
 
-    /// The limit of a window: for a member of the pool its own, else its team's, else the plan's; for a seat that of its type.
+    /// The limit of a window: that of an override; else for a member of the pool its own, else its team's, else the plan's; for a seat that of its type.
     fn limit(&self, spec: &Spec, path: &Path, now: i64) -> i64 {
         let cap = |level| {
             Some(self.settings?.segment(level, path.at(level)?)?.pool_cap.as_ref()?.of(None, None)?.nano())
         };
         let [usual, premium] = catalog::SEATED;
+        let own = self.in_force.overriding(spec.name, path, Instant::from_micros(now));
+        match own {
+            // The plan sets the burst of a rate.
+            Some((_, Figure::Limit(_))) if matches!(spec.kind, Kind::Rate(..)) => {}
+            Some((_, Figure::Limit(figure))) => return figure,
+            Some((_, Figure::Unlimited)) => return i64::MAX,
+            None => {}
+        }
         match spec.limit {
             Some(limit) => limit,
             None if spec.name == "seated.day" => {
@@ -144,6 +154,16 @@ impl<'a> Walk<'a> {
                 used.flatten().unwrap_or(&Used::default()).pace(now)
             }
             None => cap(Level::User).or_else(|| cap(Level::Team)).unwrap_or(catalog::MEMBER_CAP),
+        }
+    }
+
+    /// What a rate has counted drains at the figure of an override of the account, until something is counted.
+    fn drains(&mut self, limit: &Name, path: &Path, figure: i64, now: i64) {
+        let is_of = |spec: &Spec| spec.name == limit.as_str() && matches!(spec.kind, Kind::Rate(..));
+        if let Some(at) = SPECS.iter().position(is_of).filter(|_| path.segments().is_empty())
+            && let Some(used) = self.windows.get_mut(&(at, None))
+        {
+            used.drains_at(figure, now);
         }
     }
 
@@ -166,6 +186,13 @@ impl<'a> Walk<'a> {
         let is_past = matches!(spec.kind, Kind::Growth) && happened.div_euclid(DAY) != now.div_euclid(DAY);
         if terms.capacity() != limit && !is_past {
             return Err(format!("{} has a limit of {} and not {limit}", spec.name, terms.capacity()));
+        }
+        let own = self.in_force.overriding(spec.name, &usage.path, Instant::from_micros(now));
+        if let (Kind::Rate(rate, _), Terms::Rate { limit, .. }) = (&spec.kind, terms)
+            && own.is_none()
+            && i64::try_from(limit) != Ok(*rate)
+        {
+            return Err(format!("{} drains {limit} a period", spec.name));
         }
         if self.has_paused && spec.is_anchored() {
             return Ok(());
@@ -260,7 +287,7 @@ impl<'a> Walk<'a> {
             self.agrees(i, take.usage, visit, take.at)?;
             let bounds = bounds_of(visit.terms);
             let reaches = matches!(spec.basis, Basis::Spend | Basis::Layer(_))
-                || bounds.map_or_else(|| now - happened < spec.looks_back(), |(_, end)| now < end);
+                || bounds.map_or_else(|| now - happened < spec.looks_back(visit.terms), |(_, end)| now < end);
             let amount = if reaches { amount } else { 0 };
             if visit.cost != amount {
                 return Err(format!("{} counts {} and not {amount}", spec.name, visit.cost));
@@ -271,7 +298,7 @@ impl<'a> Walk<'a> {
             }
             if amount > 0 {
                 let key = key(i, spec, &take.usage.path);
-                self.windows.entry(key.clone()).or_default().take(spec, take.at, amount, bounds);
+                self.windows.entry(key.clone()).or_default().take(spec, take.at, amount, visit.terms);
                 all.push(Counted { key, at: happened, amount });
             }
         }
@@ -293,12 +320,19 @@ impl<'a> Walk<'a> {
 
     fn follow(&mut self, record: &'a Record) -> Result<(), String> {
         self.seats.follow(record);
+        self.in_force.follow(record);
         let now = record.recorded_at.micros();
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => self.settings = Some(settings),
             Event::Cycle(event) => {
                 if let CycleEvent::PlanChanged(change) = &**event {
                     self.settings = Some(&change.settings);
+                }
+                if let CycleEvent::Overridden(Override {
+                    limit, path, figure: Figure::Limit(figure), ..
+                }) = &**event
+                {
+                    self.drains(limit, path, *figure, now);
                 }
                 if let CycleEvent::PeriodsClosed { path, closed, .. } = &**event {
                     self.closes(path, closed, now)?;

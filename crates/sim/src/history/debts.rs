@@ -8,7 +8,8 @@ use headworks_core::record::{
     Book, Charge, CycleEvent, Draw, Event, HoldId, Movement, Name, Operation, Overage, Record, Source,
 };
 
-use crate::catalog::{self, OVERDRAFT, OWED};
+use super::in_force::InForce;
+use crate::catalog::{OVERDRAFT, OWED};
 
 /// The amounts owed in one unit of credits.
 #[derive(Clone, Copy, Default)]
@@ -18,11 +19,11 @@ struct Owed {
 }
 
 #[derive(Default)]
-struct Walk {
+struct Walk<'a> {
     owed: BTreeMap<Option<Name>, Owed>,
     /// The overdraft set aside by open holds.
     held: BTreeMap<HoldId, (Option<Name>, i128)>,
-    in_plan: bool,
+    in_force: InForce<'a>,
 }
 
 /// Follows the debt of a log.
@@ -42,8 +43,9 @@ fn overdrawn(draws: &[Draw]) -> i128 {
     draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| i128::from(d.amount)).sum()
 }
 
-impl Walk {
-    fn follow(&mut self, record: &Record) -> Result<(), String> {
+impl<'a> Walk<'a> {
+    fn follow(&mut self, record: &'a Record) -> Result<(), String> {
+        self.in_force.follow(record);
         let unit = record.unit.clone();
         let before = self.owed.get(&unit).copied().unwrap_or_default();
         let out = |book: Book| moved(record, |m| m.from == book) - moved(record, |m| m.to == book);
@@ -57,9 +59,6 @@ impl Walk {
             self.made(record, charge, after)?;
         }
         match &record.event {
-            Event::Opened(settings) | Event::Changed { settings, .. } => {
-                self.in_plan = catalog::has_limits(&settings.plan)
-            }
             Event::Authorized { usage, decision, .. } => {
                 self.blocks(&usage.credit_unit)?;
                 self.held.insert(HoldId(record.seq), (unit, overdrawn(&decision.draws)));
@@ -77,7 +76,6 @@ impl Walk {
             }
             Event::Granted => self.repaid(record, before)?,
             Event::Cycle(event) => match &**event {
-                CycleEvent::PlanChanged(change) => self.in_plan = catalog::has_limits(&change.settings.plan),
                 CycleEvent::Renewed { .. } => self.repaid(record, before)?,
                 _ => {}
             },
@@ -98,9 +96,10 @@ impl Walk {
     fn made(&self, record: &Record, charge: &Charge, after: Owed) -> Result<(), String> {
         let owed = moved(record, |m| (m.from, m.to) == (Book::Debt, Book::Spent));
         let good = moved(record, |m| (m.from, m.to) == (Book::Goodwill, Book::Spent));
+        let overdraft = self.in_force.figure("lent", &charge.usage.path, record.recorded_at, OVERDRAFT);
         let (counts, limit) = match charge.usage.feature.as_str() {
             "owe" => (after.debt, OWED),
-            "chat" if self.in_plan => (after.debt + after.overdraft, OVERDRAFT),
+            "chat" if self.in_force.has_limits() => (after.debt + after.overdraft, i128::from(overdraft)),
             _ => (0, 0),
         };
         if owed > 0 && (counts > limit || limit == 0) {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use headworks_core::record::{Book, Charge, CycleEvent, Event, Name, Operation, Record, Seq, Source};
 
 use self::calendar::DAY;
-use crate::catalog::{self, DAILY};
+use self::in_force::{InForce, path_of};
+use crate::catalog::{DAILY, OPEN, OVERDRAFT};
 
 mod abuse;
 mod bills;
@@ -16,7 +17,9 @@ mod counters;
 mod debts;
 mod draws;
 mod grants;
+mod in_force;
 mod notable;
+mod overrides;
 mod pauses;
 mod prices;
 mod returns;
@@ -47,6 +50,7 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     grants::check(log)?;
     pauses::check(log)?;
     seats::check(log)?;
+    overrides::check(log)?;
     warnings::check(log)?;
     counters::check(log)
 }
@@ -126,15 +130,18 @@ fn daily(log: &[Record]) -> Result<(), String> {
     let mut used: BTreeMap<i64, i64> = BTreeMap::new();
     let mut holds: BTreeMap<Seq, i64> = BTreeMap::new();
     let mut cleared_at = i64::MIN;
-    let mut in_plan = true;
+    let mut in_force = InForce::default();
     for record in log {
+        in_force.follow(record);
+        let limit = in_force.figure("daily", &path_of(record), record.recorded_at, DAILY);
+        let in_plan = in_force.has_limits();
         let now = record.recorded_at.micros();
         let day = now.div_euclid(DAY);
         let mut take = |limited: bool| -> Result<(), String> {
             let count = used.entry(day).or_default();
-            if limited && *count >= DAILY {
+            if limited && *count >= limit {
                 return Err(format!(
-                    "record {} is the {}th task of a day of {DAILY}",
+                    "record {} is the {}th task of a day of {limit}",
                     record.seq,
                     *count + 1
                 ));
@@ -143,11 +150,7 @@ fn daily(log: &[Record]) -> Result<(), String> {
             Ok(())
         };
         match &record.event {
-            Event::Opened(settings) | Event::Changed { settings, .. } => {
-                in_plan = catalog::has_limits(&settings.plan)
-            }
             Event::Cycle(event) => match &**event {
-                CycleEvent::PlanChanged(change) => in_plan = catalog::has_limits(&change.settings.plan),
                 CycleEvent::Redeemed { cleared, .. }
                     if cleared.iter().any(|c| c.name.as_str() == "daily") =>
                 {
@@ -178,25 +181,22 @@ fn daily(log: &[Record]) -> Result<(), String> {
     Ok(())
 }
 
-/// At most three chats are open at once on the plan with that limit.
+/// At most three chats are open at once on the plan with that limit, or as many as an override says.
 fn slots(log: &[Record]) -> Result<(), String> {
     let mut open: BTreeMap<Seq, i64> = BTreeMap::new();
-    let mut limited = true;
+    let mut in_force = InForce::default();
     for record in log {
+        in_force.follow(record);
         let now = record.recorded_at.micros();
         match &record.event {
-            Event::Opened(settings) | Event::Changed { settings, .. } => {
-                limited = catalog::has_limits(&settings.plan)
-            }
-            Event::Cycle(event) => {
-                if let CycleEvent::PlanChanged(change) = &**event {
-                    limited = catalog::has_limits(&change.settings.plan);
-                }
-            }
-            Event::Authorized { usage, terms, .. } if usage.feature.as_str() == "chat" && limited => {
+            Event::Authorized { usage, terms, .. }
+                if usage.feature.as_str() == "chat" && in_force.has_limits() =>
+            {
                 open.insert(record.seq, terms.deadline.micros());
-                if open.values().filter(|deadline| **deadline > now).count() > 3 {
-                    return Err(format!("record {} is the fourth chat that is open", record.seq));
+                let most = in_force.figure("open", &usage.path, record.recorded_at, OPEN);
+                let at_once = open.values().filter(|deadline| **deadline > now).count();
+                if i64::try_from(at_once).is_ok_and(|at_once| at_once > most) {
+                    return Err(format!("record {} opens chat {at_once} of {most}", record.seq));
                 }
             }
             Event::Extended { hold, deadline, .. } => {
@@ -219,7 +219,15 @@ type Money = BTreeMap<(Option<Name>, String), i128>;
 /// Follows every movement: no grant, hold or charge goes below zero, and the overdraft stays within its limit.
 fn money(log: &[Record]) -> Result<Money, String> {
     let mut books = Money::new();
+    let mut in_force = InForce::default();
     for record in log {
+        in_force.follow(record);
+        let limit = in_force.figure("lent", &path_of(record), record.recorded_at, OVERDRAFT);
+        let overdrawn = |books: &Money| {
+            let all = books.iter().filter(|((unit, book), _)| *unit == record.unit && book == "Overdraft");
+            all.map(|(_, balance)| *balance).sum::<i128>()
+        };
+        let before = overdrawn(&books);
         let mut touched = BTreeSet::new();
         for movement in &record.movements {
             if movement.amount.nano() < 0 {
@@ -233,7 +241,9 @@ fn money(log: &[Record]) -> Result<Money, String> {
         }
         for (key, stays_above) in touched {
             let balance = books.get(&key).copied().unwrap_or_default();
-            if (stays_above && balance < 0) || (key.1 == "Overdraft" && balance < -catalog::OVERDRAFT) {
+            // What was lent under another figure stays.
+            let is_over = key.1 == "Overdraft" && balance < before && balance < -i128::from(limit);
+            if (stays_above && balance < 0) || is_over {
                 return Err(format!("{} is at {balance} after record {}", key.1, record.seq));
             }
         }

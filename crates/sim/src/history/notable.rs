@@ -2,10 +2,10 @@
 
 use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms, Verdict, VisitKind};
 
-use crate::catalog::{PACE, SEATED};
+use crate::catalog::{FACTOR, PACE, SEATED};
 
 /// Every case.
-pub(crate) const CASES: [&str; 27] = [
+pub(crate) const CASES: [&str; 34] = [
     "owed",
     "made good",
     "debt repaid",
@@ -33,6 +33,13 @@ pub(crate) const CASES: [&str; 27] = [
     "a part turned out without a price",
     "paid for a seat",
     "a premium seat",
+    "passed an override",
+    "paid under an override",
+    "a cap of an override",
+    "lent under an override",
+    "billed under an override",
+    "a factor of an override",
+    "an increase is approved",
 ];
 
 const HOUR: u64 = 3_600_000_000;
@@ -65,7 +72,9 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     note(record.charge().is_some_and(Charge::closes), "a day closes with a charge");
     let is_long = |charge: &Charge| charge.usage.dimensions.iter().any(|d| d.value.as_str() == "long");
     note(record.charge().is_some_and(is_long), "a long rental");
-    note(record.charge().is_some_and(|charge| charge.usage.factor.is_some()), "a factor");
+    let factor = record.charge().and_then(|charge| charge.usage.factor.as_ref()).map(|of| of.billionths);
+    note(factor.is_some(), "a factor");
+    note(factor.is_some_and(|factor| i64::try_from(factor) != Ok(FACTOR)), "a factor of an override");
     note(record.charge().is_some_and(|charge| !charge.usage.more.is_empty()), "several parts");
     let unpriced = |charge: &Charge| charge.usage.more.iter().any(|part| part.unpriced);
     note(record.charge().is_some_and(unpriced), "a part turned out without a price");
@@ -73,6 +82,8 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     if let Event::Cycle(event) = &record.event {
         let lives = record.opens.as_ref().is_some_and(|t| t.burns_at.is_some());
         note(matches!(**event, CycleEvent::RolledOver(_)) && lives, "carried for a life");
+        let approves = matches!(&**event, CycleEvent::Overridden(own) if own.approves.is_some());
+        note(approves, "an increase is approved");
         note(matches!(&**event, CycleEvent::PlanChanged(c) if c.moved_from.is_some()), "anchor moved");
     }
     let ends = matches!(record.event, Event::Settled { .. } | Event::Released(_) | Event::Expired { .. });
@@ -82,7 +93,14 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
         note(is_tried && visit.verdict == Verdict::Passed, "passed on the plan that is tried");
         note(is_tried && visit.verdict == Verdict::Observed, "not passed on the plan that is tried");
         let grows = matches!(visit.terms, Some(Terms::Growth { limit, .. }) if limit > PACE.0);
-        note(grows, "a limit that has grown");
+        let is_own = visit.overridden_by.is_some();
+        let is_paid = matches!(visit.verdict, Verdict::Passed | Verdict::Paid) && visit.cost > 0;
+        note(is_own && is_paid && visit.kind == VisitKind::Guard, "passed an override");
+        note(is_own && is_paid && visit.kind == VisitKind::Allowance, "paid under an override");
+        note(is_own && is_paid && visit.kind == VisitKind::MemberCap, "a cap of an override");
+        note(is_own && is_paid && visit.kind == VisitKind::Overdraft, "lent under an override");
+        note(is_own && is_paid && visit.kind == VisitKind::Postpaid, "billed under an override");
+        note(grows && !is_own, "a limit that has grown");
         let Some(Terms::Period { start, end, .. }) = visit.terms else { continue };
         let hours = end.since(start).micros() / HOUR;
         note(matches!(visit.name.as_str(), "local" | "round") && hours != 24, "day of 23 or 25 hours");

@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use headworks_core::record::{
-    Charge, CycleEvent, Event, Graduated, Instant, Line, Name, Part, Record, Seq, Use,
-};
+use headworks_core::record::{Charge, Event, Graduated, Instant, Line, Part, Record, Seq, Use};
 
 use super::draws::are_worth_it;
-use crate::catalog::{self, FACTOR, LONG_ABOVE, STEPS};
+use super::in_force::InForce;
+use crate::catalog::{self, LONG_ABOVE, STEPS};
 
 const WHOLE: i64 = 1_000_000_000;
 
@@ -32,14 +31,16 @@ struct Pinned {
 /// Every price of a log.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
     let mut known: BTreeMap<Seq, Pinned> = BTreeMap::new();
-    let mut plan = WHOLE;
+    let mut in_force = InForce::default();
     for record in log {
-        plan = factor_after(record).unwrap_or(plan);
+        in_force.follow(record);
+        let factor = |usage: &Use| in_force.factor(&usage.path, record.recorded_at);
         let of = |seq: &Seq| known.get(seq).copied().unwrap_or_default();
         let fail = |e| format!("record {}: {e}", record.seq);
         let pinned = match &record.event {
             Event::Authorized { usage, decision, .. } => {
-                let pinned = Pinned { at: record.recorded_at, factor: plan, is_long: is_long(usage) };
+                let pinned =
+                    Pinned { at: record.recorded_at, factor: factor(usage), is_long: is_long(usage) };
                 lines(usage, pinned).map_err(fail)?;
                 let price = priced(usage, pinned.factor, Round::Up);
                 if decision.price.nano() != price {
@@ -53,7 +54,9 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
             }
             Event::Settled { hold, .. } | Event::Expired { hold, .. } => of(&hold.0),
             Event::Charged { charge, .. } if charge.closes() => Pinned { factor: WHOLE, ..Pinned::default() },
-            Event::Charged { .. } => Pinned { at: record.effective_at, factor: plan, is_long: false },
+            Event::Charged { charge, .. } => {
+                Pinned { at: record.effective_at, factor: factor(&charge.usage), is_long: false }
+            }
             Event::Corrected { correcting, .. } => of(&correcting.charge),
             _ => continue,
         };
@@ -64,24 +67,6 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The factor of the plan, if a record sets the plan.
-pub(super) fn factor_after(record: &Record) -> Option<i64> {
-    plan_after(record).map(|plan| if plan.as_str() == "q" { FACTOR } else { WHOLE })
-}
-
-/// The plan, if a record sets it.
-pub(super) fn plan_after(record: &Record) -> Option<&Name> {
-    let settings = match &record.event {
-        Event::Opened(settings) | Event::Changed { settings, .. } => settings,
-        Event::Cycle(event) => match &**event {
-            CycleEvent::PlanChanged(change) => &change.settings,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some(&settings.plan)
 }
 
 fn is_long(usage: &Use) -> bool {

@@ -6,7 +6,7 @@ use headworks_core::record::{Charge, Draw, Seq, Source};
 
 use super::counters::{Counted, Open, Walk, key, parts};
 use super::draws::keep;
-use super::windows::{Basis, SPECS, Spec, bounds_of, total};
+use super::windows::{Basis, SPECS, Spec, total};
 
 /// The units of a hold that a window keeps, and those beyond the hold that it counts. A part counts for the model that it was
 /// held with, what is beyond it for the one that turned out.
@@ -61,7 +61,7 @@ impl Walk<'_> {
             self.trim(&mut open.counted, i, stays, at.1);
             if let Some(visit) = visit.filter(|_| amount > 0 && in_plan) {
                 let key = key(i, spec, &charge.usage.path);
-                self.windows.entry(key.clone()).or_default().take(spec, at, amount, bounds_of(visit.terms));
+                self.windows.entry(key.clone()).or_default().take(spec, at, amount, visit.terms);
                 counted.push(Counted { key, at: at.0, amount });
             }
         }

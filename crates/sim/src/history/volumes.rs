@@ -10,7 +10,8 @@ use headworks_core::record::{
 
 use super::calendar::DAY;
 use super::draws::unwound;
-use super::prices::{Round, dearest, factor_after, of_first, rounded};
+use super::in_force::{InForce, path_of};
+use super::prices::{Round, dearest, of_first, rounded};
 
 const WHOLE: i64 = 1_000_000_000;
 
@@ -49,13 +50,13 @@ struct Held {
 }
 
 #[derive(Default)]
-struct Walk {
+struct Walk<'a> {
     days: BTreeMap<i64, Day>,
     live: BTreeMap<Seq, Live>,
     held: BTreeMap<Seq, Held>,
     /// Factors of holds, also of those that have expired.
     factors: BTreeMap<Seq, i64>,
-    plan: i64,
+    in_force: InForce<'a>,
 }
 
 /// Follows the volumes of a log; once everything has settled, all days have been closed.
@@ -91,14 +92,15 @@ impl Day {
     }
 }
 
-impl Walk {
-    fn follow(&mut self, record: &Record) -> Result<(), String> {
-        self.plan = factor_after(record).unwrap_or(self.plan);
+impl<'a> Walk<'a> {
+    fn follow(&mut self, record: &'a Record) -> Result<(), String> {
+        self.in_force.follow(record);
+        let factor = self.in_force.factor(&path_of(record), record.recorded_at);
         match &record.event {
             Event::Authorized { usage, decision, .. } => {
-                self.factors.insert(record.seq, self.plan);
+                self.factors.insert(record.seq, factor);
                 if let Some((line, of)) = graduated(usage) {
-                    self.holds(record, line, of, decision.price.nano())?;
+                    self.holds(record, (line, of), decision.price.nano(), factor)?;
                 }
             }
             Event::Extended { hold, usage, decision, .. } => {
@@ -121,7 +123,7 @@ impl Walk {
                 let factor = self.factors.get(&hold.0).copied().unwrap_or(WHOLE);
                 self.charged(record.seq, charge, factor)?;
             }
-            Event::Charged { charge, .. } => self.charged(record.seq, charge, self.plan)?,
+            Event::Charged { charge, .. } => self.charged(record.seq, charge, factor)?,
             Event::Cycle(event) => {
                 if let CycleEvent::VolumeClosed(closed) = &**event {
                     self.closed(closed, record.opens.as_ref())?;
@@ -135,7 +137,13 @@ impl Walk {
         Ok(())
     }
 
-    fn holds(&mut self, record: &Record, line: &Line, of: &Graduated, price: i64) -> Result<(), String> {
+    fn holds(
+        &mut self,
+        record: &Record,
+        (line, of): (&Line, &Graduated),
+        price: i64,
+        factor: i64,
+    ) -> Result<(), String> {
         let day = record.recorded_at.micros().div_euclid(DAY) * DAY;
         if (of.from.micros(), of.until.micros()) != (day, day + DAY) {
             return Err(format!("a rental counts from {} to {}", of.from, of.until));
@@ -144,7 +152,7 @@ impl Walk {
         if (of.at, of.to) != range {
             return Err(format!("a hold may stand from {} to {} and not {range:?}", of.at, of.to));
         }
-        let held = Held { day, units: line.quantity, range, price, factor: self.plan };
+        let held = Held { day, units: line.quantity, range, price, factor };
         self.held.insert(record.seq, held);
         Ok(())
     }

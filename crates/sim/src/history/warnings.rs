@@ -4,16 +4,16 @@
 
 use headworks_core::record::{Decision, Event, Operation, Record, Terms, Use, Verdict, Visit, VisitKind};
 
-use super::prices::{Round, plan_after, priced};
-use crate::catalog::{self, MARKS, TRIED};
+use super::in_force::InForce;
+use super::prices::{Round, priced};
+use crate::catalog::MARKS;
 
 /// Every decision of a log.
 pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    let (mut warns, mut tries) = (false, false);
+    let mut in_force = InForce::default();
     for record in log {
-        if let Some(plan) = plan_after(record) {
-            (warns, tries) = (catalog::has_limits(plan), plan.as_str() == "p");
-        }
+        in_force.follow(record);
+        let warns = in_force.has_limits();
         let fail = |e| format!("record {}: {e}", record.seq);
         let visits = record.event.decision().map_or(&[][..], |decision| &decision.visits);
         let beyond = record.charge().and_then(|charge| charge.excess.as_ref()).map_or(&[][..], |e| &e.visits);
@@ -24,7 +24,8 @@ pub(super) fn check(log: &[Record]) -> Result<(), String> {
             }
         }
         if let Some((usage, decision, round)) = asked(record) {
-            tried(usage, decision, tries.then_some(round)).map_err(fail)?;
+            let factor = in_force.tried_factor(&usage.path, record.recorded_at);
+            tried(usage, decision, in_force.is_tried().then_some((factor, round))).map_err(fail)?;
         }
     }
     Ok(())
@@ -67,11 +68,11 @@ fn asked(record: &Record) -> Option<(&Use, &Decision, Round)> {
 }
 
 /// A request says what it would have cost on the plan that is tried, where that has any; `None`: none is.
-fn tried(usage: &Use, decision: &Decision, round: Option<Round>) -> Result<(), String> {
+fn tried(usage: &Use, decision: &Decision, by: Option<(i64, Round)>) -> Result<(), String> {
     let said = decision.visits.iter().find(|visit| visit.kind == VisitKind::Plan).map(|visit| visit.before);
-    let price = round.map(|round| priced(usage, TRIED, round));
+    let price = by.map(|(factor, round)| priced(usage, factor, round));
     // A request that was shrunk would have been so there too, but not as far; and one that was not may have been.
-    let is_shrunk = || round.is_some_and(|round| said.is_some_and(|said| has_shrunk_to(usage, said, round)));
+    let is_shrunk = || by.is_some_and(|by| said.is_some_and(|said| has_shrunk_to(usage, said, by)));
     if said == price || decision.outcome.as_str() == "partial" || is_shrunk() {
         Ok(())
     } else {
@@ -80,13 +81,13 @@ fn tried(usage: &Use, decision: &Decision, round: Option<Round>) -> Result<(), S
 }
 
 /// Whether fewer tokens, which may be a request's minimum, would have come to a price on the plan that is tried.
-fn has_shrunk_to(usage: &Use, price: i64, round: Round) -> bool {
+fn has_shrunk_to(usage: &Use, price: i64, (factor, round): (i64, Round)) -> bool {
     let tokens =
         usage.lines.iter().find(|line| line.meter.as_str() == "tokens").map_or(0, |line| line.quantity);
     (1..tokens).any(|fewer| {
         let mut usage = usage.clone();
         let of_tokens = usage.lines.iter_mut().filter(|line| line.meter.as_str() == "tokens");
         of_tokens.for_each(|line| line.quantity = fewer);
-        priced(&usage, TRIED, round) == price
+        priced(&usage, factor, round) == price
     })
 }

@@ -127,11 +127,15 @@ impl Spec {
     }
 
     /// How far back it accepts late use.
-    pub(super) fn looks_back(&self) -> i64 {
+    pub(super) fn looks_back(&self, terms: Option<Terms>) -> i64 {
         match self.kind {
             Calendar(..) | FirstUse(_) | Growth | Manual => 0,
             Sliding(length) => length,
-            Rate(limit, period) => self.limit.unwrap_or(0) * period / limit,
+            Rate(..) => {
+                let Some(Terms::Rate { limit, period, burst }) = terms else { return 0 };
+                let all = u128::from(burst) * u128::from(period.micros()) / u128::from(limit);
+                i64::try_from(all).unwrap_or(i64::MAX)
+            }
         }
     }
 }
@@ -163,6 +167,8 @@ pub(super) struct Used {
     closed: Vec<i64>,
     /// Of a rate: the undrained amount, times its period, and the instant.
     level: (i64, i64),
+    /// Of a rate: what drains in a period.
+    drain: i64,
     /// Of a rate: the undrained amount before each count, and the instant.
     befores: Vec<(i64, i64)>,
 }
@@ -214,8 +220,14 @@ impl Used {
         used
     }
 
-    fn left(&self, limit: i64, now: i64) -> i64 {
-        (self.level.0 - (now - self.level.1) * limit).max(0)
+    fn left(&self, now: i64) -> i64 {
+        (self.level.0 - (now - self.level.1) * self.drain).max(0)
+    }
+
+    /// From now on.
+    pub(super) fn drains_at(&mut self, limit: i64, now: i64) {
+        self.level = (self.left(now), now);
+        self.drain = limit;
     }
 
     /// Its use.
@@ -233,23 +245,19 @@ impl Used {
                 let left = (left + i128::from(length) - 1) / i128::from(length);
                 current + i64::try_from(left).unwrap_or(i64::MAX)
             }
-            Rate(limit, period) => (self.left(limit, now) + period - 1) / period,
+            Rate(_, period) => (self.left(now) + period - 1) / period,
         }
     }
 
-    pub(super) fn take(
-        &mut self,
-        spec: &Spec,
-        (at, now): (i64, i64),
-        amount: i64,
-        bounds: Option<(i64, i64)>,
-    ) {
+    pub(super) fn take(&mut self, spec: &Spec, (at, now): (i64, i64), amount: i64, terms: Option<Terms>) {
+        let bounds = bounds_of(terms);
         self.uses.push((at, amount, bounds.map_or(0, |(start, _)| start)));
         if self.last.is_none_or(|last| bounds.is_some_and(|new| new.0 > last.0)) && !spec.is_allowance() {
             self.last = bounds;
         }
-        if let Rate(limit, period) = spec.kind {
-            let left = self.left(limit, now);
+        if let (Rate(_, period), Some(Terms::Rate { limit, .. })) = (&spec.kind, terms) {
+            let left = self.left(now);
+            self.drain = i64::try_from(limit).unwrap_or(i64::MAX);
             self.befores.push((now, left));
             self.level = (left + amount * period, now);
         }
@@ -261,9 +269,9 @@ impl Used {
             let part = back.min(*n);
             (*n, back) = (*n - part, back - part);
         }
-        if let Rate(limit, period) = spec.kind {
+        if let Rate(_, period) = spec.kind {
             // The amount that had drained before a later count cannot be returned.
-            let left = self.left(limit, now);
+            let left = self.left(now);
             let later =
                 || self.befores.iter().filter(|(counted, _)| *counted > at).map(|(_, before)| *before);
             let back = later().fold(left, i64::min).min(amount * period);

@@ -1,6 +1,6 @@
 //! The objects that answers let callers refer to: holds, grants, charges and late use of one account.
 
-use headworks_core::record::{Event, Record, Seq, Use};
+use headworks_core::record::{CycleEvent, Event, Record, Seq, Use};
 
 use crate::catalog::FEATURES;
 use crate::op::Of;
@@ -13,6 +13,8 @@ pub(super) struct Known {
     pub(super) recurring: Vec<Seq>,
     pub(super) charges: Vec<Of>,
     pub(super) kept: Vec<Seq>,
+    pub(super) overrides: Vec<Seq>,
+    pub(super) increases: Vec<Seq>,
 }
 
 /// Notes an answered record.
@@ -40,11 +42,18 @@ pub(super) fn note(known: &mut Known, record: &Record) {
     if record.quarantined().is_some() {
         known.kept.push(seq);
     }
+    if let Event::Cycle(event) = &record.event {
+        match &**event {
+            CycleEvent::Overridden(_) => known.overrides.push(seq),
+            CycleEvent::IncreaseAsked(_) => known.increases.push(seq),
+            _ => {}
+        }
+    }
     // Requests name mostly new ones, and now and then old ones.
     for list in [&mut known.holds, &mut known.charges] {
         shorten(list);
     }
-    for list in [&mut known.grants, &mut known.recurring] {
+    for list in [&mut known.grants, &mut known.recurring, &mut known.overrides, &mut known.increases] {
         shorten(list);
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use headworks_core::record::{Instant, Name, Seq, Span};
+use headworks_core::waterfall::Refusal;
 use headworks_engine::{Answer, Clock, Effect, Engine, EngineError};
 use headworks_store::{Embedded, MemoryIndex, wait};
 
@@ -261,6 +262,13 @@ impl World {
             Err(e) => {
                 if matches!(e, EngineError::Overloaded) {
                     self.coverage.fault("overload");
+                }
+                if let EngineError::Refused(refusal) = &e {
+                    match refusal {
+                        Refusal::IncreaseAnswered(..) => self.coverage.fault("increase answered again"),
+                        Refusal::OverrideEnded(..) => self.coverage.fault("override removed again"),
+                        _ => {}
+                    }
                 }
                 self.say(|| format!("  k{}: {e}", op.key));
                 return Ok(());

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use headworks_core::command::Command;
-use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
+use headworks_core::command::{Command, NewOverride};
+use headworks_core::record::{GrantId, HoldId, Instant, Path, Rule, Seq, Span};
 
 use super::World;
-use crate::catalog::{ACCOUNTS, MANUAL, SEATS};
+use crate::catalog::{ACCOUNTS, LIMITS, MANUAL, SEATS};
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
@@ -19,7 +19,7 @@ impl World {
         let one = |list: &[Of]| r.pick(list).copied().unwrap_or((3, "chat"));
         let now = self.clock.now();
         let hours = |h: u64| Span::from_secs(h * 3_600);
-        let command = match r.below(49) {
+        let command = match r.below(54) {
             0..=9 | 36 | 37 => return self.request(&r),
             10..=13 => {
                 let hold = one(&known.holds);
@@ -112,6 +112,14 @@ impl World {
             47 if r.chance(300) => {
                 Command::RemoveSeat { seat: op::name(r.pick(&SEATS).copied().unwrap_or("s1")), reason: None }
             }
+            49 | 50 => Command::Override(own_figure(&r, now)),
+            51 => Command::RemoveOverride { id: some(&known.overrides), reason: None },
+            52 => Command::AskIncrease(own_figure(&r, now)),
+            53 => {
+                let asked = some(&known.increases);
+                let until = r.chance(300).then(|| now.after(hours(1 + r.next() % 40)));
+                op::answer_increase(asked, r.chance(700), until)
+            }
             40 | 41 => return self.usage(),
             39 => {
                 op::cap(r.chance(500), [None, Some(3), Some(12), Some(40)].get(r.below(4)).copied().flatten())
@@ -167,6 +175,17 @@ impl World {
         let ask = op::authorize(feature, whence, amount, least, now, consent, life);
         Body::Command(Box::new(ask), From { network: from.map(|(_, network)| network), wait, forges })
     }
+}
+
+/// An override of a limit, for the account or a place in it.
+fn own_figure(r: &Random, now: Instant) -> NewOverride {
+    let (limit, figures) = r.pick(&LIMITS).copied().unwrap_or(("daily", ["0"; 3]));
+    let figure = if r.chance(150) { None } else { r.pick(&figures).copied() };
+    let until = r.chance(600).then(|| now.after(Span::from_secs(3_600 * (1 + r.next() % 60))));
+    let inside = |r: &Random, n: usize| r.chance(400).then(|| r.below(n));
+    let whence = Whence { team: inside(r, 1), user: inside(r, 2), key: r.chance(100).then(|| r.below(3)) };
+    let seat = if r.chance(100) { r.pick(&SEATS).copied() } else { None };
+    op::own_figure(limit, figure, (whence, seat), until)
 }
 
 /// Amounts of a feature: bytes are cheap and numerous.
