@@ -15,36 +15,6 @@ pub(crate) const HOLDS: usize = 4;
 pub(crate) const OPEN: i64 = 3;
 /// The limit that has a burst of its own, and its burst.
 pub(crate) const BURST: (&str, u64) = ("surge", 3_000);
-/// Limits, and figures of overrides around them.
-pub(crate) const LIMITS: [(&str, [&str; 3]); 27] = [
-    ("tokens", ["20", "90", "200"]),
-    ("quick", ["1", "3", "5"]),
-    ("recent", ["1", "4", "6"]),
-    ("daily", ["0", "2", "8"]),
-    ("shift", ["1", "5", "9"]),
-    ("open", ["1", "2", "4"]),
-    ("cap", ["0.5", "10", "40"]),
-    ("budget", ["20", "75.25", "200"]),
-    ("local", ["0", "2", "9"]),
-    ("round", ["60", "151", "400"]),
-    ("turn", ["3000", "9001", "12000"]),
-    ("cycle", ["5000", "20000", "40000"]),
-    ("volume", ["1500", "2001", "4000"]),
-    ("surge", ["150", "600", "3001"]),
-    ("job", ["0", "4000", "15000"]),
-    ("pace", ["1000", "2001", "9000"]),
-    ("purse", ["0", "30", "120"]),
-    ("of_a", ["20", "91", "200"]),
-    ("tasks.five", ["0", "1", "6"]),
-    ("included.hour", ["0", "2.5", "20"]),
-    ("album.job", ["0", "1", "10"]),
-    ("seated.day", ["10", "60", "100"]),
-    ("seated.job", ["0", "50", "300"]),
-    ("shared", ["0", "5", "45"]),
-    ("lent", ["0", "5", "25"]),
-    ("bill", ["20", "61", "200"]),
-    ("price_factor", ["0.333333333", "0.5", "1.25"]),
-];
 /// Free credits of one day.
 pub(crate) const TRIAL: i64 = 150_000_000_000;
 /// The same for every tier, so the model need not know an account's tier.

@@ -17,6 +17,7 @@ use headworks_core::record::{Span, TimeError};
 mod catalog;
 mod coverage;
 mod disk;
+mod figures;
 mod history;
 mod op;
 mod parts;

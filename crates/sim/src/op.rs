@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use headworks_core::abuse::penalty::Misdeed;
 use headworks_core::command::{
-    Adjust, AnswerIncrease, ChangePlan, Command, Correct, Extend, NewFigure, NewGrant, NewOverride, NewSeat,
-    Patch, Setting, TopUp,
+    Adjust, ChangePlan, Command, Correct, Extend, NewGrant, NewSeat, Patch, Setting, TopUp,
 };
 use headworks_core::record::{
     AlertMarks, Category, Consent, Credits, Every, GrantId, HoldId, Instant, Label, Level, Name, Overage,
@@ -109,7 +108,7 @@ fn path(whence: Whence) -> Path {
 }
 
 /// Overrides may name a seat.
-fn path_in(Whence { team, user, key }: Whence, seat: Option<&str>) -> Path {
+pub(crate) fn path_in(Whence { team, user, key }: Whence, seat: Option<&str>) -> Path {
     let team = team.and_then(|t| TEAMS.get(t)).map(|team| format!("team:{team}"));
     let user = user.and_then(|u| USERS.get(u)).map(|user| format!("user:{user}"));
     let key = key.and_then(|k| KEYS.get(k)).map(|key| format!("key:{key}"));
@@ -308,23 +307,6 @@ pub(crate) fn seat(seat: &str, premium: Option<bool>, member: Option<Option<usiz
         exists: premium.is_none(),
         reason: None,
     })
-}
-
-/// A figure for a limit at a place; `None`: no limit.
-pub(crate) fn own_figure(
-    limit: &str,
-    figure: Option<&str>,
-    (whence, seat): (Whence, Option<&str>),
-    until: Option<Instant>,
-) -> NewOverride {
-    let figure = figure.map_or(NewFigure::Unlimited, |figure| NewFigure::Written(label(figure)));
-    NewOverride { limit: name(limit), path: path_in(whence, seat), figure, until, reason: None }
-}
-
-pub(crate) fn answer_increase(asked: Seq, approves: bool, until: Option<Instant>) -> Command {
-    let approve = AnswerIncrease::Approve { figure: None, until, reason: None };
-    let answer = if approves { approve } else { AnswerIncrease::Deny { reason: None } };
-    Command::AnswerIncrease { asked, answer }
 }
 
 /// Closes the periods of some limits for a user.

@@ -75,10 +75,9 @@ impl<'a> Walk<'a> {
                 self.held.remove(hold);
             }
             Event::Granted => self.repaid(record, before)?,
-            Event::Cycle(event) => match &**event {
-                CycleEvent::Renewed { .. } => self.repaid(record, before)?,
-                _ => {}
-            },
+            Event::Cycle(event) if matches!(**event, CycleEvent::Renewed { .. }) => {
+                self.repaid(record, before)?;
+            }
             _ => {}
         }
         Ok(())

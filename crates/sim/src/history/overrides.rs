@@ -2,7 +2,6 @@
 //! its limits come from.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 use headworks_core::record::{
     CycleEvent, Decision, Denial, Event, Figure, Instant, Override, Path, Record, Seq, Terms, Visit,
@@ -17,7 +16,6 @@ struct Walk<'a> {
     in_force: InForce<'a>,
     /// Requests for a higher limit that wait for an answer.
     asked: BTreeMap<Seq, &'a Override>,
-    ended: BTreeSet<Seq>,
 }
 
 /// Follows the overrides of a log.
@@ -76,10 +74,8 @@ impl<'a> Walk<'a> {
                     return Err(format!("{limit} of {path} is approved, and {} was asked for", waits.limit));
                 }
             }
-            CycleEvent::OverrideEnded(id) => {
-                if self.ends(*id)?.until != Some(record.effective_at) {
-                    return Err(format!("override {id} was to end at another instant"));
-                }
+            CycleEvent::OverrideEnded(id) if self.ends(*id)?.until != Some(record.effective_at) => {
+                return Err(format!("override {id} was to end at another instant"));
             }
             CycleEvent::OverrideRemoved { id, .. } => {
                 self.ends(*id)?;
@@ -89,10 +85,9 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn ends(&mut self, id: Seq) -> Result<&'a Override, String> {
+    fn ends(&self, id: Seq) -> Result<&'a Override, String> {
         let own = self.in_force.overrides().iter().find(|(of, _)| *of == id).map(|(_, own)| *own);
-        own.filter(|_| self.ended.insert(id))
-            .ok_or_else(|| format!("override {id} ends, and is not in force"))
+        own.ok_or_else(|| format!("override {id} ends, and is not in force"))
     }
 
     fn decides(&self, decision: &Decision, path: &Path, now: Instant) -> Result<(), String> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use headworks_core::command::{Command, NewOverride};
-use headworks_core::record::{GrantId, HoldId, Instant, Path, Rule, Seq, Span};
+use headworks_core::command::Command;
+use headworks_core::record::{GrantId, HoldId, Path, Rule, Seq, Span};
 
 use super::World;
-use crate::catalog::{ACCOUNTS, LIMITS, MANUAL, SEATS};
+use crate::catalog::{ACCOUNTS, MANUAL, SEATS};
+use crate::figures;
 use crate::op::{self, Body, From, Of, Whence};
 use crate::random::Random;
 
@@ -112,13 +113,13 @@ impl World {
             47 if r.chance(300) => {
                 Command::RemoveSeat { seat: op::name(r.pick(&SEATS).copied().unwrap_or("s1")), reason: None }
             }
-            49 | 50 => Command::Override(own_figure(&r, now)),
+            49 | 50 => Command::Override(figures::any(&r, now)),
             51 => Command::RemoveOverride { id: some(&known.overrides), reason: None },
-            52 => Command::AskIncrease(own_figure(&r, now)),
+            52 => Command::AskIncrease(figures::any(&r, now)),
             53 => {
                 let asked = some(&known.increases);
                 let until = r.chance(300).then(|| now.after(hours(1 + r.next() % 40)));
-                op::answer_increase(asked, r.chance(700), until)
+                figures::answer(asked, r.chance(700), until)
             }
             40 | 41 => return self.usage(),
             39 => {
@@ -175,17 +176,6 @@ impl World {
         let ask = op::authorize(feature, whence, amount, least, now, consent, life);
         Body::Command(Box::new(ask), From { network: from.map(|(_, network)| network), wait, forges })
     }
-}
-
-/// An override of a limit, for the account or a place in it.
-fn own_figure(r: &Random, now: Instant) -> NewOverride {
-    let (limit, figures) = r.pick(&LIMITS).copied().unwrap_or(("daily", ["0"; 3]));
-    let figure = if r.chance(150) { None } else { r.pick(&figures).copied() };
-    let until = r.chance(600).then(|| now.after(Span::from_secs(3_600 * (1 + r.next() % 60))));
-    let inside = |r: &Random, n: usize| r.chance(400).then(|| r.below(n));
-    let whence = Whence { team: inside(r, 1), user: inside(r, 2), key: r.chance(100).then(|| r.below(3)) };
-    let seat = if r.chance(100) { r.pick(&SEATS).copied() } else { None };
-    op::own_figure(limit, figure, (whence, seat), until)
 }
 
 /// Amounts of a feature: bytes are cheap and numerous.
