@@ -124,7 +124,8 @@ fn use_of(event: &Event) -> Option<&Use> {
     | Event::Charged { charge, .. }
     | Event::Expired { charge: Some(charge), .. } = event
     {
-        return Some(&charge.usage);
+        // What closes a period of graduated prices is no use.
+        return Some(&charge.usage).filter(|_| !charge.closes());
     }
     None
 }

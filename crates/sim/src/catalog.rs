@@ -15,6 +15,8 @@ pub(crate) const HOLDS: usize = 4;
 pub(crate) const OPEN: i64 = 3;
 /// The limit that has a burst of its own, and its burst.
 pub(crate) const BURST: (&str, u64) = ("surge", 3_000);
+/// What incidents raise: the limit, its figure in the plan and the new one.
+pub(crate) const RAISED: [(&str, i64, &str); 2] = [("daily", DAILY, "8"), ("cap", 25_000_000_000, "40")];
 /// Free credits of one day.
 pub(crate) const TRIAL: i64 = 150_000_000_000;
 /// The same for every tier, so the model need not know an account's tier.

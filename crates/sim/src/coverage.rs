@@ -12,7 +12,7 @@ use crate::history::CASES;
 pub(crate) struct Coverage(Mutex<BTreeMap<(&'static str, &'static str), u64>>);
 
 /// Every fault that simulations inject.
-const FAULTS: [&str; 41] = [
+const FAULTS: [&str; 46] = [
     "failed start",
     "kill",
     "overload",
@@ -54,6 +54,11 @@ const FAULTS: [&str; 41] = [
     "webhook passed over",
     "increase answered again",
     "override removed again",
+    "incident shown",
+    "incident cut off",
+    "incident sent again",
+    "incident in parts",
+    "incident with another act",
 ];
 
 /// Further faults if two engines share a store.

@@ -29,6 +29,10 @@ impl<'a> InForce<'a> {
         }
     }
 
+    pub(super) fn plan(&self) -> Option<&'a Name> {
+        self.plan
+    }
+
     fn is_on(&self, plan: &str) -> bool {
         self.plan.is_some_and(|of| of.as_str() == plan)
     }

@@ -55,6 +55,13 @@ pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(),
     counters::check(log)
 }
 
+/// The plan of an account.
+pub(crate) fn plan(log: &[Record]) -> Option<&Name> {
+    let mut in_force = InForce::default();
+    log.iter().for_each(|record| in_force.follow(record));
+    in_force.plan()
+}
+
 /// A key has at most one effect.
 fn keys(log: &[Record]) -> Result<(), String> {
     let mut seen = BTreeSet::new();

@@ -5,7 +5,7 @@ use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms, Ver
 use crate::catalog::{FACTOR, PACE, SEATED};
 
 /// Every case.
-pub(crate) const CASES: [&str; 34] = [
+pub(crate) const CASES: [&str; 36] = [
     "owed",
     "made good",
     "debt repaid",
@@ -40,6 +40,8 @@ pub(crate) const CASES: [&str; 34] = [
     "billed under an override",
     "a factor of an override",
     "an increase is approved",
+    "raised by an incident",
+    "reset by an incident",
 ];
 
 const HOUR: u64 = 3_600_000_000;
@@ -84,6 +86,9 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
         note(matches!(**event, CycleEvent::RolledOver(_)) && lives, "carried for a life");
         let approves = matches!(&**event, CycleEvent::Overridden(own) if own.approves.is_some());
         note(approves, "an increase is approved");
+        let is_incident = record.key.as_ref().is_some_and(|key| key.text.as_str().starts_with("incident "));
+        note(is_incident && matches!(**event, CycleEvent::Overridden(_)), "raised by an incident");
+        note(is_incident && matches!(**event, CycleEvent::Redeemed { .. }), "reset by an incident");
         note(matches!(&**event, CycleEvent::PlanChanged(c) if c.moved_from.is_some()), "anchor moved");
     }
     let ends = matches!(record.event, Event::Settled { .. } | Event::Released(_) | Event::Expired { .. });

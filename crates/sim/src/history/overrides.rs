@@ -9,7 +9,7 @@ use headworks_core::record::{
 };
 
 use super::in_force::{InForce, path_of};
-use crate::catalog::BURST;
+use crate::catalog::{BURST, RAISED};
 
 #[derive(Default)]
 struct Walk<'a> {
@@ -74,6 +74,7 @@ impl<'a> Walk<'a> {
                     return Err(format!("{limit} of {path} is approved, and {} was asked for", waits.limit));
                 }
             }
+            CycleEvent::Overridden(own) if is_of_incident(record) => self.raises(own, record.recorded_at)?,
             CycleEvent::OverrideEnded(id) if self.ends(*id)?.until != Some(record.effective_at) => {
                 return Err(format!("override {id} was to end at another instant"));
             }
@@ -88,6 +89,18 @@ impl<'a> Walk<'a> {
     fn ends(&self, id: Seq) -> Result<&'a Override, String> {
         let own = self.in_force.overrides().iter().find(|(of, _)| *of == id).map(|(_, own)| *own);
         own.ok_or_else(|| format!("override {id} ends, and is not in force"))
+    }
+
+    /// What an incident raises was lower before, for the account itself.
+    fn raises(&self, own: &Override, now: Instant) -> Result<(), String> {
+        let planned = RAISED.iter().find(|(limit, ..)| *limit == own.limit.as_str());
+        let planned = planned.ok_or_else(|| format!("no incident raises {}", own.limit))?.1;
+        let before = self.in_force.figure(own.limit.as_str(), &Path::default(), now, planned);
+        let is_lower = own.path != Path::default() || most(own.figure) <= before;
+        if is_lower || own.until.is_none() {
+            return Err(format!("{} is raised from {before} to {:?}", own.limit, own.figure));
+        }
+        Ok(())
     }
 
     fn decides(&self, decision: &Decision, path: &Path, now: Instant) -> Result<(), String> {
@@ -113,6 +126,10 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+fn is_of_incident(record: &Record) -> bool {
+    record.key.as_ref().is_some_and(|key| key.text.as_str().starts_with("incident "))
 }
 
 /// Whether terms have a figure. A rate without a limit drains as the plan says; unpaid invoices lower that of a postpaid layer.

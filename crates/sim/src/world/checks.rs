@@ -215,6 +215,7 @@ impl World {
             return Err(Broken(format!("{:?} is never answered", flying.op)));
         }
         self.finish_import()?;
+        self.finish_incidents()?;
         let system = self.log(&name("_system"))?;
         let loaded = system.iter().rev().find_map(|record| match &record.event {
             Event::CatalogLoaded { label: version, .. } => Some(version),

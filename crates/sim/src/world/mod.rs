@@ -27,6 +27,7 @@ mod checks;
 mod copies;
 mod deliveries;
 mod imports;
+mod incidents;
 mod known;
 mod owners;
 mod receivers;
@@ -36,6 +37,7 @@ mod rows;
 mod swarm;
 mod waiting;
 
+use incidents::Incidents;
 use known::{Known, note};
 use owners::{Owner, open, open_all};
 use receivers::Deliveries;
@@ -85,6 +87,9 @@ pub(crate) struct World {
     known: BTreeMap<usize, Known>,
     deliveries: Deliveries,
     import: Import,
+    incidents: Incidents,
+    /// When the simulation began.
+    begins: Instant,
     keys: u64,
     version: usize,
     /// Consecutive starts that stopped at once.
@@ -125,6 +130,8 @@ impl World {
             known: BTreeMap::new(),
             deliveries: Deliveries::default(),
             import: Import::default(),
+            incidents: Incidents::default(),
+            begins: start,
             stopped: 0,
             keys: 0,
             version: 0,
@@ -176,6 +183,7 @@ impl World {
             self.swarm.copy,
             self.swarm.deliver,
             self.swarm.import,
+            self.swarm.incident,
         ];
         let mut at = u32::try_from(self.random.below(1_000)).unwrap_or(0);
         for (kind, weight) in weights.into_iter().enumerate() {
@@ -196,6 +204,7 @@ impl World {
                         self.deliver()
                     }
                     11 => self.import(),
+                    12 => self.incident(),
                     _ => {
                         self.index.fail_after(Some(self.random.below(8)));
                         Ok(())

@@ -18,6 +18,7 @@ pub(super) struct Swarm {
     pub(super) copy: u32,
     pub(super) deliver: u32,
     pub(super) import: u32,
+    pub(super) incident: u32,
     /// The feature of most requests; `None`: all features.
     pub(super) mostly: Option<&'static str>,
     /// The clock moves by this many milliseconds: ten seconds, so that runs of cells of abuse rules occur, or half an
@@ -48,6 +49,7 @@ impl Swarm {
             copy: rate(5),
             deliver: rate(120),
             import: rate(60),
+            incident: rate(16),
             mostly: [
                 None,
                 None,
