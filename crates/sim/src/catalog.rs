@@ -42,6 +42,9 @@ pub(crate) const FACTOR: i64 = 987_654_321;
 pub(crate) const MARKS: [i64; 2] = [50, 90];
 /// What the plan that is tried multiplies prices by, in billionths.
 pub(crate) const TRIED: i64 = 500_000_000;
+/// The only account of the 40 percent that the plan is tried on in some versions. The first 16 bits of BLAKE3("r\0" + account), of
+/// 65,536: 36.1 percent for it, 62.1 and 47.2 for the others.
+pub(crate) const ROLLED_OUT_TO: &str = ACCOUNTS[0];
 /// A limit that grows: the least, the greatest, and the share of the greatest day of the last seven, in percent.
 pub(crate) const PACE: (i64, i64, i64) = (2_500, 6_000, 150);
 /// The limits whose periods are closed by hand.
@@ -229,6 +232,11 @@ prices = [
 ]
 "#;
 
+/// Whether a version of the policy rolls out the plan that it tries to a share of the accounts.
+pub(crate) fn rolls_out(version: usize) -> bool {
+    !version.is_multiple_of(2)
+}
+
 /// Whether a plan has the limits of `p`: `s` is `p` for those with a seat.
 pub(crate) fn has_limits(plan: &Name) -> bool {
     plan.as_str() != "q"
@@ -273,6 +281,8 @@ fn cards(version: usize) -> String {
 pub(crate) fn text(version: usize) -> String {
     let text = TEXT.replace("TIER", TIER).replace("VERSION", &format!("v{version}"));
     let text = text.replace("CARDS", &cards(version));
+    let share = r#"rollout = { plan = "r", accounts_percent = 40 }"#;
+    let text = if rolls_out(version) { text.replace(r#"rollout = { plan = "r" }"#, share) } else { text };
     if !version.is_multiple_of(3) {
         return text;
     }

@@ -35,7 +35,7 @@ const LIMITS: [(&str, [&str; 3]); 27] = [
     ("shared", ["0", "5", "45"]),
     ("lent", ["0", "5", "25"]),
     ("bill", ["20", "61", "200"]),
-    ("price_factor", ["0.333333333", "0.5", "1.25"]),
+    ("price_factor", ["0.333333333", "0.75", "1.25"]),
 ];
 
 /// Another figure for some limit, of the account or a place in it.

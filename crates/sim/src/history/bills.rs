@@ -8,7 +8,7 @@ use headworks_core::record::{Book, CycleEvent, Draw, Event, Invoice, Operation, 
 
 use super::calendar::DAY;
 use super::draws::unwound;
-use super::in_force::{InForce, path_of};
+use super::in_force::{InForce, RolledOut, path_of};
 use crate::catalog::LENT;
 
 /// Amounts by period.
@@ -41,8 +41,8 @@ struct Walk<'a> {
 }
 
 /// Follows the postpaid side of a log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    let mut walk = Walk::default();
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
+    let mut walk = Walk { in_force: InForce::new(rolled_out), ..Walk::default() };
     for record in log {
         walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
     }

@@ -11,7 +11,7 @@ use headworks_core::record::{
 };
 
 use super::calendar::DAY;
-use super::in_force::InForce;
+use super::in_force::{InForce, RolledOut};
 use super::prices::model;
 use super::seats::Seats;
 use super::windows::{Basis, Kind, SPECS, Spec, Used, bounds_of, total};
@@ -65,14 +65,14 @@ pub(super) struct Walk<'a> {
 }
 
 /// Counts a whole log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
     let of = |r: &'_ Record| {
         if let Event::Denied(denials) = &r.event { Some(denials.recent.clone()) } else { None }
     };
     let mut denials: Vec<Denial> = log.iter().filter_map(of).flatten().collect();
     denials.sort_by_key(|d| d.at);
     let mut denials = denials.iter().peekable();
-    let mut walk = Walk::default();
+    let mut walk = Walk { in_force: InForce::new(rolled_out), ..Walk::default() };
     for record in log {
         while let Some(denial) = denials.next_if(|d| d.at < record.recorded_at) {
             walk.look(&denial.usage, &denial.decision, denial.at)

@@ -8,7 +8,7 @@ use headworks_core::record::{
     Book, Charge, CycleEvent, Draw, Event, HoldId, Movement, Name, Operation, Overage, Record, Source,
 };
 
-use super::in_force::InForce;
+use super::in_force::{InForce, RolledOut};
 use crate::catalog::{OVERDRAFT, OWED};
 
 /// The amounts owed in one unit of credits.
@@ -27,8 +27,8 @@ struct Walk<'a> {
 }
 
 /// Follows the debt of a log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    let mut walk = Walk::default();
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
+    let mut walk = Walk { in_force: InForce::new(rolled_out), ..Walk::default() };
     for record in log {
         walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
     }

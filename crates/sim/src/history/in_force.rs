@@ -1,4 +1,4 @@
-//! What is in force for an account at some record: its plan, and the overrides of limits.
+//! What is in force for an account at some record: its plan, that which is rolled out to it, and the overrides of limits.
 
 use headworks_core::record::{CycleEvent, Event, Figure, Instant, Level, Name, Override, Path, Record, Seq};
 
@@ -6,15 +6,28 @@ use crate::catalog::{self, FACTOR, TRIED};
 
 const WHOLE: i64 = 1_000_000_000;
 
+/// Whether the plan `r` is in force for the accounts on `p` that an account belongs to, from each record of the server's own log on.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RolledOut<'a>(pub(crate) &'a [(Seq, bool)]);
+
 #[derive(Default)]
 pub(super) struct InForce<'a> {
+    rolled_out: RolledOut<'a>,
+    /// The record of the server's own log that it goes by.
+    under: Seq,
+    /// That of its settings.
     plan: Option<&'a Name>,
     /// The oldest first.
     overrides: Vec<(Seq, &'a Override)>,
 }
 
 impl<'a> InForce<'a> {
+    pub(super) fn new(rolled_out: RolledOut<'a>) -> Self {
+        Self { rolled_out, ..Self::default() }
+    }
+
     pub(super) fn follow(&mut self, record: &'a Record) {
+        self.under = record.under.map_or(self.under, |under| under.seq);
         match &record.event {
             Event::Opened(settings) | Event::Changed { settings, .. } => self.plan = Some(&settings.plan),
             Event::Cycle(event) => match &**event {
@@ -39,12 +52,18 @@ impl<'a> InForce<'a> {
 
     /// Whether its plan has the limits of `p`.
     pub(super) fn has_limits(&self) -> bool {
-        self.plan.is_some_and(catalog::has_limits)
+        self.plan.is_some_and(catalog::has_limits) && !self.has_rolled_out()
     }
 
     /// Whether another plan is tried on what it asks.
     pub(super) fn is_tried(&self) -> bool {
-        self.is_on("p")
+        self.is_on("p") && !self.has_rolled_out()
+    }
+
+    /// Whether it is treated as on the plan that is tried.
+    fn has_rolled_out(&self) -> bool {
+        let RolledOut(catalogs) = self.rolled_out;
+        self.is_on("p") && catalogs.iter().rfind(|(from, _)| *from <= self.under).is_some_and(|(_, is)| *is)
     }
 
     /// The overrides that have not ended.
@@ -80,7 +99,13 @@ impl<'a> InForce<'a> {
 
     /// What prices are multiplied by, in billionths: an account on a plan with an allowance of words has whole prices.
     pub(super) fn factor(&self, path: &Path, now: Instant) -> i64 {
-        if self.is_on("q") { self.own_factor(path, now, FACTOR) } else { WHOLE }
+        if self.has_rolled_out() {
+            self.tried_factor(path, now)
+        } else if self.is_on("q") {
+            self.own_factor(path, now, FACTOR)
+        } else {
+            WHOLE
+        }
     }
 
     /// The same on the plan that is tried.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use headworks_core::record::{Book, Charge, CycleEvent, Event, Name, Operation, Record, Seq, Source};
 
 use self::calendar::DAY;
+pub(crate) use self::in_force::RolledOut;
 use self::in_force::{InForce, path_of};
 use crate::catalog::{DAILY, OPEN, OVERDRAFT};
 
@@ -31,28 +32,33 @@ mod windows;
 pub(crate) use notable::{CASES, cases};
 
 /// The fault of a log, if it has one; once everything has settled, no hold is open.
-pub(crate) fn check(account: &Name, log: &[Record], settled: bool) -> Result<(), String> {
+pub(crate) fn check(
+    account: &Name,
+    log: &[Record],
+    rolled_out: RolledOut<'_>,
+    settled: bool,
+) -> Result<(), String> {
     keys(log)?;
     let open = ends(log)?;
     if settled && !open.is_empty() {
         return Err(format!("holds {open:?} never end"));
     }
     once(log)?;
-    prices::check(log)?;
-    slots(log)?;
-    daily(log)?;
+    prices::check(log, rolled_out)?;
+    slots(log, rolled_out)?;
+    daily(log, rolled_out)?;
     abuse::check(log)?;
     abuse::free_grants(account, log)?;
     money(log)?;
-    debts::check(log)?;
-    bills::check(log)?;
-    volumes::check(log, settled)?;
+    debts::check(log, rolled_out)?;
+    bills::check(log, rolled_out)?;
+    volumes::check(log, rolled_out, settled)?;
     grants::check(log)?;
     pauses::check(log)?;
     seats::check(log)?;
     overrides::check(log)?;
-    warnings::check(log)?;
-    counters::check(log)
+    warnings::check(log, rolled_out)?;
+    counters::check(log, rolled_out)
 }
 
 /// The plan of an account.
@@ -131,13 +137,13 @@ fn once(log: &[Record]) -> Result<(), String> {
 }
 
 /// The calendar day's limit on `task`, counted again from granted and returned requests.
-fn daily(log: &[Record]) -> Result<(), String> {
+fn daily(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
     let is_task = |feature: &Name| feature.as_str() == "task";
     // Day → use counted, and when the window was last reset.
     let mut used: BTreeMap<i64, i64> = BTreeMap::new();
     let mut holds: BTreeMap<Seq, i64> = BTreeMap::new();
     let mut cleared_at = i64::MIN;
-    let mut in_force = InForce::default();
+    let mut in_force = InForce::new(rolled_out);
     for record in log {
         in_force.follow(record);
         let limit = in_force.figure("daily", &path_of(record), record.recorded_at, DAILY);
@@ -189,9 +195,9 @@ fn daily(log: &[Record]) -> Result<(), String> {
 }
 
 /// At most three chats are open at once on the plan with that limit, or as many as an override says.
-fn slots(log: &[Record]) -> Result<(), String> {
+fn slots(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
     let mut open: BTreeMap<Seq, i64> = BTreeMap::new();
-    let mut in_force = InForce::default();
+    let mut in_force = InForce::new(rolled_out);
     for record in log {
         in_force.follow(record);
         let now = record.recorded_at.micros();

@@ -2,10 +2,10 @@
 
 use headworks_core::record::{Book, Charge, CycleEvent, Event, Record, Terms, Verdict, VisitKind};
 
-use crate::catalog::{FACTOR, PACE, SEATED};
+use crate::catalog::{FACTOR, PACE, SEATED, TRIED};
 
 /// Every case.
-pub(crate) const CASES: [&str; 36] = [
+pub(crate) const CASES: [&str; 37] = [
     "owed",
     "made good",
     "debt repaid",
@@ -40,6 +40,7 @@ pub(crate) const CASES: [&str; 36] = [
     "billed under an override",
     "a factor of an override",
     "an increase is approved",
+    "on the plan that is rolled out",
     "raised by an incident",
     "reset by an incident",
 ];
@@ -76,7 +77,11 @@ pub(crate) fn cases(record: &Record) -> Vec<&'static str> {
     note(record.charge().is_some_and(is_long), "a long rental");
     let factor = record.charge().and_then(|charge| charge.usage.factor.as_ref()).map(|of| of.billionths);
     note(factor.is_some(), "a factor");
-    note(factor.is_some_and(|factor| i64::try_from(factor) != Ok(FACTOR)), "a factor of an override");
+    note(factor.is_some_and(|factor| i64::try_from(factor) == Ok(TRIED)), "on the plan that is rolled out");
+    note(
+        factor.is_some_and(|factor| ![FACTOR, TRIED].iter().any(|of| i64::try_from(factor) == Ok(*of))),
+        "a factor of an override",
+    );
     note(record.charge().is_some_and(|charge| !charge.usage.more.is_empty()), "several parts");
     let unpriced = |charge: &Charge| charge.usage.more.iter().any(|part| part.unpriced);
     note(record.charge().is_some_and(unpriced), "a part turned out without a price");

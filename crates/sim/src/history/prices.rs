@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use headworks_core::record::{Charge, Event, Graduated, Instant, Line, Part, Record, Seq, Use};
 
 use super::draws::are_worth_it;
-use super::in_force::InForce;
+use super::in_force::{InForce, RolledOut};
 use crate::catalog::{self, LONG_ABOVE, STEPS};
 
 const WHOLE: i64 = 1_000_000_000;
@@ -29,9 +29,9 @@ struct Pinned {
 }
 
 /// Every price of a log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
     let mut known: BTreeMap<Seq, Pinned> = BTreeMap::new();
-    let mut in_force = InForce::default();
+    let mut in_force = InForce::new(rolled_out);
     for record in log {
         in_force.follow(record);
         let factor = |usage: &Use| in_force.factor(&usage.path, record.recorded_at);

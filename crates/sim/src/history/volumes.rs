@@ -10,7 +10,7 @@ use headworks_core::record::{
 
 use super::calendar::DAY;
 use super::draws::unwound;
-use super::in_force::{InForce, path_of};
+use super::in_force::{InForce, RolledOut, path_of};
 use super::prices::{Round, dearest, of_first, rounded};
 
 const WHOLE: i64 = 1_000_000_000;
@@ -60,8 +60,8 @@ struct Walk<'a> {
 }
 
 /// Follows the volumes of a log; once everything has settled, all days have been closed.
-pub(super) fn check(log: &[Record], settled: bool) -> Result<(), String> {
-    let mut walk = Walk::default();
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>, settled: bool) -> Result<(), String> {
+    let mut walk = Walk { in_force: InForce::new(rolled_out), ..Walk::default() };
     for record in log {
         walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
     }

@@ -4,13 +4,13 @@
 
 use headworks_core::record::{Decision, Event, Operation, Record, Terms, Use, Verdict, Visit, VisitKind};
 
-use super::in_force::InForce;
+use super::in_force::{InForce, RolledOut};
 use super::prices::{Round, priced};
 use crate::catalog::MARKS;
 
 /// Every decision of a log.
-pub(super) fn check(log: &[Record]) -> Result<(), String> {
-    let mut in_force = InForce::default();
+pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>) -> Result<(), String> {
+    let mut in_force = InForce::new(rolled_out);
     for record in log {
         in_force.follow(record);
         let warns = in_force.has_limits();

@@ -6,14 +6,14 @@ use std::task::{Context, Poll, Waker};
 use headworks_audit::reconcile::{Progress, reconcile};
 use headworks_audit::replay::replay;
 use headworks_core::command::{Command, NewGrant};
-use headworks_core::record::{Credits, Event, Name, Record, Span};
+use headworks_core::record::{Credits, Event, Name, Record, Seq, Span};
 use headworks_core::waterfall::Refusal;
 use headworks_engine::{Answer, Effect, EngineError};
 use headworks_store::{MemoryIndex, Store, StoreError, wait};
 
 use super::waiting::poll_until;
 use super::{Acknowledged, Broken, Flying, World, open};
-use crate::catalog::{ACCOUNTS, SLOTS, UNITS};
+use crate::catalog::{self, ACCOUNTS, ROLLED_OUT_TO, SLOTS, UNITS};
 use crate::disk::Faults;
 use crate::history;
 use crate::op::{Body, name};
@@ -67,6 +67,7 @@ impl World {
     }
 
     fn check_history(&mut self, settled: bool) -> Result<(), Broken> {
+        let rollouts = self.rollouts()?;
         for account in wait(self.store.accounts(None, 100)).map_err(|e| Broken(e.to_string()))? {
             let mut log = self.log(&account)?;
             if self.is_shared() {
@@ -82,12 +83,25 @@ impl World {
                 log.iter().for_each(|r| self.coverage.record(r.event.kind()));
                 log.iter().flat_map(history::cases).for_each(|case| self.coverage.case(case));
             }
-            if let Err(what) = history::check(&account, &log, settled) {
+            let is_chosen = account.as_str() == ROLLED_OUT_TO;
+            let rolled_out = if is_chosen { &rollouts[..] } else { &[] };
+            if let Err(what) = history::check(&account, &log, history::RolledOut(rolled_out), settled) {
                 self.tell_log(&account);
                 return Err(Broken(format!("{account}: {what}")));
             }
         }
         Ok(())
+    }
+
+    /// From which records of the server's own log on a plan is rolled out to a share of the accounts.
+    fn rollouts(&self) -> Result<Vec<(Seq, bool)>, Broken> {
+        let system = self.log(&name("_system"))?;
+        let catalogs = system.iter().filter_map(|record| match &record.event {
+            Event::CatalogLoaded { label, .. } => Some((record.seq, label)),
+            _ => None,
+        });
+        let version = |label: &Name| label.as_str().trim_start_matches('v').parse().unwrap_or(0);
+        Ok(catalogs.map(|(seq, label)| (seq, catalog::rolls_out(version(label)))).collect())
     }
 
     /// Z2.
