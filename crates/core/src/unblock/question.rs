@@ -110,7 +110,11 @@ impl Question<'_> {
                 let price = self
                     .feature(account)
                     .and_then(|name| ahead.ctx().catalog.feature(name.as_str())?.next_prices(now));
-                let later = windows.chain(renewals).chain(begins).chain(ends).filter(|at| *at > now);
+                // A request that a lower limit makes smaller may ask nobody.
+                let falls =
+                    decision.visits.iter().filter(|_| asks && self.shrinks()).filter_map(period_of_growth);
+                let later = windows.chain(renewals).chain(begins).chain(ends).chain(falls);
+                let later = later.filter(|at| *at > now);
                 later
                     .chain(price)
                     .chain(hours)
@@ -138,6 +142,14 @@ impl Question<'_> {
         seen.map_or_else(Vec::new, |(decision, _)| decision.visits)
     }
 
+    /// Whether less may be allowed than is asked for.
+    fn shrinks(&self) -> bool {
+        match self {
+            Self::Authorize(ask) => ask.minimum.is_some(),
+            Self::Extend(ask) => ask.minimum.is_some(),
+        }
+    }
+
     /// When the hour of a request changes; a hold keeps that of the instant it was asked for.
     fn next_hours(&self, ctx: Context<'_>) -> Option<Instant> {
         let Self::Authorize(ask) = self else { return None };
@@ -150,6 +162,11 @@ impl Question<'_> {
             Self::Extend(ask) => account.hold(ask.hold).map(|hold| &hold.usage.feature),
         }
     }
+}
+
+/// When a limit that grows with use has another figure, at the earliest.
+fn period_of_growth(visit: &Visit) -> Option<Instant> {
+    if let Some(Terms::Growth { end, .. }) = visit.terms { Some(end) } else { None }
 }
 
 fn effect_ends(account: &Account, now: Instant) -> Option<Instant> {
