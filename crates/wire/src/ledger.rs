@@ -254,7 +254,8 @@ pub struct WhatIf {
     pub by_account: Vec<WhatIfRow>,
     /// Accounts for which anything changes.
     pub accounts_changed: u64,
-    /// Operations that the catalog refuses, such as those of a plan that it lacks.
+    /// Operations that cannot be run again: those that the catalog refuses, such as those of a plan that it lacks, and corrections and
+    /// refunds of what is no charge there.
     pub refused: u64,
     /// The first thousand of them.
     pub refusals: Vec<Finding>,
@@ -287,11 +288,12 @@ pub struct WhatIfRow {
 pub struct WhatIfTally {
     /// Requests granted.
     pub granted: u64,
-    /// Requests denied, or in need of consent.
+    /// Requests denied, or in need of consent; on the other catalog also those that it keeps in quarantine although the ledger charged them.
     pub denied: u64,
     /// The unit of credits; totals leave out other units.
     pub unit: String,
-    /// Credits charged, from free and paid sources alike.
+    /// Credits charged after corrections and refunds, from free and paid sources alike. What the close of a period of graduated prices
+    /// gives back is taken off.
     pub charged: String,
     /// The part of them from paid sources: revenue.
     pub revenue: String,

@@ -137,9 +137,7 @@ pub fn corrected_price(
     charge: &Charge,
     priced_at: Instant,
 ) -> Result<Option<Credits>, Refusal> {
-    let requests = charge.usage.lines.iter().any(|line| line.meter.as_str() == REQUESTS);
-    let is_deleted = requests && charge.usage.lines.iter().all(|line| line.quantity == 0);
-    if charge.closes() || is_deleted {
+    if charge.closes() || charge.usage.is_deleted() {
         return Ok(None);
     }
     let usage = Correct::reprice().of(catalog, charge, priced_at)?;

@@ -287,6 +287,12 @@ impl Use {
         self
     }
 
+    /// Whether it is what a deletion leaves of a use: no request.
+    pub(crate) fn is_deleted(&self) -> bool {
+        let has_requests = self.lines.iter().any(|line| line.meter.as_str() == REQUESTS);
+        has_requests && self.lines.iter().all(|line| line.quantity == 0)
+    }
+
     /// The same use with this many requests; they are the last line of its first part.
     pub(crate) fn with_requests(mut self, requests: u64) -> Self {
         match self.lines.iter_mut().find(|l| l.meter.as_str() == REQUESTS) {

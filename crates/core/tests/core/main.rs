@@ -47,4 +47,5 @@ mod unblock;
 mod units;
 mod warnings;
 mod what_if;
+mod what_if_corrected;
 mod zones;

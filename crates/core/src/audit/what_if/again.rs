@@ -2,11 +2,11 @@
 
 use super::Shadow;
 use crate::command::{
-    Command, Correct, Extend, History, Step, circumstances, circumstances_of, more_of, quantities_of,
+    Command, Correct, Draft, Extend, History, Step, circumstances, circumstances_of, more_of, quantities_of,
     request_of, run_with,
 };
 use crate::record::{
-    Basis, Charge, Credits, Denial, Event, HoldId, Instant, Name, Record, Use, Verdict, Visit, VisitKind,
+    Basis, Credits, Denial, Event, HoldId, Instant, Late, Name, Record, Seq, Use, Verdict, Visit, VisitKind,
 };
 use crate::waterfall::{Authorize, Context, Live, Refusal, Request, quantity_of};
 
@@ -23,7 +23,7 @@ impl Shadow<'_> {
         };
         let done = self.run_again(record, command);
         if let Some(hold) = hold {
-            self.release(hold);
+            self.release(hold, record.seq);
         }
         done
     }
@@ -33,45 +33,93 @@ impl Shadow<'_> {
         if let Some(feature) = &asked {
             self.row(feature).was.granted += 1;
         }
-        let Some(command) = command.renumbered(|seq| self.number(seq)) else {
-            // The record it refers to does not exist this time.
-            self.count(asked.as_ref(), false);
+        if let Command::AcceptLate { kept } = command
+            && let Some(own) = self.number(kept)
+            && self.kept.records.get(&own).is_some_and(|late| late.charge().is_some())
+        {
+            // The other catalog had no need to ask.
+            self.numbered(record, Some(own));
+            self.count(asked.as_ref(), true);
             return Ok(());
+        }
+        let subject = subject_of(&command);
+        let takes_all = subject.is_some_and(|charge| self.then.left(charge) == Some(0));
+        let command = match self.renumbered(command) {
+            Ok(command) => command,
+            Err(unknown) => {
+                self.numbered(record, None);
+                self.count(asked.as_ref(), false);
+                return unknown.map_or(Ok(()), |seq| Err(Refusal::UnknownRecord(seq)));
+            }
         };
-        let command = self.fitted(command, record.recorded_at);
+        let command = self.fitted(command, record.recorded_at, takes_all);
         let (offers, penalty) = circumstances(record);
         let live = Some(Live { offers: &offers, penalty });
         let ctx = Context { live, ..self.ctx(record.recorded_at) };
         let Ok(step) = run_with(ctx, &command, &mut History::new(), &self.kept);
         let step = match step {
-            Err(Refusal::NothingToCorrect) => {
-                // Only prices were corrected, and the other catalog has its own.
-                if let Command::Correct { charge, .. } = command {
-                    self.numbered(record, Some(charge));
-                }
-                return Ok(());
-            }
             Err(refusal) => {
+                let own = match (&refusal, &command) {
+                    // Only prices were corrected, and the other catalog has its own.
+                    (Refusal::NothingToCorrect, Command::Correct { charge, .. }) => Some(*charge),
+                    // It had expired by then: what refers to the charge finds that of its end.
+                    (Refusal::HoldEnded { by, .. }, Command::Settle { .. }) => Some(*by),
+                    _ => None,
+                };
+                self.numbered(record, own);
                 self.count(asked.as_ref(), false);
+                if let (Refusal::NotACharge(_), Some(seq)) = (&refusal, subject) {
+                    return Err(Refusal::NotACharge(seq));
+                }
                 return if is_moot(&refusal) { Ok(()) } else { Err(refusal) };
             }
             Ok(step) => step,
         };
         match step {
             Step::Append(draft) => {
-                self.count(asked.as_ref(), true);
+                self.count_late(record, &draft, asked.as_ref());
                 let later = self.wanted.contains_key(&record.seq);
                 let seq = self.append(*draft, record.recorded_at, later);
                 self.numbered(record, seq);
                 self.live_until(record.recorded_at);
             }
-            Step::Count(..) => self.count(asked.as_ref(), true),
+            Step::Count(..) => {
+                self.count(asked.as_ref(), true);
+                self.numbered(record, None);
+            }
             Step::Deny(..) | Step::Needs(_) => {
                 self.count(asked.as_ref(), false);
                 self.numbered(record, None);
             }
         }
         Ok(())
+    }
+
+    /// The command with the shadow's numbers. If its subject does not exist, the number that the shadow knows nothing of, unless
+    /// it is known that there is none.
+    fn renumbered(&self, command: Command) -> Result<Command, Option<Seq>> {
+        let mut unknown = None;
+        let command = command.renumbered(|seq| match self.numbers.get(&seq) {
+            Some(own) => *own,
+            None => {
+                unknown.get_or_insert(seq);
+                None
+            }
+        });
+        command.ok_or(unknown)
+    }
+
+    /// Use that only one side puts in quarantine: what waits does not happen before it is accepted.
+    fn count_late(&mut self, record: &Record, draft: &Draft, asked: Option<&Name>) {
+        let waited = matches!(record.event, Event::Late(Late::Quarantined(_)));
+        if let Some(charge) = draft.event.charge().filter(|_| waited) {
+            if !self.accepted.contains(&record.seq) {
+                let row = self.row(&charge.usage.feature);
+                (row.would_be.granted, row.changed) = (row.would_be.granted + 1, row.changed + 1);
+            }
+            return;
+        }
+        self.count(asked, !matches!(draft.event, Event::Late(Late::Quarantined(_))));
     }
 
     fn count(&mut self, asked: Option<&Name>, granted: bool) {
@@ -84,9 +132,9 @@ impl Shadow<'_> {
         }
     }
 
-    /// A command adapted to the shadow: holds live as long as the other catalog lets them, refunds give back at most the amount
-    /// charged this time, and corrected quantities keep the shadow's prices.
-    fn fitted(&self, mut command: Command, now: Instant) -> Command {
+    /// A command adapted to the shadow: holds live as long as the other catalog lets them, refunds give back at most what is left of
+    /// the charge this time (all of it if they took all that was left), and corrected quantities keep the shadow's prices.
+    fn fitted(&self, mut command: Command, now: Instant, takes_all: bool) -> Command {
         if let Command::Record { request, at } = &mut command {
             self.derive_anew(request, at.unwrap_or(now));
         }
@@ -100,19 +148,21 @@ impl Shadow<'_> {
             *life = life.zip(hold).map(|(life, h)| life.min(h.terms.life_max));
         }
         if let Command::Refund { charge, amount, .. } = &mut command {
-            let charged = self.kept.records.get(charge).and_then(Record::charge);
-            let most = charged.map_or(0, Charge::divisible);
+            let most = self.anew.left(*charge).unwrap_or(0);
             let least = |amount: Credits| Credits::from_nano(amount.nano().min(most));
-            *amount = amount.map(least).filter(|a| a.is_positive());
+            *amount = amount.filter(|_| !takes_all).map(least).filter(|a| a.is_positive());
         }
         if let Command::Correct { to, .. } = &mut command
             && let Correct::Exactly(usage) = to
         {
-            *to = Correct::To {
-                quantities: quantities_of(usage),
-                dimensions: Some(usage.dimensions.clone()),
-                more: Some(more_of(usage)),
-                reprice: false,
+            *to = match usage.is_deleted() {
+                true => Correct::Delete,
+                false => Correct::To {
+                    quantities: quantities_of(usage),
+                    dimensions: Some(usage.dimensions.clone()),
+                    more: Some(more_of(usage)),
+                    reprice: false,
+                },
             };
         }
         command
@@ -183,6 +233,15 @@ fn is_of_hold(visit: &Visit) -> bool {
         && (visit.kind == VisitKind::Abuse || matches!(visit.verdict, Verdict::Refused(_)))
 }
 
+/// The charge that a command gives back or corrects.
+fn subject_of(command: &Command) -> Option<Seq> {
+    if let Command::Refund { charge, .. } | Command::Correct { charge, .. } = command {
+        Some(*charge)
+    } else {
+        None
+    }
+}
+
 /// The request that a record answers, if it answers one.
 fn asked_of(record: &Record) -> Option<&Use> {
     if let Event::Authorized { usage, .. } | Event::Extended { usage, .. } = &record.event {
@@ -196,11 +255,11 @@ fn asked_of(record: &Record) -> Option<&Use> {
 fn is_moot(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::UnknownHold(_)
+        Refusal::NothingToCorrect
+            | Refusal::UnknownHold(_)
             | Refusal::HoldEnded { .. }
             | Refusal::UnknownGrant(_)
             | Refusal::UnknownRecord(_)
-            | Refusal::NotACharge(_)
             | Refusal::AlreadyRefunded(..)
             | Refusal::AlreadyRedeemed(..)
             | Refusal::NotClosable(_)

@@ -2,28 +2,33 @@
 //!
 //! A shadow of the account gets the same requests at the same instants; its grants, denials and charges
 //! are counted beside the recorded ones. Never touches the account.
-//! Assumptions, stated with the figures: use that the shadow is denied does not happen; use that was denied and is granted
-//! now happens as requested; only denials whose explanation was kept are run again, the first of an account; supplies have the
+//! Assumptions, stated with the figures: use that the shadow is denied, or that waits in its quarantine, does not happen, nor do
+//! corrections and refunds of it; use that was denied and is granted now happens as requested; only denials whose explanation was kept are run again, the first of an account; supplies have the
 //! room they had.
 //! I1 the same catalog changes nothing except counts of volatile windows (`the_same_policy_changes_nothing`).
-//! I2 of a log of any length, only what later records refer to is kept (`a_long_log_is_run_in_little_memory`).
+//! I2 what refers to a record that the shadow knows nothing of is told (`what_refers_to_nothing_known_is_told`).
+//! I3 of a log of any length, only what later records refer to is kept (`a_long_log_is_run_in_little_memory`).
 //! Units: nano-credits.
 
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::catalog::Catalog;
 use crate::command::{Command, Draft};
 use crate::life;
-use crate::record::{Charge, CycleEvent, Denial, Event, GrantId, Instant, Name, Record, Seq};
+use crate::record::{Denial, Event, GrantId, Instant, Name, Record, Seq};
 use crate::waterfall::{Context, Refusal};
 
 mod again;
+mod charged;
+mod follow;
 mod kept;
 mod tally;
 
+use charged::{Charged, Rows};
+use follow::{closes, crossing, expiry_to_know, invoice};
 use kept::Kept;
 pub use tally::{Row, Tally};
 
@@ -38,17 +43,24 @@ pub struct Shadow<'a> {
     catalog: &'a Catalog,
     account: Account,
     /// Plan and feature → row.
-    rows: HashMap<(Name, Name), Row>,
+    rows: Rows,
+    /// The log's charges, and the shadow's.
+    then: Charged,
+    anew: Charged,
     /// Numbers in the log that records still to come refer to, and how many do.
     wanted: HashMap<Seq, u32>,
     /// A number in the log → the number of the shadow's record; `None`: denied.
     numbers: HashMap<Seq, Option<Seq>>,
     /// The grants that the shadow's recurring grants opened: by name, boundary, and whether opened again or carried over.
     crossed: HashMap<(GrantId, Instant, bool), Seq>,
+    /// The shadow's last close of a period of a volume, by its beginning, until the log's has come.
+    closes: HashMap<(Name, Instant), Seq>,
+    /// Late use that waited in the log's quarantine and was accepted.
+    accepted: HashSet<Seq>,
     /// The shadow's invoices, by layer, unit and end.
     invoices: HashMap<(Name, Option<Name>, Instant), Seq>,
     kept: Kept,
-    /// Commands that the other catalog refuses, such as those of a plan or meter that it does not have: how many, and the first.
+    /// Commands that cannot be run again, such as those of a plan or meter that the other catalog does not have: how many, and the first.
     refusals: u64,
     refused: Vec<(Seq, Refusal)>,
     /// Denials whose explanation was not kept, here or in the log.
@@ -68,9 +80,13 @@ impl<'a> Shadow<'a> {
             catalog,
             account: Account::empty(account.clone()),
             rows: HashMap::new(),
+            then: Charged::new(|row| &mut row.was),
+            anew: Charged::new(|row| &mut row.would_be),
             wanted: HashMap::new(),
             numbers: HashMap::new(),
             crossed: HashMap::new(),
+            closes: HashMap::new(),
+            accepted: HashSet::new(),
             invoices: HashMap::new(),
             kept: Kept::default(),
             refusals: 0,
@@ -92,13 +108,17 @@ impl<'a> Shadow<'a> {
             self.denials.extend(denials.recent.iter().take(kept).cloned());
             self.sorted = false;
         }
-        let is_first = matches!(record.event, Event::Authorized { .. } | Event::Charged { .. });
-        if let Some(command) = Command::of(record).filter(|_| !is_first) {
-            let _ = command.renumbered(|seq| {
-                *self.wanted.entry(seq).or_default() += 1;
-                Some(seq)
-            });
+        if let Some(hold) = expiry_to_know(record) {
+            *self.wanted.entry(hold.0).or_default() += 1;
         }
+        let Some(command) = Command::of(record) else { return };
+        if let Command::AcceptLate { kept } = command {
+            self.accepted.insert(kept);
+        }
+        let _ = command.renumbered(|seq| {
+            *self.wanted.entry(seq).or_default() += 1;
+            Some(seq)
+        });
     }
 
     /// Runs the denials again that come after the last record.
@@ -180,10 +200,8 @@ impl<'a> Shadow<'a> {
     pub fn take(&mut self, record: &Record) {
         self.deny_until(record.recorded_at);
         self.live_until(record.recorded_at);
-        if let Some(charge) = first_charge(record) {
-            let feature = charge.usage.feature.clone();
-            self.row(&feature).was.charge(charge);
-        }
+        let keeps = self.wanted.contains_key(&record.seq);
+        self.then.take(record, &self.account.settings.plan, keeps, &mut self.rows);
         match Command::of(record) {
             Some(command) => {
                 if let Err(refusal) = self.live(record, command) {
@@ -217,17 +235,20 @@ impl<'a> Shadow<'a> {
             return None;
         }
         let seq = record.seq;
-        if let Some(charge) = first_charge(&record) {
-            let feature = charge.usage.feature.clone();
-            self.row(&feature).would_be.charge(charge);
-        }
+        let keeps = self.kept.keeps(&record, later);
+        self.anew.take(&record, &self.account.settings.plan, keeps, &mut self.rows);
         if let Some((schedule, renews)) = crossing(&record.event) {
             self.crossed.insert((schedule, record.effective_at, renews), seq);
         }
         if let Some(invoice) = invoice(&record) {
             self.invoices.insert(invoice, seq);
         }
-        self.kept.note(record, later);
+        if let Some(close) = closes(&record) {
+            self.closes.insert(close, seq);
+        }
+        if keeps {
+            self.kept.keep(record);
+        }
         Some(seq)
     }
 
@@ -238,78 +259,8 @@ impl<'a> Shadow<'a> {
         }
     }
 
-    /// A command that ends a hold, or makes it larger, has been run: with the last of them the hold is forgotten.
-    fn release(&mut self, hold: Seq) {
-        let Some(left) = self.wanted.get_mut(&hold) else { return };
-        *left -= 1;
-        if *left == 0 {
-            self.wanted.remove(&hold);
-            if let Some(own) = self.numbers.remove(&hold).flatten() {
-                self.kept.forget_hold(own);
-            }
-        }
-    }
-
     /// The shadow's number for a number in the log, if it has one.
     fn number(&self, seq: Seq) -> Option<Seq> {
         self.numbers.get(&seq).copied().flatten()
     }
-
-    /// A record that no command caused. The shadow has crossed the same boundaries by itself; it takes over observations of the
-    /// engine; the rest moves nothing.
-    fn follow(&mut self, record: &Record) {
-        if let Some((schedule, renews)) = crossing(&record.event) {
-            let own = self.number(schedule.0);
-            let own = own.and_then(|id| self.crossed.get(&(GrantId(id), record.effective_at, renews)));
-            let own = own.copied();
-            self.numbers.insert(record.seq, own);
-        } else if let Some(invoice) = invoice(record) {
-            self.numbers.insert(record.seq, self.invoices.get(&invoice).copied());
-        } else if matches!(record.event, Event::Abuse(_)) && !life::wrote(&record.event) {
-            self.append(Draft::new(record.event.clone()), record.recorded_at, false);
-        }
-    }
-}
-
-/// The recurring grant that crosses a boundary, and whether it opens again or is carried over.
-fn crossing(event: &Event) -> Option<(GrantId, bool)> {
-    let Event::Cycle(cycle) = event else { return None };
-    match **cycle {
-        CycleEvent::Renewed { schedule, .. } => Some((schedule, true)),
-        CycleEvent::RolledOver(schedule) => Some((schedule, false)),
-        CycleEvent::Ended(_)
-        | CycleEvent::Banked(_)
-        | CycleEvent::Redeemed { .. }
-        | CycleEvent::PeriodsClosed { .. }
-        | CycleEvent::PlanChanged(_)
-        | CycleEvent::Overridden(_)
-        | CycleEvent::PlanPlanned(_)
-        | CycleEvent::PlanWithdrawn { .. }
-        | CycleEvent::RenewalStopped { .. }
-        | CycleEvent::OverrideEnded(_)
-        | CycleEvent::OverrideRemoved { .. }
-        | CycleEvent::IncreaseAsked(_)
-        | CycleEvent::IncreaseDenied { .. }
-        | CycleEvent::SeatSet(_)
-        | CycleEvent::SeatRemoved { .. }
-        | CycleEvent::Paused(_)
-        | CycleEvent::PauseEnded(_)
-        | CycleEvent::Resumed { .. }
-        | CycleEvent::InvoiceOpened(_)
-        | CycleEvent::InvoiceClosed(_)
-        | CycleEvent::InvoicePaid { .. }
-        | CycleEvent::VolumeClosed(_) => None,
-    }
-}
-
-/// The layer, the unit and the end of the invoice that a record closes.
-fn invoice(record: &Record) -> Option<(Name, Option<Name>, Instant)> {
-    let Event::Cycle(cycle) = &record.event else { return None };
-    let CycleEvent::InvoiceClosed(invoice) = &**cycle else { return None };
-    Some((invoice.period.layer.clone(), record.unit.clone(), invoice.period.end))
-}
-
-/// The first charge that a record makes; later corrections and refunds are not distinguished.
-fn first_charge(record: &Record) -> Option<&Charge> {
-    record.charge().filter(|_| !matches!(record.event, Event::Corrected { .. }))
 }

@@ -2,16 +2,16 @@
 //!
 //! Units: nano-credits.
 
-use crate::record::{Charge, Name, Source};
+use crate::record::{Charge, Credits, Draw, Name, Source};
 
 /// The outcome of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that were granted.
     pub granted: u64,
-    /// Requests that were denied or would have needed consent.
+    /// Requests that were denied or would have needed consent; on the other catalog also those that wait in its quarantine alone.
     pub denied: u64,
-    /// Credits charged, from free and paid sources alike.
+    /// Credits charged after corrections and refunds, from free and paid sources alike.
     pub charged: i128,
     /// The part of them from paid sources: revenue.
     pub paid: i128,
@@ -33,8 +33,23 @@ impl Tally {
 
     pub(super) fn charge(&mut self, charge: &Charge) {
         self.unit = charge.usage.credit_unit.clone();
-        for draw in &charge.draws {
-            let amount = i128::from(draw.credits().nano());
+        self.draw(&charge.draws, 1);
+    }
+
+    /// What comes back of draws, or all that a correction takes the place of.
+    pub(super) fn give_back(&mut self, draws: &[Draw]) {
+        self.draw(draws, -1);
+    }
+
+    /// What the close of a period gives back, as a purchased grant.
+    pub(super) fn take_off(&mut self, back: Credits) {
+        self.charged -= i128::from(back.nano());
+        self.paid -= i128::from(back.nano());
+    }
+
+    fn draw(&mut self, draws: &[Draw], sign: i128) {
+        for draw in draws {
+            let amount = sign * i128::from(draw.credits().nano());
             match draw.source {
                 Source::Grant(_, category) => {
                     self.charged += amount;
