@@ -20,14 +20,17 @@ pub async fn given_back(
         let draws = charge.draws.iter().rev().cloned().collect();
         return Ok(Some(GivenBack { seq, charge, draws }));
     }
-    let Event::Refunded { charge: seq, amount, before, .. } = record.event else { return Ok(None) };
+    let Event::Refunded { charge: seq, amount, before, passed_over, .. } = record.event else {
+        return Ok(None);
+    };
     let returned = returned(store, account, seq, before).await?;
+    let returned = Credits::from_nano(returned.nano() + passed_over.map_or(0, Credits::nano));
     let charge = charge_of(store, account, seq).await?;
     let draws = charge.given_back(returned, amount);
     Ok(Some(GivenBack { seq, charge, draws }))
 }
 
-/// What the first refunds of a charge, so many of them, gave back.
+/// What the first refunds of a charge, so many of them, gave back or passed over.
 pub(crate) async fn returned(
     store: &dyn Store,
     account: &Name,
@@ -41,10 +44,12 @@ pub(crate) async fn returned(
         let wrong = |what: &str| {
             StoreError::Unreadable(format!("account {account}: {what} refund {} of charge {charge}", n + 1))
         };
-        let Some(Event::Refunded { amount, .. }) = refund.map(|r| r.event) else {
+        let Some(used_up) = refund.and_then(|r| r.event.uses_up()) else {
             return Err(wrong("there is no"));
         };
-        returned = returned.checked_add(amount).ok_or_else(|| wrong("more is given back than fits, by"))?;
+        returned = returned
+            .checked_add(Credits::from_nano(used_up))
+            .ok_or_else(|| wrong("more is given back than fits, by"))?;
     }
     Ok(returned)
 }

@@ -108,8 +108,16 @@ pub(super) fn calls(
     if webhook.since.is_some_and(|since| first.recorded_at.micros() + UNDER_WAY < since.micros()) {
         return Vec::new();
     }
-    let mut bill =
-        Bill { account, first, value: webhook.stripe, now, sent: BTreeMap::new(), charge: None, returned: 0 };
+    let mut bill = Bill {
+        account,
+        first,
+        value: webhook.stripe,
+        now,
+        sent: BTreeMap::new(),
+        charge: None,
+        kept: Vec::new(),
+        returned: 0,
+    };
     for earlier in before {
         bill.advance(earlier);
     }
@@ -125,19 +133,24 @@ struct Bill<'a> {
     /// By event name: the sum of what was sent, and the event that can be cancelled.
     sent: BTreeMap<String, (i128, String)>,
     charge: Option<&'a Charge>,
-    /// Nano-credits that refunds gave back.
+    /// Its draws, less what refunds gave back.
+    kept: Vec<Draw>,
+    /// Nano-credits that refunds gave back or passed over.
     returned: i64,
 }
 
 impl<'a> Bill<'a> {
     fn advance(&mut self, (record, hash): &'a Linked) -> Vec<StripeCall> {
-        if let Event::Refunded { amount, .. } = &record.event {
-            self.returned += amount.nano();
+        if let (Event::Refunded { amount, passed_over, .. }, Some(charge)) = (&record.event, self.charge) {
+            let before = self.returned + passed_over.map_or(0, Credits::nano);
+            take_off(&mut self.kept, &charge.given_back(Credits::from_nano(before), *amount));
+            self.returned = before + amount.nano();
         } else {
             (self.charge, self.returned) = (record.charge(), 0);
+            self.kept = self.charge.map_or_else(Vec::new, |charge| charge.draws.to_vec());
         }
         let Some(charge) = self.charge else { return Vec::new() };
-        let owed = owed(charge, &kept(charge, self.returned), self.value);
+        let owed = owed(charge, &self.kept, self.value);
         let age = record.recorded_at.micros() - self.first.recorded_at.micros();
         let mut names: Vec<String> = self.sent.keys().chain(owed.keys()).cloned().collect();
         names.sort();
@@ -180,22 +193,15 @@ fn identifier(account: &Name, seq: Seq, hash: &[u8; 32], name: &str) -> String {
     if text.len() <= IDENTIFIER_MAX { text } else { format!("headworks/{}", blake3::hash(text.as_bytes())) }
 }
 
-/// The draws of a charge after refunds of this many nano-credits.
-fn kept(charge: &Charge, returned: i64) -> Vec<Draw> {
-    let given = if returned == 0 {
-        Vec::new()
-    } else {
-        charge.given_back(Credits::ZERO, Credits::from_nano(returned))
-    };
+/// Takes what a refund gives back, from the last draw to the first, off the draws of a charge.
+fn take_off(kept: &mut [Draw], given: &[Draw]) {
     let mut given = given.iter().peekable();
-    let mut kept: Vec<Draw> = charge.draws.iter().cloned().collect();
     for draw in kept.iter_mut().rev() {
         if let Some(back) = given.next_if(|back| back.source == draw.source && back.layer == draw.layer) {
             draw.amount -= back.amount;
             draw.worth -= back.worth;
         }
     }
-    kept
 }
 
 /// Whether the account owes the operator for this source's payment.

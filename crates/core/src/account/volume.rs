@@ -39,6 +39,9 @@ pub struct Volume {
     /// What credits have paid for its units, less what has come back.
     #[n(9)]
     pub paid: Credits,
+    /// The part of what is due that nobody could be charged when the period was closed.
+    #[cbor(n(10), default)]
+    pub uncharged: ExactCredits,
 }
 
 impl Volume {
@@ -46,8 +49,16 @@ impl Volume {
         (&self.name, self.from)
     }
 
-    /// Whether its charges have another sum than its price, and no hold is open that may change that.
+    /// Whether a close would charge something, or give something back, and no hold is open that may change that.
     pub(super) fn is_to_close(&self) -> bool {
-        self.held == 0 && !self.due.is_zero()
+        let due = self.due.rounded();
+        let moves = if due.is_positive() { self.due != self.uncharged } else { self.back().is_positive() };
+        self.held == 0 && moves
+    }
+
+    /// What a close gives back: what its charges are beyond the price of its units, but no more than credits have paid.
+    pub(crate) fn back(&self) -> Credits {
+        let due = self.due.rounded();
+        Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO).min(self.paid).max(Credits::ZERO)
     }
 }

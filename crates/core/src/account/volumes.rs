@@ -70,7 +70,7 @@ impl Account {
         } else if let Event::Cycle(cycle) = &record.event {
             if let CycleEvent::VolumeClosed(closed) = &**cycle {
                 let back = Credits::ZERO.checked_sub(closed.back).ok_or("overflow")?;
-                self.close_volume(&closed.volume, closed.from, back)?;
+                self.close_volume(&closed.volume, closed.from, (back, back))?;
             }
         } else if let Some(charge) = record.charge() {
             self.use_volumes(charge, record)?;
@@ -99,8 +99,8 @@ impl Account {
     fn use_volumes(&mut self, charge: &Charge, record: &Record) -> Result<(), String> {
         let factor = charge.usage.factor.map_or(WHOLE_PRICE, |factor| factor.billionths);
         for (line, of, paid) in charge.usage.shares(charge.paid()) {
-            if of.closes.is_some() {
-                self.close_volume(&of.volume, of.from, paid)?;
+            if let Some(charged) = of.closes {
+                self.close_volume(&of.volume, of.from, (charged, paid))?;
                 continue;
             }
             let units = line.billed();
@@ -124,10 +124,18 @@ impl Account {
         Ok(())
     }
 
-    /// Nothing is due any more; credits have paid this much for it.
-    fn close_volume(&mut self, name: &Name, from: Instant, paid: Credits) -> Result<(), String> {
+    /// So much less is due; credits have paid this much of it. What could not be given back, because credits have not paid it, stays due:
+    /// it makes up for what later corrections make due.
+    fn close_volume(
+        &mut self,
+        name: &Name,
+        from: Instant,
+        (charged, paid): (Credits, Credits),
+    ) -> Result<(), String> {
         let volume = self.known_volume(name, from)?;
-        volume.due = ExactCredits::default();
+        let left = ExactCredits::of(-i128::from(charged.nano()), WHOLE_PRICE);
+        volume.due = left.and_then(|left| volume.due.checked_add(left)).ok_or("overflow")?;
+        volume.uncharged = volume.due;
         volume.paid = volume.paid.checked_add(paid).ok_or("overflow")?;
         Ok(())
     }
@@ -155,6 +163,7 @@ impl Account {
                 held: 0,
                 due: ExactCredits::default(),
                 paid: Credits::ZERO,
+                uncharged: ExactCredits::default(),
                 feature: usage.feature.clone(),
                 meter: line.meter.clone(),
                 unit: record.unit.clone(),
@@ -173,7 +182,7 @@ impl Account {
     fn forget_volumes(&mut self, name: &Name, now: Instant) {
         let volumes = &mut self.rare_mut().volumes;
         let is_over = |volume: &Volume| {
-            volume.name == *name && volume.until <= now && volume.held == 0 && volume.due.is_zero()
+            volume.name == *name && volume.until <= now && volume.held == 0 && !volume.is_to_close()
         };
         let ended: Vec<Instant> =
             volumes.iter().filter(|volume| is_over(volume)).map(|volume| volume.from).collect();

@@ -69,8 +69,10 @@ pub(super) fn check_movements(
                 found.push((Dataset::Balance, "it makes owed what its grant has left".into()));
             }
         }
-        Event::Refunded { charge, amount, .. } => {
-            check_refund(record, past, &past.charges.get(charge)?.draws, *amount, found);
+        Event::Refunded { charge, amount, passed_over, .. } => {
+            let mut drawn = past.charges.get(charge)?.draws.clone();
+            take_back(&mut drawn, passed_over.map_or(0, Credits::nano));
+            check_refund(record, past, &drawn, *amount, found);
         }
         Event::Corrected { correcting, charge } => {
             let drawn = &past.charges.get(&correcting.charge)?.draws;

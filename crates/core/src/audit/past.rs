@@ -31,10 +31,11 @@ impl Past {
         if let Event::Corrected { correcting, .. } = &record.event {
             self.charges.remove(&correcting.charge);
         }
-        if let Event::Refunded { charge, amount, .. } = &record.event
+        if let Event::Refunded { charge, .. } = &record.event
+            && let Some(used_up) = record.event.uses_up()
             && let Some(left) = self.charges.get_mut(charge)
         {
-            take_back(&mut left.draws, amount.nano());
+            take_back(&mut left.draws, used_up);
         }
         if let Some(terms) = &record.opens {
             let rest =

@@ -8,7 +8,7 @@ use super::finding::{Dataset, Findings};
 use super::lines::{at, billed, cost};
 use super::past::Past;
 use crate::account::Account;
-use crate::record::{Draw, Event, Graduated, Instant, Line, Name, Record, Source, Use, WHOLE_PRICE};
+use crate::record::{Credits, Draw, Event, Graduated, Instant, Line, Name, Record, Source, Use, WHOLE_PRICE};
 
 /// By volume and period: units, what becomes due in billionths of a nano-credit, and what credits pay.
 #[derive(Default, PartialEq)]
@@ -24,9 +24,11 @@ pub(super) fn check_shifts(record: &Record, before: &Account, past: &Past, found
         follows.pay(was.graduated.as_deref(), -paid(&was.draws, i64::MAX), before);
         follows.pay(Some(&charge.usage), paid(&charge.draws, i64::MAX), before);
         &correcting.volumes
-    } else if let Event::Refunded { charge, amount, volumes, .. } = &record.event {
+    } else if let Event::Refunded { charge, amount, volumes, passed_over, .. } = &record.event {
         let Some(was) = past.charges.get(charge) else { return };
-        follows.pay(was.graduated.as_deref(), -paid(&was.draws, amount.nano()), before);
+        let passed_over = passed_over.map_or(0, Credits::nano);
+        let back = paid(&was.draws, passed_over + amount.nano()) - paid(&was.draws, passed_over);
+        follows.pay(was.graduated.as_deref(), -back, before);
         volumes
     } else {
         return;

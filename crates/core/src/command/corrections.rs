@@ -194,7 +194,9 @@ pub(super) fn correct(
     let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need, &Priced::from(&charge.usage))?;
     drop(priced);
     let mut back = Unwinding::new(ctx, charge, history)?;
-    for (draw, part) in given_back(&charge.draws, &kept).into_iter().rev() {
+    let given = given_back(&charge.draws, &kept);
+    back.keep_for_close(volumes.due_at_once(ctx), &given);
+    for (draw, part) in given.into_iter().rev() {
         back.unwind(draw, part);
     }
     let (mut moves, reopened) = back.close();

@@ -11,7 +11,7 @@ use super::receipts::correction;
 use super::volumes::given_back;
 use crate::record::{
     Amount, Basis, Book, Category, Charge, Correction, Credits, Draw, Event, GrantId, GrantTerms, Instant,
-    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit, VolumeShift, paid,
+    InvoiceLine, Label, Name, Once, PostpaidBack, Priced, Record, Seq, Source, Unit, paid,
 };
 use crate::waterfall::{Context, Refusal};
 
@@ -30,10 +30,10 @@ impl<'a> Standing<'a> {
     fn of(ctx: Context<'_>, seq: Seq, history: &'a History) -> Result<Self, Stop> {
         let (mut refunds, mut returned, mut last) = (0, 0, seq);
         while let Some(by) = history.once(ctx, Once::Refunds(seq, refunds))? {
-            let Event::Refunded { amount, .. } = &by.event else {
+            let Some(used_up) = by.event.uses_up() else {
                 return Err(Refusal::AlreadyRefunded(seq, by.seq).into());
             };
-            (refunds, returned, last) = (refunds + 1, returned + amount.nano(), by.seq);
+            (refunds, returned, last) = (refunds + 1, returned + used_up, by.seq);
             if refunds == REFUNDS_MAX {
                 return Err(Refusal::TooManyRefunds(seq).into());
             }
@@ -77,18 +77,23 @@ pub(super) fn refund(
 ) -> Result<Draft, Stop> {
     let standing = Standing::of(ctx, seq, history)?;
     let Standing { charge, refunds, returned, .. } = standing;
-    let left = Credits::from_nano(refundable(ctx, &standing)?);
+    let Refundable { most, closed } = refundable(ctx, &standing)?;
+    let left = Credits::from_nano(most);
     let wanted = amount.unwrap_or(left);
     let too_much = || Refusal::MoreThanCharged(Amount::of(left, charge.usage.credit_unit.as_ref()));
     if wanted > left {
         return Err(too_much().into());
     }
+    // Closes have given back from the end: what allowances paid comes back after that.
+    let passed_over = if wanted < left && fits(ctx, &standing, (0, wanted.nano()))? { 0 } else { closed };
+    let is_last = wanted.nano() + passed_over == standing.left();
     if left == Credits::ZERO && standing.left() > 0 {
         return Err(too_much().into());
     }
     if amount.is_some() && !wanted.is_positive() {
         return Err(Refusal::NotPositive.into());
     }
+    let returned = returned + passed_over;
     let given = charge.parts(returned, wanted.nano());
     let mut back = Unwinding::new(ctx, charge, history)?;
     for (draw, part) in &given {
@@ -97,43 +102,73 @@ pub(super) fn refund(
     let (moves, reopened) = back.close();
     let postpaid = postpaid_back(charge, &given);
     let before = charge.parts(0, returned);
-    let corrections = uncounted(charge, &before, &given, wanted.nano() == standing.left());
+    let corrections = uncounted(charge, &before, &given, is_last);
     let path = charge.usage.path.clone();
     let back = paid(given.iter().map(|(draw, part)| (*draw, *part)));
     let volumes = given_back(ctx.account, &charge.usage, back)?;
-    let before = refunds;
-    let event =
-        Event::Refunded { charge: seq, amount: wanted, reopened, reason, path, before, postpaid, volumes };
+    let event = Event::Refunded {
+        charge: seq,
+        amount: wanted,
+        reopened,
+        reason,
+        path,
+        before: refunds,
+        postpaid,
+        volumes,
+        passed_over: Some(Credits::from_nano(passed_over)).filter(|amount| amount.is_positive()),
+    };
     Ok(Draft { corrections, ..Draft::moving(event, moves).following(seq) })
 }
 
-/// Nano-credits that can still come back: not what the close of a period has given back of what its charges had cost too much.
-fn refundable(ctx: Context<'_>, standing: &Standing<'_>) -> Result<i64, Refusal> {
-    let Standing { charge, returned, .. } = standing;
-    let fits = |amount: i64| {
-        let back = paid(charge.parts(*returned, amount).iter().map(|(draw, part)| (*draw, *part)));
-        let volumes = given_back(ctx.account, &charge.usage, back)?;
-        let stays = |shift: &VolumeShift| {
-            let volume = ctx.account.volume(&shift.volume, shift.from);
-            volume.is_none_or(|volume| volume.paid.nano().saturating_add(shift.paid.nano()) >= 0)
-        };
-        Ok::<_, Refusal>(volumes.iter().all(stays))
-    };
+/// What can still come back of a charge, in nano-credits.
+struct Refundable {
+    most: i64,
+    /// What closes of graduated prices have given back, and stands before what an allowance paid.
+    closed: i64,
+}
+
+/// Whether credits have paid as much for graduated prices as would come back.
+fn fits(
+    ctx: Context<'_>,
+    Standing { charge, returned, .. }: &Standing<'_>,
+    (passed_over, amount): (i64, i64),
+) -> Result<bool, Refusal> {
+    let parts = charge.parts(returned + passed_over, amount);
+    let back = paid(parts.iter().map(|(draw, part)| (*draw, *part)));
+    let volumes = given_back(ctx.account, &charge.usage, back)?;
+    Ok(volumes.iter().all(|shift| {
+        let volume = ctx.account.volume(&shift.volume, shift.from);
+        volume.is_none_or(|volume| volume.paid.nano().saturating_add(shift.paid.nano()) >= 0)
+    }))
+}
+
+/// Not what the close of a period has given back of what its charges had cost too much.
+fn refundable(ctx: Context<'_>, standing: &Standing<'_>) -> Result<Refundable, Refusal> {
     let left = standing.left();
-    if fits(left)? {
-        return Ok(left);
+    if fits(ctx, standing, (0, left))? {
+        return Ok(Refundable { most: left, closed: 0 });
     }
     // The more comes back, the less stays paid.
-    let (mut most, mut beyond) = (0, left);
-    while beyond - most > 1 {
-        let middle = most + (beyond - most) / 2;
-        if fits(middle)? {
-            most = middle;
+    if standing.charge.draws.iter().any(|draw| draw.source == Source::Allowance) {
+        let closed = first(left, |closed| fits(ctx, standing, (closed, left - closed)))?;
+        return Ok(Refundable { most: left - closed, closed });
+    }
+    let most = first(left, |amount| Ok(!fits(ctx, standing, (0, amount))?))? - 1;
+    Ok(Refundable { most, closed: 0 })
+}
+
+/// The first of the numbers up to `last` for which it holds; it holds for all after it, and for `last`.
+fn first(last: i64, holds: impl Fn(i64) -> Result<bool, Refusal>) -> Result<i64, Refusal> {
+    let (mut below, mut at) = (-1, last);
+    while at - below > 1 {
+        let middle = below + (at - below) / 2;
+        if holds(middle)? {
+            at = middle;
         } else {
-            beyond = middle;
+            below = middle;
         }
     }
-    Ok(most)
+    Ok(at)
 }
 
 /// What postpaid layers no longer have of a charge.
@@ -219,8 +254,10 @@ pub(super) struct Unwinding<'a> {
     moves: Moves,
     returns: Returns<'a>,
     reopened: Vec<(GrantId, GrantTerms)>,
-    /// The amount given back to debt or overdraft that a grant has repaid since.
+    /// The amount given back to debt or overdraft that a grant has repaid since, or kept for the close.
     repaid: Credits,
+    /// What the close of a period charges again at once, because it has been given back before.
+    for_close: i64,
     debt: i64,
     overdraft: i64,
     /// The contents of grants once everything has come back.
@@ -250,10 +287,27 @@ impl<'a> Unwinding<'a> {
             returns: Returns::new(ctx, Book::Spent),
             reopened: Vec::new(),
             repaid: Credits::ZERO,
+            for_close: 0,
             debt,
             overdraft,
             coming: BTreeMap::new(),
         })
+    }
+
+    /// The close of a period charges `due` again at once, because it has given it back before. What goes back to sources that are still
+    /// there pays for it; the rest of it is not lost with sources that are gone, but opens a grant that pays.
+    pub(super) fn keep_for_close(&mut self, due: Credits, parts: &[(&Draw, i64)]) {
+        let is_gone = |id: GrantId| {
+            let closed = self.closed.iter().find(|closed| closed.id == id);
+            closed.is_some_and(|c| c.voided || c.terms.as_ref().is_none_or(|t| t.expires_at <= self.ctx.now))
+        };
+        let stays = |draw: &Draw| match draw.source {
+            Source::Grant(id, _) => !is_gone(id),
+            Source::Overdraft | Source::Debt | Source::Postpaid(_) => true,
+            Source::Allowance | Source::Goodwill => false,
+        };
+        let back: i64 = parts.iter().filter(|(draw, _)| stays(draw)).map(|(_, part)| part).sum();
+        self.for_close = due.nano().saturating_sub(back).max(0);
     }
 
     /// Gives back `part` nano-credits of a draw.
@@ -277,6 +331,10 @@ impl<'a> Unwinding<'a> {
         if let Source::Grant(id, _) = draw.source
             && !self.grant_takes(id, part)
         {
+            let kept = part.min(self.for_close);
+            self.for_close -= kept;
+            self.repaid = Credits::from_nano(self.repaid.nano() + kept);
+            let amount = Credits::from_nano(part - kept);
             return match self.closed.iter().any(|c| c.id == id && c.voided) {
                 true => self.moves.add(Book::Spent, Book::Operator, amount),
                 // It has expired since.
@@ -317,7 +375,7 @@ impl<'a> Unwinding<'a> {
     }
 
     /// The movements, and the grants that are open again. Debt of a charge that a grant has repaid since becomes a
-    /// grant.
+    /// grant, and so does what is kept for the close.
     pub(super) fn close(self) -> (Moves, Vec<(GrantId, GrantTerms)>) {
         let Self { ctx, mut moves, returns, reopened, repaid, .. } = self;
         returns.close(&mut moves);

@@ -84,6 +84,17 @@ impl Shifts {
         Ok(())
     }
 
+    /// What closes charge as soon as it is written, in periods that have ended.
+    pub(super) fn due_at_once(&self, ctx: Context<'_>) -> Credits {
+        let due = |shift: &VolumeShift| {
+            let volume = ctx.account.volume(&shift.volume, shift.from)?;
+            let is_over = volume.until <= ctx.now && volume.held == 0;
+            let due = volume.due.checked_add(shift.due)?.rounded();
+            Some(due).filter(|due| is_over && due.is_positive())
+        };
+        self.0.iter().filter_map(due).fold(Credits::ZERO, |sum, due| sum.checked_add(due).unwrap_or(sum))
+    }
+
     /// All that moves.
     pub(super) fn close(self) -> Vec<VolumeShift> {
         let moves = |shift: &VolumeShift| shift.units != 0 || !shift.due.is_zero() || !shift.paid.is_zero();
@@ -153,7 +164,7 @@ fn charged(ctx: Context<'_>, volume: &Volume, due: Credits) -> Option<Draft> {
 fn closed(ctx: Context<'_>, volume: &Volume, due: Credits) -> Draft {
     let Volume { name, from, until, used, .. } = volume.clone();
     let mut moves = Moves::new(volume.unit.clone());
-    let back = Credits::ZERO.checked_sub(due).unwrap_or(Credits::ZERO).min(volume.paid).max(Credits::ZERO);
+    let back = volume.back();
     let terms = GrantTerms::plain(back, Category::Purchased, (ctx.now, Instant::NEVER), volume.unit.as_ref());
     moves.make_up(ctx, Book::Operator, back, terms);
     repay(ctx, &mut moves, own_grant(ctx), back);

@@ -161,6 +161,10 @@ pub enum Event {
         /// What comes back of what was paid for graduated prices.
         #[cbor(n(7), with = "few", has_nil)]
         volumes: Vec<VolumeShift>,
+        /// How much of the charge it passes over, from the last draw on, before it gives anything back: closes of graduated prices have
+        /// given that back.
+        #[n(8)]
+        passed_over: Option<Credits>,
     },
     /// Requests were denied.
     #[n(13)]
@@ -244,6 +248,13 @@ impl Event {
         } else {
             None
         }
+    }
+
+    /// The nano-credits of its charge that a refund leaves less of: what it gives back, and what it passes over.
+    #[must_use]
+    pub fn uses_up(&self) -> Option<i64> {
+        let Self::Refunded { amount, passed_over, .. } = self else { return None };
+        Some(amount.nano() + passed_over.map_or(0, Credits::nano))
     }
 
     /// The charge that it makes.

@@ -11,6 +11,7 @@ mod catalog_prices;
 mod catalog_reuse;
 mod catalog_size;
 mod closed;
+mod closes;
 mod common;
 mod controller;
 mod corrections;

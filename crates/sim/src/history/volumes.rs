@@ -65,7 +65,10 @@ pub(super) fn check(log: &[Record], rolled_out: RolledOut<'_>, settled: bool) ->
     for record in log {
         walk.follow(record).map_err(|e| format!("record {}: {e}", record.seq))?;
     }
-    let due = |day: &Day| rounded(day.due, 1, Round::HalfEven);
+    let due = |day: &Day| match rounded(day.due, 1, Round::HalfEven) {
+        due if due < 0 => due.max(-day.paid),
+        due => due,
+    };
     match walk.days.values().map(due).find(|due| settled && *due != 0) {
         Some(due) => Err(format!("a day is over, and {due} are still due")),
         None => Ok(()),
@@ -196,7 +199,7 @@ impl<'a> Walk<'a> {
         day.sum += price;
         if of.closes.is_some() {
             let due = rounded(day.due, 1, Round::HalfEven);
-            day.due = 0;
+            day.due -= i128::from(price) * i128::from(WHOLE);
             if price != due {
                 return Err(format!("the close of a day charges {price} and not {due}"));
             }
@@ -249,9 +252,10 @@ impl<'a> Walk<'a> {
         if is != (due, back, day.used) || opened > back || due > 0 {
             return Err(format!("a day closes with {is:?} and opens {opened}, not {due} and {back}"));
         }
-        day.due = 0;
+        // What credits have not paid makes up for what becomes due later.
+        day.due += i128::from(back) * i128::from(WHOLE);
         day.paid -= back;
-        day.sum += due;
+        day.sum -= back;
         self.comes_to(from)
     }
 
@@ -262,7 +266,8 @@ impl<'a> Walk<'a> {
         let price =
             |nth: u64| steps.iter().rev().find(|(above, _)| *above <= nth).map_or(*first, |(_, n)| *n);
         let all: u64 = (0..day.used).map(price).sum();
-        let sum = u64::try_from(day.sum).ok();
+        // What credits have not paid does not come back.
+        let sum = u64::try_from(day.sum + rounded(day.due, 1, Round::HalfEven)).ok();
         if sum == Some(all) { Ok(()) } else { Err(format!("a day of {all} was charged {sum:?}")) }
     }
 }

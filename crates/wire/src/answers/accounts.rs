@@ -195,7 +195,7 @@ pub struct Volume {
     /// The units that open holds set aside.
     pub held: u64,
     /// What corrections make the price of the period higher than its charges, or lower if it is below zero. It is charged, or given
-    /// back, when the period ends.
+    /// back, when the period ends; what credits have not paid is not given back, and stays.
     pub due: Credits,
     /// The unit of credits.
     pub credit_unit: String,

@@ -38,10 +38,11 @@ impl Charged {
     /// Counts what a record charges and gives back, on the plan of then; `keeps`: later records refer to it.
     pub(super) fn take(&mut self, record: &Record, plan: &Name, keeps: bool, rows: &mut Rows) {
         let mut plan = plan.clone();
-        if let Event::Refunded { charge, amount, .. } = &record.event {
+        if let Event::Refunded { charge, amount, passed_over, .. } = &record.event {
             if let Some(known) = self.known.get_mut(charge) {
-                let back = known.charge.given_back(known.returned, *amount);
-                known.returned = Credits::from_nano(known.returned.nano() + amount.nano());
+                let before = known.returned.nano() + passed_over.map_or(0, Credits::nano);
+                let back = known.charge.given_back(Credits::from_nano(before), *amount);
+                known.returned = Credits::from_nano(before + amount.nano());
                 let (plan, usage) = (known.plan.clone(), &known.charge.usage);
                 tally(rows, self.side, (plan, usage.feature.clone())).give_back(&back);
             }
