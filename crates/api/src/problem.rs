@@ -288,7 +288,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::AccountExists(_) => Kind::AccountExists,
         Refusal::UnknownSeat(_) => Kind::UnknownSeat,
         Refusal::HasSeat(_) => Kind::HasSeat,
-        Refusal::BadSeat(_) => Kind::SeatRefused,
+        Refusal::BadSeat(_) | Refusal::ClosesPerSeat(_) => Kind::SeatRefused,
         Refusal::UnknownRecord(_)
         | Refusal::UnknownOverride(_)
         | Refusal::UnknownIncrease(_)

@@ -201,6 +201,7 @@ fn view(
     let used: Option<&Used> = state.map(|state| &state.used);
     let member = state.and_then(|state| state.member.as_deref().cloned());
     let path = state.map(CountedWindow::path).unwrap_or_default();
+    let path = ctx.account.seated(&path).unwrap_or(path);
     let terms = window.terms(used, ctx.now, ctx.account.billing());
     let (terms, overridden_by) = match ctx.plan() {
         Ok(plan) => plan.own_terms(ctx.account, (name, terms), &path, ctx.now),

@@ -35,10 +35,10 @@ impl Account {
         Some(path.with(Segment { level: Level::Seat, name: seat.clone() }))
     }
 
-    /// The type of the seat that use on a path has.
+    /// The type of the seat that a path names. Requests have the seat of their member from when they were made: a hold does not get
+    /// one later.
     pub(crate) fn seat_kind(&self, path: &Path) -> Option<&Name> {
-        let name = path.at(Level::Seat).or_else(|| self.held_on(path))?;
-        self.seat(name)?.terms.kind.as_ref()
+        self.seat(path.at(Level::Seat)?)?.terms.kind.as_ref()
     }
 
     pub(super) fn set_seat(&mut self, record: &Record, terms: &SeatTerms) {

@@ -95,7 +95,9 @@ pub fn check_raise(ctx: Context<'_>, new: &NewOverride) -> Result<(), Refusal> {
         return Err(Refusal::BadOverride("limits of windows can be raised; this one has no window"));
     };
     let planned = window.terms(None, ctx.now, ctx.account.billing());
-    let (now, _) = plan.own_terms(ctx.account, (&new.limit, planned), &raised.path, ctx.now);
+    let seated = ctx.account.seated(&raised.path);
+    let path = seated.as_ref().unwrap_or(&raised.path);
+    let (now, _) = plan.own_terms(ctx.account, (&new.limit, planned), path, ctx.now);
     if matches!(planned, Terms::Growth { .. }) {
         let what = "a limit that grows with use is not raised for all; give each account its override";
         return Err(Refusal::BadOverride(what));

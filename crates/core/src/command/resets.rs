@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use crate::account::RESETS_MAX;
 use crate::catalog::Plan;
-use crate::record::{Cleared, CycleEvent, Instant, Label, Name, Once, Path, ResetTerms, Seq, Span};
+use crate::record::{Cleared, CycleEvent, Instant, Label, Level, Name, Once, Path, ResetTerms, Seq, Span};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -107,6 +107,9 @@ pub(super) fn close_periods(
     let once: BTreeSet<&Name> = windows.iter().collect();
     let closed = once.into_iter().map(|name| {
         let level = plan.closable(name).ok_or_else(|| Refusal::NotClosable(name.clone()))?;
+        if level.contains(Level::Seat) && path.at(Level::Seat).is_none() {
+            return Err(Refusal::ClosesPerSeat(name.clone()));
+        }
         let used = ctx.account.window(name, level, path);
         if used.is_none() && ctx.account.is_full(ctx.now) {
             return Err(Refusal::AccountFull);

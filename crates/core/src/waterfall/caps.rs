@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::run::Run;
 use crate::catalog::{Layer, Mode};
-use crate::record::{Basis, Level, Name, Reason, Rule, Verdict, VisitKind, Wall};
+use crate::record::{Basis, Level, Name, Reason, Rule, Verdict, Visit, VisitKind, Wall};
 
 impl Run<'_, '_> {
     /// Writes the credits drawn into the spend caps, and names the walls if something is left unpaid.
@@ -76,11 +76,16 @@ impl Run<'_, '_> {
             self.refuse(Reason::InDebt, Wall::Path(Level::Account));
         } else if !only_caps {
             let program = self.program;
+            let is_seatless = |v: &Visit| v.verdict == Verdict::Refused(Reason::NoSeat);
+            let allowances = || self.visits.iter().filter(|v| v.kind == VisitKind::Allowance);
+            let needs_seat = allowances().any(is_seatless) && allowances().all(is_seatless);
             let takes_credits = program.layers().any(|l| !matches!(l, Layer::Allowance { .. }));
             let (reason, wall) = if self.behind_invoices > 0 && self.behind_invoices >= wanted {
                 (Reason::InvoiceUnpaid, Wall::Path(Level::Account))
             } else if takes_credits || program.has_no_layers() {
                 (Reason::InsufficientCredits, Wall::Path(Level::Account))
+            } else if needs_seat {
+                (Reason::NoSeat, Wall::Path(Level::Account))
             } else {
                 (Reason::AllowanceUsed, Wall::Plan)
             };

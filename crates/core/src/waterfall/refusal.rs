@@ -102,6 +102,8 @@ pub enum Refusal {
     UnknownWindow(Name),
     /// The plan has no window or pool of that name whose periods are closed by hand.
     NotClosable(Name),
+    /// The periods of this window or pool are those of seats, and the path names neither one nor a member with one.
+    ClosesPerSeat(Name),
     /// The account has no banked reset that can be redeemed.
     NoReset,
     /// The windows of the banked reset are unused.
@@ -266,6 +268,10 @@ impl fmt::Display for Refusal {
             Self::NotClosable(name) => write!(
                 f,
                 "the account's plan has no `{name}` whose periods end when they are closed; name a guard, `allowance.window` or pool with every = \"manual\""
+            ),
+            Self::ClosesPerSeat(name) => write!(
+                f,
+                "`{name}` counts for each seat; name in `path` the seat whose period ends, such as seat:s1, or the member that holds it, such as user:alice"
             ),
             Self::UnknownWindow(name) => write!(
                 f,

@@ -1,13 +1,13 @@
 //! Seats: an allowance for those that hold one, with use that stays with the seat.
 
 use headworks_core::catalog::{Catalog, Format};
-use headworks_core::command::{Command, NewSeat};
-use headworks_core::record::{Category, Decision, Level, Lifter, Outcome, Reason, Segment, Wall};
+use headworks_core::command::{Command, Extend, NewSeat, Step};
+use headworks_core::record::{Category, Decision, HoldId, Level, Lifter, Outcome, Reason, Segment, Wall};
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
 use crate::audit::trusted;
-use crate::common::{AskExt as _, World, ask, at, catalog, name};
+use crate::common::{AskExt as _, World, ask, at, catalog, name, quantities};
 
 /// A token costs a credit. A seat brings 10 in five hours, a premium seat 40; then the pool pays.
 const CATALOG: &str = r#"
@@ -189,6 +189,93 @@ fn a_period_closed_for_a_member_is_that_of_their_seat() {
     let (windows, path) = (vec![name("included.five_hours")], "user:ann".parse().expect("a path"));
     w.apply(Command::ClosePeriods { windows, path, reason: None }).expect("closes");
     assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1));
+    trusted(&w, &catalog(&text));
+}
+
+/// Nobody without a seat has such a period: what is to be closed has to be named.
+#[test]
+fn a_period_per_seat_is_closed_for_a_seat() {
+    let text = CATALOG.replace(
+        "window.first_use = { limit = \"10\", length = \"5h\" }",
+        "window.fixed = { limit = \"10\", every = \"manual\" }",
+    );
+    let mut w = world(&text);
+    set(&mut w, "s1", None, Some("ann"));
+    let close = |path: &str| {
+        let (windows, path) = (vec![name("included.five_hours")], path.parse().expect("a path"));
+        Command::ClosePeriods { windows, path, reason: None }
+    };
+    for path in ["", "user:bob", "team:red"] {
+        let refused = w.run(&close(path)).expect_err("refused");
+        assert_eq!(refused, Refusal::ClosesPerSeat(name("included.five_hours")), "{path}");
+        assert!(refused.to_string().contains("seat:s1"), "{refused}");
+    }
+    for path in ["user:ann", "seat:s1"] {
+        w.pass("1h");
+        w.ask(&chat("ann", 10));
+        w.apply(close(path)).expect("closes");
+        assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1), "{path}");
+        w.apply(close(path)).expect("closes");
+    }
+    trusted(&w, &catalog(&text));
+}
+
+/// Where only seats pay, a request without one is denied for that, free or not; with one it is denied once all is used.
+#[test]
+fn what_only_seats_pay_needs_a_seat() {
+    for price in ["0", "1"] {
+        let text = optional()
+            .replace("tokens = \"1\"", &format!("tokens = \"{price}\""))
+            .replace("meters = [\"tokens\"]\n", "meters = [\"tokens\"]\nallowance_unit = \"tokens\"\n")
+            .replace("limit = \"10\"", "limit = 10")
+            .replace("= \"40\"", "= 40")
+            .replace("  { grants = { name = \"credits\" } },\n", "");
+        let mut w = world(&text);
+        set(&mut w, "s1", None, Some("ann"));
+        let denied = w.ask(&chat("bob", 1));
+        assert_eq!(
+            (denied.reason, denied.wall),
+            (Reason::NoSeat, Some(Wall::Path(Level::Account))),
+            "{price}"
+        );
+        assert_eq!(denied.unblock.expect("what unblocks it").by, Lifter::AccountAdmin);
+        w.ask(&chat("ann", 10));
+        assert_eq!(w.ask(&chat("ann", 1)).reason, Reason::AllowanceUsed, "{price}");
+        trusted(&w, &catalog(&text));
+    }
+}
+
+/// A hold that was opened without a seat grows by the figures of then: 10 requests' worth of tokens a user, 40 with a seat.
+#[test]
+fn a_hold_grows_with_the_seat_that_it_was_opened_with() {
+    let text = optional()
+        .replace(
+            "name = \"rpm\", per = \"user\", window",
+            "name = \"rpm\", per = \"user\", count = \"tokens\", window",
+        )
+        .replace("limit = 3", "limit = 10")
+        .replace("rpm = 5", "rpm = 40");
+    let mut w = world(&text);
+    set(&mut w, "s1", Some("premium"), None);
+    let grow = |w: &mut World, hold| {
+        let more = Extend {
+            hold,
+            quantities: quantities(&[("tokens", 8)]),
+            more: Vec::new(),
+            minimum: None,
+            life: None,
+            progress: None,
+            consented: false,
+        };
+        w.run(&Command::Extend(more)).map(|step| matches!(step, Step::Append(_)))
+    };
+    w.ask(&ask("chat", &[("tokens", 5)]).on_path("user:ann"));
+    let without = HoldId(w.account.seq);
+    set(&mut w, "s1", Some("premium"), Some("ann"));
+    assert_eq!(grow(&mut w, without), Ok(false), "13 are more than 10");
+    w.ask(&ask("chat", &[("tokens", 5)]).on_path("user:ann"));
+    let with = HoldId(w.account.seq);
+    assert_eq!(grow(&mut w, with), Ok(true), "18 of 40");
     trusted(&w, &catalog(&text));
 }
 

@@ -263,6 +263,7 @@ fn is_moot(refusal: &Refusal) -> bool {
             | Refusal::AlreadyRefunded(..)
             | Refusal::AlreadyRedeemed(..)
             | Refusal::NotClosable(_)
+            | Refusal::ClosesPerSeat(_)
             | Refusal::NoReset
             | Refusal::NothingToReset
             | Refusal::UnknownOverride(_)

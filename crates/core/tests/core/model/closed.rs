@@ -1,7 +1,8 @@
 //! Periods: those of a calendar, and those that end when they are closed.
 
 use headworks_core::command::Command;
-use headworks_core::record::{CycleEvent, Event};
+use headworks_core::record::{CycleEvent, Event, Level};
+use headworks_core::waterfall::Refusal;
 
 use super::book::{Book, Which};
 use super::calendar::Calendar;
@@ -79,8 +80,15 @@ impl Run {
         let path = from.text().parse().expect("a path");
         let windows = limits.iter().map(|(_, limit)| name(limit)).collect();
         let command = Command::ClosePeriods { windows, path, reason: None };
-        self.world.apply(command).map_err(|e| format!("closing periods: {e}"))?;
         let from = self.book.seated(from);
+        let is_of_seats = |which: Which| self.book.policy().counts_at(which).contains(&Level::Seat);
+        let of_seats = limits.iter().find(|(which, _)| from.seat.is_none() && is_of_seats(*which));
+        let refused = of_seats.map(|(_, limit)| Refusal::ClosesPerSeat(name(limit)));
+        let is = self.world.apply(command).err();
+        same("whose periods cannot be closed", is.as_ref(), refused.as_ref())?;
+        if refused.is_some() {
+            return Ok(());
+        }
         let member = |which: Which| from.only(self.book.policy().counts_at(which));
         let used: Vec<(String, i64)> = limits
             .iter()

@@ -72,6 +72,7 @@ pub(super) fn denied(decision: &Decision, reason: Option<Reason>) -> Compared {
         Reason::MemberMissing,
         Reason::ConsentNever,
         Reason::AllowanceUsed,
+        Reason::NoSeat,
         Reason::InsufficientCredits,
         Reason::InDebt,
         Reason::InvoiceUnpaid,
