@@ -181,3 +181,23 @@ fn prices_that_say_nothing_are_refused() {
         );
     }
 }
+
+/// Beside `like` too: it is named where it stands, and not at another price that lacks it. A factor that is not exact is one problem.
+#[test]
+fn problems_beside_like_are_told_once_and_where_they_stand() {
+    let text = |special: &str| {
+        format!(
+            "version = \"1\"\n[features.chat]\nprices = [\n  {{ when = {{ model = \"small\" }}, credits = {{ input = \"0.000000001\", output = \"0\" }} }},\n  \
+             {{ when = {{ model = \"large\" }}, like = {{ model = \"small\" }}{special} }},\n]\n[plans.p]\nwaterfall = [{{ grants = {{ name = \"g\" }} }}]\n"
+        )
+    };
+    assert_eq!(parse(&text("")).warnings.count, 0);
+    for (special, at, what) in [
+        (", credits = { ouput = \"10\" }", "credits.ouput", "meter `ouput` has a price beside `like` alone"),
+        (", factor = \"0.5\"", "factor", "the price of `input` of `chat` times 0.5 is not exact"),
+    ] {
+        let refused = Catalog::parse(&text(special), Format::Toml).expect_err(special);
+        let told: Vec<_> = refused.kept.iter().map(|p| (p.line, p.at.as_str(), p.what.as_str())).collect();
+        assert_eq!(told, [(Some(5), format!("features.chat.prices[1].{at}").as_str(), what)]);
+    }
+}

@@ -290,9 +290,8 @@ fn card_version<'a>(
     let written: Vec<(usize, &PriceSource)> =
         places.iter().filter_map(|place| Some((place.price, version.prices.get(place.price)?))).collect();
     let shapes = check.key("prices", |c| {
-        if feature.has_meters_of_prices {
-            meter_doubts(name, &written, c);
-        }
+        let of_prices = feature.has_meters_of_prices;
+        let beside_like = if of_prices { meter_doubts(name, &written, c) } else { BTreeMap::new() };
         let mut rows = rows((name, feature), &own.volumes, &written, c);
         if rows.is_empty() && !c.work().is_stopped() {
             c.wrong(format_args!("feature `{name}` has no price in this version"), "add one of its meters");
@@ -304,7 +303,7 @@ fn card_version<'a>(
         if !check_sets(name, table.shapes.len(), sets.len(), c) {
             return Vec::new();
         }
-        check_complete(feature, &table, &rows, c);
+        check_complete((feature, beside_like), &table, &rows, c);
         let sets: Vec<Meters> = sets.into_iter().collect();
         let compared = Compared { rows: &rows, sets: &sets, decided: &own.decided, work };
         let ties = table.ties(&compared);
@@ -320,8 +319,12 @@ fn card_version<'a>(
     CardVersion { effective_from: version.begins(), shapes }
 }
 
-/// A meter that one of several prices names may be misspelled there.
-fn meter_doubts<'a>(feature: &Name, written: &[(usize, &'a PriceSource)], check: &mut Check<'a>) {
+/// A meter that one of several prices names may be misspelled there. Tells those that are named beside `like` alone, and where.
+fn meter_doubts<'a>(
+    feature: &Name,
+    written: &[(usize, &'a PriceSource)],
+    check: &mut Check<'a>,
+) -> BTreeMap<&'a Name, usize> {
     let work = check.work();
     let own = written.iter().filter(|(_, price)| price.like.is_none());
     let (mut count, mut named) = (0_usize, BTreeMap::<&Name, (usize, usize)>::new());
@@ -332,11 +335,20 @@ fn meter_doubts<'a>(feature: &Name, written: &[(usize, &'a PriceSource)], check:
             (*times, *at) = (*times + 1, *place);
         }
     }
-    for (meter, (_, place)) in named.into_iter().filter(|(_, (times, _))| count > 1 && *times == 1) {
+    let mut beside_like: BTreeMap<&Name, usize> = BTreeMap::new();
+    for (place, price) in work.each(written.iter().filter(|(_, price)| price.like.is_some())) {
+        for meter in price.credits.keys().filter(|meter| !named.contains_key(meter) && !is_requests(meter)) {
+            beside_like.entry(meter).or_insert(*place);
+        }
+    }
+    let alone = named.into_iter().filter(|(_, (times, _))| count > 1 && *times == 1);
+    let alone = alone.map(|(meter, (_, place))| (meter, place));
+    for (meter, place) in alone.chain(beside_like.iter().map(|(meter, place)| (*meter, *place))) {
         let what = format_args!("of the prices of `{feature}` only this one is for `{meter}`");
         let fix = "write it as the others do if it is misspelled; if not, list the `meters` of the feature";
         check.item(place, |c| c.key("credits", |c| c.key(meter.as_str(), |c| c.doubt(what, fix))));
     }
+    beside_like
 }
 
 /// Checks how many sets of dimensions and of meters the prices of a feature name.

@@ -1,5 +1,6 @@
 //! Prices that follow from others: derived by a factor, or left to a less specific one.
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::rows::{Meters, Row, all_meters};
@@ -62,7 +63,7 @@ fn derive_one<'a>(
         check.item(place, |c| c.wrong_at("like", what, "write the `when` of another price of the feature"));
         return true;
     }
-    let mut derived: Vec<(usize, Result<MeterPrice, AmountError>)> = Vec::new();
+    let mut derived: Vec<(usize, MeterPrice, Option<AmountError>)> = Vec::new();
     let is_open =
         |meter: &usize| anywhere >> meter & 1 == 1 && row(at).is_some_and(|row| !row.prices(*meter));
     for meter in (0..feature.meters.len()).filter(is_open) {
@@ -73,30 +74,30 @@ fn derive_one<'a>(
         if known.get(*first) != Some(&true) {
             return false;
         }
-        derived
-            .extend(row(*first).and_then(|row| row.prices.get(meter)).map(|price| (meter, price.by(factor))));
+        derived.extend(row(*first).and_then(|row| row.prices.get(meter)).map(
+            |price| match price.by(factor) {
+                Ok(price) => (meter, price, None),
+                // It is no price that is missing.
+                Err(e) => (meter, price.clone(), Some(e)),
+            },
+        ));
     }
     let Some(row) = rows.get_mut(at) else { return true };
-    for (meter, price) in derived {
-        match (price, feature.meters.get(meter)) {
-            (Ok(price), _) => row.set(meter, price),
-            (Err(e), Some(meter)) => check.item(place, |c| {
-                c.wrong_at(
-                    "factor",
-                    format_args!("the price of `{meter}` of `{name}` times {factor} is not exact"),
-                    e,
-                );
-            }),
-            (Err(_), None) => {}
+    for (meter, price, inexact) in derived {
+        row.set(meter, price);
+        if let Some((e, meter)) = inexact.zip(feature.meters.get(meter)) {
+            let what = format_args!("the price of `{meter}` of `{name}` times {factor} is not exact");
+            check.item(place, |c| c.wrong_at("factor", what, e));
         }
     }
     true
 }
 
 /// A meter without a price has that of a less specific row, which matches whenever this one does. What only a more specific row
-/// completes is its default, and no price by itself.
+/// completes is its default, and no price by itself. A meter that is named beside `like` alone is told
+/// there, once.
 pub(super) fn check_complete<'a>(
-    feature: &'a FeatureSource,
+    (feature, mut beside_like): (&'a FeatureSource, BTreeMap<&'a Name, usize>),
     table: &Table<'a>,
     rows: &[Row<'a>],
     check: &mut Check<'a>,
@@ -119,6 +120,16 @@ pub(super) fn check_complete<'a>(
         let priced = inherited.fold(0, |priced: Meters, row| priced | row.priced);
         let missing = feature.meters.iter().enumerate().filter(|(at, _)| priced >> at & 1 == 0);
         for (_, meter) in missing.filter(|(_, meter)| !is_requests(meter)) {
+            if let Some(place) = beside_like.get_mut(meter) {
+                let what = format_args!("meter `{meter}` has a price beside `like` alone");
+                let fix = "write it as the other prices do if it is misspelled; if not, add a price of it without `like`";
+                let place = core::mem::replace(place, usize::MAX);
+                if place < usize::MAX {
+                    check
+                        .item(place, |c| c.key("credits", |c| c.key(meter.as_str(), |c| c.wrong(what, fix))));
+                }
+                continue;
+            }
             let what = format_args!("meter `{meter}` has no price");
             let fix = format_args!(
                 "add {meter} = \"0\" if it is free, or a price of it that names fewer dimensions"
