@@ -201,3 +201,15 @@ fn problems_beside_like_are_told_once_and_where_they_stand() {
         assert_eq!(told, [(Some(5), format!("features.chat.prices[1].{at}").as_str(), what)]);
     }
 }
+
+/// The advice can be followed: another feature has no part in a card of this name.
+#[test]
+fn prices_in_a_feature_are_for_it_alone() {
+    let text = "version = \"1\"\n[features.ping]\nprices = [{ credits = { requests = \"1\" } }]\n[features.chat]\nprices = [\n  \
+                { credits = { input = \"1\" } },\n  { feature = \"ping\", credits = { requests = \"2\" } },\n]\n\
+                [plans.p]\nwaterfall = [{ grants = { name = \"g\" } }]\n";
+    let refused = Catalog::parse(text, Format::Toml).expect_err("a price of another feature");
+    let told = refused.kept.iter().find(|p| p.at == "features.chat.prices[1].feature").expect("told there");
+    assert_eq!(told.what, "`prices` in feature `chat` are for it alone");
+    assert_eq!(told.fix, "write it in the `prices` of `ping`, or leave `feature` out");
+}

@@ -196,6 +196,13 @@ fn check_feature<'a>(source: &'a CatalogSource, card: &Name, feature: &Name, che
             let what = format_args!("there is no feature `{feature}`");
             check.wrong(what, one_of(source.features.keys()));
         }
+        Some(f)
+            if f.rate_card.as_ref() != Some(card)
+                && source.features.get(card).is_some_and(|f| f.has_own_card) =>
+        {
+            let fix = format_args!("write it in the `prices` of `{feature}`, or leave `feature` out");
+            check.wrong(format_args!("`prices` in feature `{card}` are for it alone"), fix);
+        }
         Some(f) if f.rate_card.as_ref() != Some(card) => check.wrong(
             format_args!("feature `{feature}` does not use this card"),
             format_args!("set rate_card = \"{card}\" in the feature, or remove the price"),
