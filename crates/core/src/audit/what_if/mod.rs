@@ -23,12 +23,13 @@ use crate::waterfall::{Context, Refusal};
 
 mod again;
 mod charged;
+mod counterparts;
 mod follow;
 mod kept;
 mod tally;
 
 use charged::{Charged, Rows};
-use follow::{closes, crossing, expiry_to_know, invoice};
+use counterparts::{closes, crossing, expiry_to_know, invoice};
 use kept::Kept;
 pub use tally::{Row, Tally};
 
