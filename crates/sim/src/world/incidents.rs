@@ -19,14 +19,6 @@ use crate::op::{self, Kind, label, name};
 /// How many incidents a simulation has.
 const INCIDENTS: usize = 7;
 
-#[derive(Default)]
-pub(super) struct Incidents {
-    /// Those whose run was answered.
-    begun: BTreeSet<usize>,
-    /// The accounts that a run has named as done.
-    done: BTreeSet<(Name, usize)>,
-}
-
 /// The credits that an incident grants to each account.
 fn granted(which: usize) -> i128 {
     [2, 1, 3].get(which).copied().unwrap_or(0) * 1_000_000_000

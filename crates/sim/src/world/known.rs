@@ -1,6 +1,8 @@
-//! The objects that answers let callers refer to: holds, grants, charges and late use of one account.
+//! The objects that answers let callers refer to: holds, grants, charges and late use of one account; and incidents.
 
-use headworks_core::record::{CycleEvent, Event, Record, Seq, Use};
+use std::collections::BTreeSet;
+
+use headworks_core::record::{CycleEvent, Event, Name, Record, Seq, Use};
 
 use crate::catalog::FEATURES;
 use crate::op::Of;
@@ -15,6 +17,15 @@ pub(super) struct Known {
     pub(super) kept: Vec<Seq>,
     pub(super) overrides: Vec<Seq>,
     pub(super) increases: Vec<Seq>,
+}
+
+/// What is known of the incidents, by their numbers.
+#[derive(Default)]
+pub(super) struct Incidents {
+    /// Those whose run was answered.
+    pub(super) begun: BTreeSet<usize>,
+    /// The accounts that a run has named as done.
+    pub(super) done: BTreeSet<(Name, usize)>,
 }
 
 /// Notes an answered record.

@@ -37,8 +37,7 @@ mod rows;
 mod swarm;
 mod waiting;
 
-use incidents::Incidents;
-use known::{Known, note};
+use known::{Incidents, Known, note};
 use owners::{Owner, open, open_all};
 use receivers::Deliveries;
 use rows::Import;
