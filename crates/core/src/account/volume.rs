@@ -51,9 +51,15 @@ impl Volume {
 
     /// Whether a close would charge something, or give something back, and no hold is open that may change that.
     pub(super) fn is_to_close(&self) -> bool {
-        let due = self.due.rounded();
-        let moves = if due.is_positive() { self.due != self.uncharged } else { self.back().is_positive() };
-        self.held == 0 && moves
+        let owed = self.owed();
+        let is_charged = owed.rounded().is_positive() && owed != self.uncharged;
+        self.held == 0 && (is_charged || self.back().is_positive())
+    }
+
+    /// What a close charges if it is above zero: what is due, and at least what has come back beyond what credits have paid. A close
+    /// may have given back what a charge cost too much, and a correction of that charge gives back all that it had cost.
+    pub(crate) fn owed(&self) -> ExactCredits {
+        self.due.or_below_zero(self.paid)
     }
 
     /// What a close gives back: what its charges are beyond the price of its units, but no more than credits have paid.

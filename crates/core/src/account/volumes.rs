@@ -135,8 +135,8 @@ impl Account {
         let volume = self.known_volume(name, from)?;
         let left = ExactCredits::of(-i128::from(charged.nano()), WHOLE_PRICE);
         volume.due = left.and_then(|left| volume.due.checked_add(left)).ok_or("overflow")?;
-        volume.uncharged = volume.due;
         volume.paid = volume.paid.checked_add(paid).ok_or("overflow")?;
+        volume.uncharged = volume.owed();
         Ok(())
     }
 

@@ -49,7 +49,7 @@ pub(super) fn check_volumes(record: &Record, before: &Account, found: &mut Findi
         for (line, closes) in due {
             let of = line.graduated.as_ref();
             let volume = of.and_then(|of| before.volume(&of.volume, of.from));
-            if volume.map_or(Credits::ZERO, |volume| volume.due.rounded()) != closes {
+            if volume.map_or(Credits::ZERO, |volume| volume.owed().rounded()) != closes {
                 found.push((
                     Dataset::Monetization,
                     "it closes a volume at another price than its use comes to".into(),

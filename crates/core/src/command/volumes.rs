@@ -89,7 +89,8 @@ impl Shifts {
         let due = |shift: &VolumeShift| {
             let volume = ctx.account.volume(&shift.volume, shift.from)?;
             let is_over = volume.until <= ctx.now && volume.held == 0;
-            let due = volume.due.checked_add(shift.due)?.rounded();
+            let paid = volume.paid.checked_add(shift.paid)?;
+            let due = volume.due.checked_add(shift.due)?.or_below_zero(paid).rounded();
             Some(due).filter(|due| is_over && due.is_positive())
         };
         self.0.iter().filter_map(due).fold(Credits::ZERO, |sum, due| sum.checked_add(due).unwrap_or(sum))
@@ -111,9 +112,9 @@ fn is_same(a: &Line, b: &Line) -> bool {
 /// Closes the period of a volume: what its price is beyond its charges is charged, what it is below comes back as a grant.
 pub(crate) fn volume_due(ctx: Context<'_>, at: usize) -> Option<Draft> {
     let volume = ctx.account.volumes().get(at)?;
-    let due = volume.due.rounded();
-    let draft = if due.is_positive() { charged(ctx, volume, due) } else { None };
-    let draft = draft.unwrap_or_else(|| closed(ctx, volume, due));
+    let owed = volume.owed().rounded();
+    let draft = if owed.is_positive() { charged(ctx, volume, owed) } else { None };
+    let draft = draft.unwrap_or_else(|| closed(ctx, volume, volume.due.rounded()));
     Some(Draft { effective_at: Some(last_instant(ctx, volume)), unit: volume.unit.clone(), ..draft })
 }
 

@@ -160,6 +160,12 @@ impl ExactCredits {
         Self::of_billionths(self.in_billionths() + other.in_billionths())
     }
 
+    /// This, or what a sum is below zero if that is more.
+    pub(crate) fn or_below_zero(self, sum: Credits) -> Self {
+        let below = Self::of(-i128::from(sum.nano()), WHOLE_PRICE).unwrap_or(self);
+        if below.in_billionths() > self.in_billionths() { below } else { self }
+    }
+
     /// Whether it is nothing.
     pub(crate) fn is_zero(self) -> bool {
         self == Self::default()

@@ -143,3 +143,30 @@ fn what_is_paid_later_comes_back_too() {
     assert_eq!(case.w.account.volumes()[0].due.rounded(), credits("-300"));
     trusted(&case.w, &catalog(&case.text));
 }
+
+/// An hour at 10, above 100 a month 20: of 34, 1, 1 and 65 hours for 1,020 credits, the first and the last are refunded as a gesture, and
+/// a single one is deleted. The close gives back 10: 100 hours come to 1,000. When the other single one is deleted, its 10 come back, and
+/// the close charges them again: 1,020 are paid, and 1,020 have come back.
+#[test]
+fn no_period_gives_back_more_than_was_paid_for_it() {
+    let text = CATALOG.replace("INCLUDED", "0");
+    let mut w = World::new(&text, "p");
+    w.now = at("2026-07-03T10:00:00Z");
+    w.grant("1020", Category::Purchased);
+    let charges = [34, 1, 1, 65].map(|hours| {
+        w.ask(&ask("rent", &[("hours", hours)]).now());
+        w.account.seq
+    });
+    assert_eq!(w.available(), "0");
+    w.apply(refund(charges[0], None)).expect("refunds 340");
+    w.apply(refund(charges[3], None)).expect("refunds 660");
+    w.apply(correct(charges[1], &Correct::Delete)).expect("deletes 10");
+    w.now = at("2026-08-03T00:00:00Z");
+    w.due();
+    assert_eq!(w.available(), "1020", "the close has given back 10");
+    w.apply(correct(charges[2], &Correct::Delete)).expect("deletes 10");
+    assert_eq!(w.available(), "1030");
+    w.due();
+    assert_eq!(w.available(), "1020");
+    trusted(&w, &catalog(&text));
+}

@@ -195,13 +195,13 @@ impl<'a> Walk<'a> {
         let from = of.from.micros();
         let day = self.days.entry(from).or_default();
         let (price, paid) = (charge.price.nano(), by_credits(&charge.draws));
+        let owed = rounded(day.due, 1, Round::HalfEven).max(-day.paid);
         day.paid += paid;
         day.sum += price;
         if of.closes.is_some() {
-            let due = rounded(day.due, 1, Round::HalfEven);
             day.due -= i128::from(price) * i128::from(WHOLE);
-            if price != due {
-                return Err(format!("the close of a day charges {price} and not {due}"));
+            if price != owed {
+                return Err(format!("the close of a day charges {price} and not {owed}"));
             }
             self.comes_to(from)?;
         } else {
