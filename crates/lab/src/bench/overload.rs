@@ -10,31 +10,38 @@ use headworks_terminal::{Failed, Outcome, say};
 
 use super::figures::{peak_memory, percent, rate};
 use super::http::{asked, start_server};
-use super::wire::Wire;
+use super::wire::{Wire, bare_server};
 use crate::arguments::OverloadBench;
 
-/// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second. The same clients
-/// ask the server's empty endpoint, before and after.
+/// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second. Before and after,
+/// the same clients ask the server's empty endpoint, and a server that is nothing but its sockets: no server keeps more.
 pub(super) async fn run(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };
     let (engine, serving, _) = start_server(dir.path(), limits).await?;
     let slice = Duration::from_secs(options.seconds);
-    say!("clients   empty/s   of its peak   stored/s   refused/s   of its peak   peak memory")?;
-    let (mut peak_empty, mut peak) = (0.0_f64, 0.0_f64);
+    let (bare_address, bare_server) = bare_server().await?;
+    say!(
+        "clients   sockets/s   of their peak   empty/s   of its peak   stored/s   refused/s   of its peak   peak memory"
+    )?;
+    let (mut peak_bare, mut peak_empty, mut peak) = (0.0_f64, 0.0_f64, 0.0_f64);
     for (round, clients) in (0_u64..).zip([16_usize, 64, 256, 1_024, 4_096]) {
+        let (bare_before, _) = load(bare_address, clients, slice / 2, None).await?;
         let (before, _) = load(serving.address, clients, slice / 2, None).await?;
         let (stored, refused) = load(serving.address, clients, slice, Some(round)).await?;
         let (after, _) = load(serving.address, clients, slice / 2, None).await?;
-        let empty = f64::midpoint(before, after);
-        (peak_empty, peak) = (peak_empty.max(empty), peak.max(stored));
+        let (bare_after, _) = load(bare_address, clients, slice / 2, None).await?;
+        let (bare, empty) = (f64::midpoint(bare_before, bare_after), f64::midpoint(before, after));
+        (peak_bare, peak_empty, peak) = (peak_bare.max(bare), peak_empty.max(empty), peak.max(stored));
         say!(
-            "{clients:>7}   {empty:>7.0}   {:>9.0} %   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
+            "{clients:>7}   {bare:>9.0}   {:>11.0} %   {empty:>7.0}   {:>9.0} %   {stored:>8.0}   {refused:>9.0}   {:>9.0} %   {:>11}",
+            percent(bare, peak_bare),
             percent(empty, peak_empty),
             percent(stored, peak),
             peak_memory()
         )?;
     }
+    bare_server.abort();
     serving.shut_down().await;
     engine.close();
     Ok(())

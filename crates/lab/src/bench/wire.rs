@@ -1,10 +1,11 @@
-//! The cheapest client over HTTP/1.1 that there is: what it costs is not the server's. It keeps nothing between its requests but its
-//! connection, so that thousands of them leave the caches to the server.
+//! The cheapest client and the cheapest server over HTTP/1.1 that there are, which keep nothing between two requests but their
+//! connection. What the client costs is not the server's; what many connections cost the cheapest server they cost every other.
 
 use std::net::SocketAddr;
 
 use headworks_terminal::Failed;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
 
 /// The longest answer that it reads.
 const ANSWER_MAX: usize = 8 << 10;
@@ -53,6 +54,35 @@ impl Wire {
             if answer.len() > ANSWER_MAX {
                 return Err(format!("an answer of more than {ANSWER_MAX} bytes").into());
             }
+        }
+    }
+}
+
+/// A server that reads no request: it answers everything that comes in one piece. It runs until it is aborted.
+pub(super) async fn bare_server() -> Result<(SocketAddr, JoinHandle<()>), Failed> {
+    let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let server = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(answer_all(stream));
+        }
+    });
+    Ok((address, server))
+}
+
+async fn answer_all(stream: TcpStream) -> std::io::Result<()> {
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    stream.set_nodelay(true)?;
+    loop {
+        stream.readable().await?;
+        let mut request = [0; ANSWER_MAX];
+        match stream.try_read(&mut request) {
+            Ok(0) => return Ok(()),
+            // So short an answer fits into the socket's empty buffer.
+            Ok(_) => drop(stream.try_write(ANSWER)?),
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(e) => return Err(e),
         }
     }
 }
