@@ -88,6 +88,7 @@ mod damaged;
 mod denials;
 mod doubt;
 mod dropped;
+mod dry_run;
 mod ends;
 mod engine;
 mod fetch;

@@ -2,7 +2,7 @@
 
 use headworks_core::catalog::Catalog;
 use headworks_core::life;
-use headworks_core::record::{AbuseEvent, Event, Instant};
+use headworks_core::record::{AbuseEvent, Event, Instant, Name};
 use headworks_core::waterfall::Context;
 
 use crate::answer::EngineError;
@@ -24,6 +24,18 @@ impl Engine {
             self.live(pending, slot, catalog)?;
         }
         Ok(())
+    }
+
+    /// Processes everything due for an account in memory. Returns whether it did: it is stored once a view shows it.
+    pub(crate) fn live_now(&self, account: &Name) -> Result<bool, EngineError> {
+        let catalog = self.catalog();
+        let mut shard = self.cache.lock(account);
+        let Some((pending, slot)) = shard.live(account) else { return Ok(false) };
+        slot.check_frozen()?;
+        let before = slot.account.seq;
+        let lived = self.live_if_due(pending, slot, &catalog);
+        self.register(slot);
+        lived.map(|()| slot.account.seq > before)
     }
 
     /// Writes everything due, in the order of [`life::next`], then the consequences that only the engine can see.

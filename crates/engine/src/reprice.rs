@@ -1,23 +1,24 @@
 //! Pricing the charges of a period again after a rate card was wrong: first as
 //! a dry run, then applied charge by charge.
 //!
-//! Never changes a charge twice, however often the request is sent
-//! (`charges_are_corrected_one_by_one_and_by_period`). A correction replaces its charge, and its key is derived from
-//! the charge, so an interrupted run is simply sent again.
+//! P1 never changes a charge twice, however often the request is sent (`charges_are_corrected_one_by_one_and_by_period`). A
+//! correction replaces its charge, and its key is derived from the charge, so an interrupted run is simply sent again. P2 a dry run
+//! reports what a run would (`a_dry_run_is_the_run`): it makes the same corrections, on a copy of the account.
 
 use std::collections::BTreeMap;
 
 use headworks_core::command::{Command, Correct, corrected_price, priced_at};
-use headworks_core::record::{Credits, IndexKey, Instant, Label, LateUse, Name, Once, Record, Seq};
+use headworks_core::record::{IndexKey, Instant, Label, LateUse, Name, Once, Record, Seq};
 use headworks_core::waterfall::Refusal;
 
-use crate::answer::{Caller, EngineError, Idempotency};
+use crate::answer::{Caller, Effect, EngineError, Idempotency};
+use crate::dry_run::DryRun;
 use crate::engine::Engine;
 use crate::states::decode;
 
 const RECORDS_AT_ONCE: usize = 1_000;
 const ACCOUNTS_AT_ONCE: usize = 1_000;
-/// The most charges without a price that a report lists.
+/// The most charges that a report lists as refused.
 const REFUSED_KEPT: usize = 1_000;
 
 /// The charges to price again.
@@ -35,7 +36,8 @@ pub struct Reprice {
     pub apply: bool,
     /// Go on after this record of this account; accounts are taken in order of name.
     pub after: Option<(Name, Seq)>,
-    /// Stop after about this many records.
+    /// Stop after this many records; a dry run stops between accounts only, because what it reports of one depends on what it has
+    /// corrected there before.
     pub records_max: u64,
     /// The reason.
     pub reason: Option<Label>,
@@ -61,7 +63,7 @@ pub struct Repriced {
     pub refunded: u64,
     /// Accounts with charges whose price changes, by unit of credits; `None`: `credits`.
     pub accounts: BTreeMap<(Name, Option<Name>), Difference>,
-    /// Charges that stay as they are, and why: they have no price, or, once it is applied, nobody pays it.
+    /// Charges that stay as they are, and why: they have no price, or nobody pays it.
     pub refused: Vec<(Name, Seq, Refusal)>,
     /// The last record that was read, if there are more.
     pub next: Option<(Name, Seq)>,
@@ -116,24 +118,42 @@ impl Engine {
         done: &mut Repriced,
     ) -> Result<bool, EngineError> {
         self.view(account, |_| Ok(())).await?;
+        if ask.apply && self.live_now(account)? {
+            // It is read below.
+            self.view(account, |_| Ok(())).await?;
+        }
         let mut next = from;
+        let mut dry: Option<DryRun> = None;
         loop {
-            if done.records >= ask.records_max {
+            if done.records >= ask.records_max && dry.is_none() {
                 done.next = Some((account.clone(), next - 1));
                 return Ok(false);
             }
-            let page = self.store.read(account, next, RECORDS_AT_ONCE).await?;
-            let Some(last) = page.last() else { return Ok(true) };
+            if dry.is_none() && !ask.apply {
+                dry = Some(self.dry_run(account).await?);
+            }
+            let left = usize::try_from(ask.records_max.saturating_sub(done.records)).unwrap_or(usize::MAX);
+            let most = if dry.is_some() { RECORDS_AT_ONCE } else { RECORDS_AT_ONCE.min(left) };
+            let page = self.store.read(account, next, most).await?;
+            let Some(last) = page.last() else { break };
             next = last.seq + 1;
             done.records += u64::try_from(page.len()).unwrap_or(0);
             for stored in &page {
-                let record = decode(&stored.bytes)?;
-                if ask.from <= record.effective_at && record.effective_at < ask.to {
-                    self.reprice_record(account, &record, ask, actor, done).await?;
+                // What others have written since is not in the copy.
+                if dry.as_ref().is_none_or(|dry| stored.seq <= dry.end) {
+                    let record = decode(&stored.bytes)?;
+                    self.reprice_record(account, &record, (ask, actor), dry.as_mut(), done).await?;
                 }
             }
             tokio::task::yield_now().await;
         }
+        // Corrections may let more happen by itself.
+        let mut place = 0;
+        while let Some(record) = dry.as_ref().and_then(|dry| dry.lived.get(place).cloned()) {
+            self.reprice_record(account, &record, (ask, actor), dry.as_mut(), done).await?;
+            place += 1;
+        }
+        Ok(true)
     }
 
     /// The instant whose prices apply to a charge: its own, or that of the earliest record that it corrects.
@@ -155,12 +175,13 @@ impl Engine {
         &self,
         account: &Name,
         record: &Record,
-        ask: &Reprice,
-        actor: Option<&Name>,
+        (ask, actor): (&Reprice, Option<&Name>),
+        dry: Option<&mut DryRun>,
         done: &mut Repriced,
     ) -> Result<(), EngineError> {
+        let is_wanted = ask.from <= record.effective_at && record.effective_at < ask.to;
         let wanted = |feature: &Name| ask.features.is_empty() || ask.features.contains(feature);
-        let Some(charge) = record.charge().filter(|c| wanted(&c.usage.feature)) else {
+        let Some(charge) = record.charge().filter(|c| is_wanted && wanted(&c.usage.feature)) else {
             return Ok(());
         };
         let once = IndexKey::of_once(account, Once::Refunds(record.seq, 0));
@@ -172,36 +193,27 @@ impl Engine {
         }
         done.charges += 1;
         let priced_at = self.priced_at(account, record).await?;
-        let is = match corrected_price(&self.catalog(), charge, priced_at) {
-            Ok(is) => is,
-            Err(refusal) => {
+        let changes = match corrected_price(&self.catalog(), charge, priced_at) {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) => self.correct(account, record.seq, (ask, actor), dry).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        let corrected = match changes {
+            Ok(corrected) => corrected,
+            // Another correction was first, or the catalog has changed since.
+            Err(EngineError::Refused(Refusal::AlreadyRefunded(..) | Refusal::NothingToCorrect)) => {
+                return Ok(());
+            }
+            // Nobody pays what it would cost now, for example: the others are priced again.
+            Err(EngineError::Refused(refusal)) => {
                 if done.refused.len() < REFUSED_KEPT {
                     done.refused.push((account.clone(), record.seq, refusal));
                 }
                 return Ok(());
             }
+            Err(e) => return Err(e),
         };
-        let Some(is) = is else { return Ok(()) };
         if ask.apply {
-            let text = Label::new(&format!("reprice {}", record.seq)).map_err(|_| Refusal::TooLarge)?;
-            let key = Idempotency { text, digest: [0; 16] };
-            let reason = ask.reason.clone();
-            let command = Command::Correct { charge: record.seq, to: Correct::reprice(), reason };
-            let caller = Caller { actor, ..Caller::default() };
-            match self.run(account, Some(&key), caller, &command).await {
-                // Another correction was first, or the catalog has changed since.
-                Err(EngineError::Refused(Refusal::AlreadyRefunded(..) | Refusal::NothingToCorrect)) => {
-                    return Ok(());
-                }
-                // Nobody pays what it would cost now, for example: the others are priced again.
-                Err(EngineError::Refused(refusal)) => {
-                    if done.refused.len() < REFUSED_KEPT {
-                        done.refused.push((account.clone(), record.seq, refusal));
-                    }
-                    return Ok(());
-                }
-                corrected => corrected?,
-            };
             // The loop reaches what was just written, too.
             done.charges -= 1;
         }
@@ -209,8 +221,29 @@ impl Engine {
         let difference = done.accounts.entry((account.clone(), unit)).or_default();
         difference.changed += 1;
         difference.was += i128::from(charge.price.nano());
-        difference.is += i128::from(Credits::nano(is));
+        difference.is += i128::from(corrected.charge().map_or(0, |charge| charge.price.nano()));
         Ok(())
+    }
+
+    /// Corrects a charge, or sees what that would write.
+    async fn correct(
+        &self,
+        account: &Name,
+        charge: Seq,
+        (ask, actor): (&Reprice, Option<&Name>),
+        dry: Option<&mut DryRun>,
+    ) -> Result<Record, EngineError> {
+        let command = Command::Correct { charge, to: Correct::reprice(), reason: ask.reason.clone() };
+        if let Some(dry) = dry {
+            return self.run_dry(dry, &command).await;
+        }
+        let text = Label::new(&format!("reprice {charge}")).map_err(|_| Refusal::TooLarge)?;
+        let key = Idempotency { text, digest: [0; 16] };
+        let caller = Caller { actor, ..Caller::default() };
+        match self.run(account, Some(&key), caller, &command).await?.effect {
+            Effect::Recorded(record) => Ok(*record),
+            Effect::Denied(_) | Effect::Unrecorded(_) => unreachable!("a correction is recorded or refused"),
+        }
     }
 
     /// The use in an account's quarantine: its record, the instant of that record, and its content.

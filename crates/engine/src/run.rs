@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// The server's own records decide nothing and do not depend on time.
-    fn check_clock(&self, command: &Command) -> Result<(), EngineError> {
+    pub(crate) fn check_clock(&self, command: &Command) -> Result<(), EngineError> {
         let jump = if matches!(command, Command::Administer(_)) { None } else { self.clock().jump() };
         jump.map_or(Ok(()), |jump| Err(EngineError::ClockJumped(jump)))
     }

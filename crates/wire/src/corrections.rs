@@ -62,7 +62,8 @@ pub struct RepriceRequest {
     /// Apply the changes that a dry run showed. If a run is cut off, send it again: it goes on where it stopped.
     #[serde(default)]
     pub apply: bool,
-    /// Go on after this record: `next` of the answer before. One call goes through about 100,000 records.
+    /// Go on after this record: `next` of the answer before. One call goes through about 100,000 records; a dry run finishes the account
+    /// that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Reference>,
     /// Why, for the ledger.
@@ -85,7 +86,7 @@ pub struct Repriced {
     pub refunded: u64,
     /// By account and unit, the largest difference first; at most 1,000.
     pub accounts: Vec<RepricedAccount>,
-    /// Charges that have no price in the catalog in force; at most 1,000. They were not changed.
+    /// Charges that stay as they are: they have no price in the catalog in force, or nobody pays it. At most 1,000.
     pub refused: Vec<RepriceRefused>,
     /// There are more records: repeat the request with `after` set to this. The sums are those of this part.
     #[serde(default, skip_serializing_if = "Option::is_none")]

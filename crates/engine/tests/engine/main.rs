@@ -7,6 +7,7 @@ mod capacity;
 mod damage;
 mod incidents;
 mod lease;
+mod repricing;
 mod shared;
 mod stepped;
 mod supply;

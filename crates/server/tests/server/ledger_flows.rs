@@ -323,7 +323,7 @@ async fn charges_are_corrected_one_by_one_and_by_period() {
     reconciles(&s).await;
 }
 
-/// Nobody pays the higher price of one account: it is named, and the others are priced again.
+/// Nobody pays the higher price of one account: it is named, also by the dry run, and the others are priced again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_pays_does_not_stop_the_others() {
     let s = Server::start().await;
@@ -336,10 +336,14 @@ async fn what_nobody_pays_does_not_stop_the_others() {
         post(&s, "/v1/record", account, used).await;
     }
     put(&s, &text.replace("tokens = \"1\"", "tokens = \"2\"").replace("\"t2\"", "\"t3\""), "c2").await;
-    let ask = json!({"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "apply": true});
+    let mut ask = json!({"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"});
+    let mut dry = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
+    ask["apply"] = json!(true);
     let applied = post(&s, "/v1/catalog/corrections", "", ask.clone()).await;
     assert_eq!((&applied["charges"], &applied["changed"]), (&json!(2), &json!(1)), "{applied}");
     assert_eq!(applied["refused"].as_array().map(Vec::len), Some(1), "{applied}");
+    dry["applied"] = json!(true);
+    assert_eq!(dry, applied);
     assert_eq!(s.balances("rich").await["available"], "6");
     assert_eq!(s.balances("poor").await["available"], "0");
     let again = post(&s, "/v1/catalog/corrections", "", ask).await;
