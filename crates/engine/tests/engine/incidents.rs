@@ -3,15 +3,16 @@
 use std::future::Future as _;
 use std::sync::Arc;
 
-use headworks_core::command::{Command, NewGrant};
+use headworks_core::catalog::{Catalog, Format};
+use headworks_core::command::{Command, Correct, NewGrant};
 use headworks_core::record::{
-    AuditEntry, AuditKind, AuditOutcome, Category, Incident, Instant, Label, Name, Seq, Span,
+    AuditEntry, AuditKind, AuditOutcome, Category, Charge, Incident, Instant, Label, Name, Record, Seq, Span,
 };
 use headworks_core::waterfall::Authorize;
-use headworks_engine::{Engine, IncidentAsk, IncidentDone, Used};
+use headworks_engine::{Clock, Engine, IncidentAsk, IncidentDone, Limits, Used};
 use headworks_store::{Memory, Store};
 
-use crate::{ask, key, name, open, run, start};
+use crate::{CATALOG, ask, hold_of, key, name, open, run, start};
 
 fn gift() -> IncidentAsk {
     IncidentAsk {
@@ -126,5 +127,51 @@ async fn a_long_log_is_searched_in_several_parts() {
     let a = |seq| Some((name("a"), seq));
     assert_eq!(places, [a(1_002), a(2_002), None]);
     assert_eq!(parts, [vec![], vec![], vec![name("a")]]);
+    engine.close();
+}
+
+/// What closes a period of graduated prices is charged in the period's last instant, and is no use of that instant.
+#[tokio::test]
+async fn the_close_of_a_graduated_period_is_no_use() {
+    let at = |text: &str| -> Instant { text.parse().expect(text) };
+    // A token costs 10, above 100 a month 8.
+    let text = CATALOG.replace(
+        "credits = { tokens = \"1\" }",
+        "credits = { tokens = \"10\" }, graduated = { tokens = { every = \"month\", steps = [{ above = 100, credits = \"8\" }] } }",
+    );
+    let catalog = Catalog::parse(&text, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
+    let (begins, noon) = (at("2026-03-01T00:00:00Z"), at("2026-03-31T12:00:00Z"));
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let engine =
+        Engine::start(store, catalog, Arc::new(Clock::test(begins)), Limits::default()).expect("starts");
+    engine.begin_test_clock(begins).await.expect("begins");
+    let (early, late) = (name("early"), name("late"));
+    let chat = |tokens| Command::Authorize(Authorize { settle_now: true, ..ask("chat", tokens) });
+    for account in [&early, &late] {
+        open(&engine, account.as_str(), "10000").await;
+        let first = run(&engine, account, &key("first"), chat(100)).await.expect("answers");
+        run(&engine, account, &key("second"), chat(1)).await.expect("answers");
+        // 50 at 10 and 1 at 8 are charged, 51 at 10 are due: the close charges 2.
+        let quantities = [(name("tokens"), 50)].into_iter().collect();
+        let to = Correct::To { quantities, dimensions: None, more: None, reprice: false };
+        let correct = Command::Correct { charge: hold_of(&first).0, to, reason: None };
+        run(&engine, account, &key("correct"), correct).await.expect("corrects");
+    }
+    engine.advance_to(noon).await.expect("moves");
+    run(&engine, &late, &key("in time"), chat(1)).await.expect("answers");
+    engine.advance_to(at("2026-04-02T00:00:00Z")).await.expect("moves");
+    for account in [&early, &late] {
+        let log = engine.records(account, 1, 100).await.expect("reads");
+        let log: Vec<Record> = log.iter().map(|r| Record::from_bytes(&r.bytes).expect("a record")).collect();
+        let closes: Vec<(String, Instant)> = log
+            .iter()
+            .filter(|r| r.charge().is_some_and(Charge::closes))
+            .map(|r| (r.charge().expect("a charge").price.to_string(), r.effective_at))
+            .collect();
+        assert_eq!(closes, [("2".to_owned(), at("2026-03-31T23:59:59.999999Z"))], "{account}");
+    }
+    let used = Some(Used { features: Vec::new(), from: noon, to: at("2026-04-02T00:00:00Z") });
+    let done = part(&engine, &IncidentAsk { used, ..gift() }).await;
+    assert_eq!(done.done, [late]);
     engine.close();
 }
