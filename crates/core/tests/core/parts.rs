@@ -1,7 +1,9 @@
 //! A use with parts under several models: one request, one walk, one receipt.
 
 use headworks_core::command::{Command, Correct, Extend, corrected_price};
-use headworks_core::record::{Category, Decision, Dimensions, Erasure, HoldId, Label, Outcome, Reason, Seq};
+use headworks_core::record::{
+    Category, Decision, Dimensions, Draw, Erasure, HoldId, Label, Outcome, Reason, Seq,
+};
 use headworks_core::view;
 use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal, Request};
 
@@ -406,35 +408,72 @@ fn parts_that_cannot_be_are_refused() {
     assert!(matches!(refused(asked("model=a 1 input 1 output + model=b 1 pages")), Refusal::UnknownMeter(_)));
 }
 
-/// An allowance of tokens pays the parts in order: of 25 units at 2 and 40 at 1, the first 30 are worth 50 and 5.
-#[test]
-fn an_allowance_of_units_pays_parts_in_order() {
-    let text = CATALOG
+/// The catalog with input alone, of which `limit` units a day are included.
+fn included(limit: u64) -> String {
+    let allowance = format!(
+        "waterfall = [{{ allowance = {{ name = \"free\", windows = [{{ name = \"day\", window.fixed = {{ limit = {limit}, every = \"day\" }} }}] }} }}, "
+    );
+    CATALOG
         .replace("meters = [\"input\", \"output\"]", "meters = [\"input\"]\nallowance_unit = \"input\"")
         .replace(", output = \"10\"", "")
         .replace(", output = \"500\"", "")
         .replace(", output = \"5\"", "")
         .replace(", output = \"4\"", "")
         .replace("[\"input\", \"output\"]", "[\"input\"]")
-        .replace(
-            "waterfall = [",
-            "waterfall = [{ allowance = { name = \"free\", windows = [{ name = \"day\", window.fixed = { limit = 30, every = \"day\" } }] } }, ",
-        );
+        .replace("waterfall = [", &allowance)
+}
+
+/// Who pays how much of its unit, and what that is worth in nano-credits.
+fn receipt(draws: &[Draw]) -> Vec<(&str, i64, i64)> {
+    draws.iter().map(|d| (d.layer.as_str(), d.amount, d.worth)).collect()
+}
+
+const NANO: i64 = 1_000_000_000;
+
+/// An allowance of tokens pays the parts in order: of 25 units at 2 and 40 at 1, the first 30 are worth 50 and 5.
+#[test]
+fn an_allowance_of_units_pays_parts_in_order() {
+    let text = included(30);
     let mut w = World::new(&text, "p");
     w.grant("100", Category::Purchased);
     let held = w.ask(&asked("model=a 25 input + model=b 40 input"));
     is_allowed(&held, "90");
-    let receipt = |draws: &[headworks_core::record::Draw]| -> Vec<(String, i64, i64)> {
-        draws.iter().map(|d| (d.layer.to_string(), d.amount, d.worth)).collect()
-    };
-    const NANO: i64 = 1_000_000_000;
-    let free = ("free".to_owned(), 30, 55 * NANO);
-    assert_eq!(receipt(&held.draws), [free, ("credits".into(), 35 * NANO, 35 * NANO)]);
+    assert_eq!(receipt(&held.draws), [("free", 30, 55 * NANO), ("credits", 35 * NANO, 35 * NANO)]);
     // Less of the first leaves units for the second: 20 at 2 and 10 at 1 of 30.
     w.apply(settled(w.account.seq, "20 input + 30 input")).expect("settles");
-    let free = ("free".to_owned(), 30, 50 * NANO);
-    assert_eq!(receipt(&w.charge().draws), [free, ("credits".into(), 20 * NANO, 20 * NANO)]);
+    assert_eq!(receipt(&w.charge().draws), [("free", 30, 50 * NANO), ("credits", 20 * NANO, 20 * NANO)]);
     trusted(&w, &catalog(&text));
+}
+
+/// Credits pay parts in order as well, so what a use grows by is what its last parts are: of 25 units at 2 and 40 at 1 the day before,
+/// 10 were included and credits paid 30 and 40. The allowance of today pays what is more of the second part, and not of the first.
+#[test]
+fn credits_pay_parts_in_order() {
+    let text = included(10);
+    let of_yesterday = [("free", 10, 20 * NANO), ("credits", 70 * NANO, 70 * NANO)];
+    let today = ("free", 5, 5 * NANO);
+    let receipt_of_today = [of_yesterday.to_vec(), vec![today]].concat();
+    // Whether it grows before it is settled, or turns out as more.
+    for grows in [true, false] {
+        let mut w = World::new(&text, "p");
+        w.now = at("2026-06-01T23:30:00Z");
+        w.grant("100", Category::Purchased);
+        let held = w.ask(&asked("model=a 25 input + model=b 40 input"));
+        is_allowed(&held, "90");
+        assert_eq!(receipt(&held.draws), of_yesterday);
+        let hold = w.account.seq;
+        w.now = at("2026-06-02T00:10:00Z");
+        if grows {
+            let step = w.run(&Command::Extend(extended(hold, "0 input + 5 input"))).expect("extends");
+            let decision = w.fold(step);
+            is_allowed(&decision, "5");
+            assert_eq!(receipt(&decision.draws), [today]);
+        }
+        w.apply(settled(hold, "25 input + 45 input")).expect("settles");
+        assert_eq!(receipt(&w.charge().draws), receipt_of_today, "{grows}");
+        assert_eq!(used(&w, "free.day"), "5", "{grows}");
+        trusted(&w, &catalog(&text));
+    }
 }
 
 /// Each part is rounded up to its steps and has the size of its own; the factor rounds all of it once.
