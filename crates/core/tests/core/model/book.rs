@@ -102,9 +102,9 @@ impl Use {
         self.draws.iter().map(Draw::credits).sum()
     }
 
-    /// What a hold costs more if it grows.
-    pub(super) fn grows(&self, tokens: i64) -> i64 {
-        self.price.of(self.tokens + tokens, Round::Up) - self.price.of(self.tokens, Round::Up)
+    /// What a hold costs more if its parts grow.
+    pub(super) fn grows(&self, tokens: i64, second: i64) -> i64 {
+        self.price.grown(second).of(self.tokens + tokens, Round::Up) - self.price.of(self.tokens, Round::Up)
     }
 
     pub(super) fn divisible(&self, unit: Unit) -> i64 {

@@ -5,7 +5,7 @@ use headworks_core::record::{Category, Consent, Level, Reason};
 use super::book::{Book, Draw, Payer};
 use super::limits::Cost;
 use super::policy::{Layer, Unit};
-use super::price::{Price, Round};
+use super::price::{Parts, Price, Round, units_paid};
 use super::steps::{Ask, LEVELS, Path};
 
 /// What is to be paid.
@@ -15,8 +15,8 @@ pub(super) struct Need {
     pub(super) path: Path,
     /// Nano-credits.
     pub(super) price: i64,
-    /// For a token.
-    pub(super) each: i64,
+    /// The use whose last part the price is.
+    pub(super) parts: Parts,
     pub(super) requests: i64,
     /// The instant whose windows count it.
     pub(super) at: i64,
@@ -66,7 +66,7 @@ impl Book {
             feature: ask.feature,
             path: ask.path,
             price: price.of(tokens, if ask.at_once { Round::Even } else { Round::Up }),
-            each: price.rate.each,
+            parts: price.parts(tokens),
             requests: ask.requests,
             at: now,
             now,
@@ -172,8 +172,7 @@ impl Book {
                             rest -= n;
                         }
                         Unit::Tokens => {
-                            let n = left.min((rest + need.each - 1) / need.each);
-                            let worth = (n * need.each).min(rest);
+                            let (n, worth) = units_paid(need.parts, rest, left);
                             draws.extend((n > 0).then(|| draw(n, worth)));
                             rest -= worth;
                         }

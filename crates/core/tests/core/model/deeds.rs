@@ -1,6 +1,6 @@
 //! What is done, in the engine and in the model.
 
-use headworks_core::command::{Adjust, Command, Extend, NewGrant, Step as Done};
+use headworks_core::command::{Adjust, Command, Correct, Extend, NewGrant, Step as Done};
 use headworks_core::record::{
     Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Reason, Recurrence, Rollover as Terms,
 };
@@ -13,8 +13,8 @@ use super::grants::{Given, Rollover, Schedule};
 use super::limits::Cost;
 use super::policy::{FEATURES, Unit};
 use super::price::{Price, Round};
-use super::run::{Run, number, seconds};
-use super::steps::{Ask, Gift};
+use super::run::{Run, number, parts, seconds};
+use super::steps::{Ask, Gift, Second};
 use crate::common::{self, name, quantities};
 use crate::unblock::{Buys, check_ways};
 
@@ -154,7 +154,7 @@ impl Run {
     pub(super) fn extend(
         &mut self,
         which: usize,
-        tokens: i64,
+        (tokens, second): (i64, i64),
         consents: bool,
         life: Option<i64>,
         now: i64,
@@ -163,17 +163,21 @@ impl Run {
             return Ok(());
         };
         let usage = &self.book.uses[place];
-        if tokens == 0 && life.is_none() {
+        let second = usage.price.second_tokens().map_or(0, |_| second);
+        let grows = tokens + second;
+        if grows == 0 && life.is_none() {
             return Ok(());
         }
         let by_allowance =
             self.book.unit() == Unit::Requests && usage.draws.iter().any(|d| d.payer == Payer::Allowance);
-        let cost = Cost { feature: usage.feature, path: usage.path, tokens, requests: 0, holds: false };
+        let cost =
+            Cost { feature: usage.feature, path: usage.path, tokens: grows, requests: 0, holds: false };
+        let grown = usage.price.grown(second);
         let need = Need {
             feature: usage.feature,
             path: usage.path,
-            price: usage.grows(tokens),
-            each: usage.price.rate.each,
+            price: usage.grows(tokens, second),
+            parts: grown.beyond(usage.tokens + tokens, (usage.price, usage.tokens)),
             requests: 0,
             at: now,
             now,
@@ -182,13 +186,13 @@ impl Run {
             only: (self.book.unit() == Unit::Requests).then_some(Side::Credits),
         };
         // A longer life is no new use.
-        let paused = (self.book.is_paused(now) && tokens > 0).then_some(Reason::Paused);
+        let paused = (self.book.is_paused(now) && grows > 0).then_some(Reason::Paused);
         let refused = paused.or(self.book.refused(&cost, now));
         let pays = if by_allowance { Some(Some(Vec::new())) } else { self.book.pays(&need, consents) };
         let more = Extend {
             hold: HoldId(usage.id),
             quantities: quantities(&[("tokens", number(tokens))]),
-            more: Vec::new(),
+            more: parts((second > 0).then_some(second)),
             minimum: None,
             life: life.map(seconds),
             progress: None,
@@ -217,17 +221,46 @@ impl Run {
         }
         if by_allowance {
             let usage = &self.book.uses[place];
-            let worth = usage.grows(tokens);
+            let worth = usage.grows(tokens, second);
             self.book.uses[place].draws[0].worth += worth;
         }
-        self.book.recount(place, tokens, now);
+        self.book.recount(place, grows, now);
         let usage = &mut self.book.uses[place];
         usage.tokens += tokens;
+        usage.price = grown;
         if let Some(life) = life {
             usage.deadline = now + life * SECOND;
             usage.longer += 1;
         }
         Ok(())
+    }
+
+    pub(super) fn correct(&mut self, which: usize, tokens: i64, second: Second) -> Compared {
+        let becomes = |was: Option<i64>| match second {
+            Second::Stays => was,
+            Second::DidNotHappen => None,
+            Second::Was(tokens) => Some(tokens),
+        };
+        let differs = |u: &Use| {
+            let was = u.price.second_tokens();
+            (u.tokens, was) != (tokens, becomes(was))
+        };
+        let Some(place) = self.pick(which, |u| u.state == State::Charged && u.refunds == 0 && differs(u))
+        else {
+            return Ok(());
+        };
+        let usage = &self.book.uses[place];
+        let is = becomes(usage.price.second_tokens());
+        // One that names no parts is about the first.
+        let more = (!matches!(second, Second::Stays)).then(|| parts(is));
+        let to = Correct::To {
+            quantities: quantities(&[("tokens", number(tokens))]),
+            dimensions: None,
+            more,
+            reprice: false,
+        };
+        let command = common::correct(usage.charge, &to);
+        self.charge(place, command, |book, now| book.correct(place, (tokens, is), now).is_ok())
     }
 
     /// Use without a hold, of now or of an earlier instant.
@@ -244,7 +277,7 @@ impl Run {
             feature: ask.feature,
             path: ask.path,
             price: price.of(ask.tokens, Round::Even),
-            each: price.rate.each,
+            parts: price.parts(ask.tokens),
             requests: ask.requests,
             at,
             now,

@@ -6,7 +6,7 @@ use super::book::{Book, Draw, Payer, State};
 use super::decide::{Need, Side};
 use super::limits::Cost;
 use super::policy::Unit;
-use super::price::Round;
+use super::price::{Round, units_paid};
 
 /// It is refused; nothing happens.
 #[derive(Debug)]
@@ -29,13 +29,13 @@ impl Book {
     }
 
     /// Pays for what a use has grown by, at the instants of windows and of the decision.
-    fn growth(&self, place: usize, price: i64, at: i64, now: i64) -> Need {
+    fn growth(&self, place: usize, (tokens, price): (i64, i64), at: i64, now: i64) -> Need {
         let usage = &self.uses[place];
         Need {
             feature: usage.feature,
             path: usage.path,
             price,
-            each: usage.price.rate.each,
+            parts: usage.price.parts(tokens),
             requests: usage.requests,
             at,
             now,
@@ -46,10 +46,10 @@ impl Book {
         }
     }
 
-    /// The front of a receipt that is worth a price, and what goes back; what is left to pay.
-    fn front(&self, place: usize, price: i64) -> (Vec<Draw>, Vec<Draw>, i64) {
+    /// The front of a receipt that pays so many tokens in the first part, and what goes back; what is left to pay.
+    fn front(&self, place: usize, tokens: i64) -> (Vec<Draw>, Vec<Draw>, i64) {
         let usage = &self.uses[place];
-        let (mut kept, mut back, mut rest) = (Vec::new(), Vec::new(), price);
+        let (mut kept, mut back, mut rest) = (Vec::new(), Vec::new(), usage.price.of(tokens, Round::Even));
         for draw in &usage.draws {
             let mut keeps = *draw;
             if draw.payer != Payer::Allowance || self.unit() == Unit::Credits {
@@ -59,8 +59,7 @@ impl Book {
                 // It pays for the whole request, at any price.
                 keeps.worth = rest;
             } else {
-                keeps.amount = draw.amount.min((rest + usage.price.rate.each - 1) / usage.price.rate.each);
-                keeps.worth = (keeps.amount * usage.price.rate.each).min(rest);
+                (keeps.amount, keeps.worth) = units_paid(usage.price.parts(tokens), rest, draw.amount);
             }
             rest -= keeps.worth;
             back.push(Draw { amount: draw.amount - keeps.amount, ..*draw });
@@ -81,9 +80,12 @@ impl Book {
     ) -> Result<(), Refused> {
         let held = self.uses[place].price;
         self.uses[place].price = held.turned_out(self.policy(), tokens, second);
-        let price = self.uses[place].price.of(tokens, Round::Even);
-        let (kept, back, rest) = self.front(place, price);
-        let more = if rest > 0 { self.happened(&self.growth(place, rest, at, now)) } else { Ok(Vec::new()) };
+        let (kept, back, rest) = self.front(place, tokens);
+        let more = if rest > 0 {
+            self.happened(&self.growth(place, (tokens, rest), at, now))
+        } else {
+            Ok(Vec::new())
+        };
         let more = more.inspect_err(|_| self.uses[place].price = held)?;
         let was_hold = self.uses[place].state == State::Open;
         self.uses[place].draws = kept;
@@ -95,8 +97,7 @@ impl Book {
 
     /// A hold ends as a charge of what it held.
     pub(super) fn charge_held(&mut self, place: usize, at: i64) {
-        let price = self.uses[place].price.of(self.uses[place].tokens, Round::Even);
-        let (kept, back, _) = self.front(place, price);
+        let (kept, back, _) = self.front(place, self.uses[place].tokens);
         self.uses[place].draws = kept;
         self.give_back(back, at, true);
         self.uses[place].state = State::Charged;
@@ -145,10 +146,14 @@ impl Book {
         }
     }
 
-    pub(super) fn correct(&mut self, place: usize, tokens: i64, now: i64) -> Result<(), Refused> {
+    pub(super) fn correct(
+        &mut self,
+        place: usize,
+        parts: (i64, Option<i64>),
+        now: i64,
+    ) -> Result<(), Refused> {
         let at = self.uses[place].at;
-        let second = self.uses[place].price.second_tokens();
-        self.becomes(place, (tokens, second), at, now)
+        self.becomes(place, parts, at, now)
     }
 
     /// A part of a charge, or what is left of it.

@@ -5,8 +5,7 @@
 //! catalogs that change are in the last. Any catalog may have sizes, hours, a factor and postpaid credits, any use a second part,
 //! seats change hands, periods are closed, and an account is paused where nothing follows its billing anchor. Left out, because the
 //! contract leaves them open or one record opens one grant: two recurring grants that carry, or one in a plan that makes expired
-//! draws good; debt in such a plan; more `requests` named when a hold grows; a factor of zero where allowances count requests. Left
-//! out besides: parts where allowances count a meter.
+//! draws good; debt in such a plan; more `requests` named when a hold grows; a factor of zero where allowances count requests.
 //!
 //! `MODEL_SEED=7` runs one case of each family, `MODEL_CASES` and `MODEL_FROM` say how many and from which on.
 

@@ -23,14 +23,51 @@ impl Rate {
         Self { each: dice.pick(each), step: dice.pick(&[1, 1, 1, 2, 5]), least: dice.pick(&[0, 0, 0, 3]) }
     }
 
-    /// What so many tokens cost.
-    pub(super) fn of(self, tokens: i64) -> i64 {
-        let mut billed = if tokens > 0 { self.least.max(tokens) } else { 0 };
-        while billed % self.step != 0 {
-            billed += 1;
+    /// What is billed of so many tokens.
+    fn billed(self, tokens: i64) -> Units {
+        let mut n = if tokens > 0 { self.least.max(tokens) } else { 0 };
+        while n % self.step != 0 {
+            n += 1;
         }
-        self.each * billed
+        Units { n, each: self.each }
     }
+}
+
+/// So many units at one price each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Units {
+    n: i64,
+    each: i64,
+}
+
+impl Units {
+    fn price(self) -> i64 {
+        self.n * self.each
+    }
+
+    /// Those that there are beyond some others.
+    fn beyond(self, other: Self) -> Self {
+        Self { n: self.n - other.n, ..self }
+    }
+}
+
+/// The parts of a use, which are paid one after the other.
+pub(super) type Parts = [Units; 2];
+
+/// What an allowance of units with so much room pays where the last `unpaid` nano-credits of a use are unpaid: how many units, and what they are
+/// worth. A unit that is paid in part counts whole.
+pub(super) fn units_paid(parts: Parts, unpaid: i64, room: i64) -> (i64, i64) {
+    let mut paid = parts.map(Units::price).iter().sum::<i64>() - unpaid;
+    let (mut units, mut worth) = (0, 0);
+    for part in parts {
+        let before = paid.min(part.price());
+        paid -= before;
+        let left = part.price() - before;
+        let n = (room - units).min((left + part.each - 1) / part.each);
+        units += n;
+        worth += (n * part.each).min(left);
+    }
+    (units, worth)
 }
 
 /// The rates of a feature: in usual and in dear hours, each for use of usual size and for large use.
@@ -95,8 +132,8 @@ pub(super) struct Price {
 impl Price {
     /// The price of the use with so many tokens in its first part: rounded once, for all parts.
     pub(super) fn of(self, tokens: i64, round: Round) -> i64 {
-        let second = self.second.map_or(0, |(part, tokens)| part.rate.of(tokens));
-        let exact = i128::from(self.rate.of(tokens) + second) * i128::from(self.factor);
+        let whole: i64 = self.parts(tokens).map(Units::price).iter().sum();
+        let exact = i128::from(whole) * i128::from(self.factor);
         let one = i128::from(NANO);
         let (whole, rest) = (exact / one, exact % one);
         let up = match round {
@@ -104,6 +141,23 @@ impl Price {
             Round::Even => rest * 2 > one || rest * 2 == one && whole % 2 == 1,
         };
         i64::try_from(whole + i128::from(up)).expect("small")
+    }
+
+    /// What is billed of the use with so many tokens in its first part.
+    pub(super) fn parts(self, tokens: i64) -> Parts {
+        let none = Units { n: 0, each: self.rate.each };
+        [self.rate.billed(tokens), self.second.map_or(none, |(part, tokens)| part.rate.billed(tokens))]
+    }
+
+    /// Its price with so many more tokens in the second part, if it has one.
+    pub(super) fn grown(self, second: i64) -> Self {
+        Self { second: self.second.map(|(part, tokens)| (part, tokens + second)), ..self }
+    }
+
+    /// What is billed of the first part of so many tokens beyond that of another price.
+    pub(super) fn beyond(self, tokens: i64, (other, of): (Self, i64)) -> Parts {
+        let ([first, second], [was, second_was]) = (self.parts(tokens), other.parts(of));
+        [first.beyond(was), second.beyond(second_was)]
     }
 
     pub(super) fn second_tokens(self) -> Option<i64> {
@@ -117,8 +171,9 @@ impl Price {
             self.first.is_altered(rates) || self.second.is_some_and(|(part, _)| part.is_altered(rates));
         let of = |part: Part, n: i64| part.turned_out(rates, is_altered, policy.is_large(n));
         let first = of(self.first, tokens);
-        let other = |((part, _), n): ((Part, i64), i64)| (of(part, n), n);
-        Self { rate: first.rate, first, second: self.second.zip(second).map(other), ..self }
+        // One that was not asked for is like the first.
+        let other = self.second.map_or(self.first, |(part, _)| part);
+        Self { rate: first.rate, first, second: second.map(|n| (of(other, n), n)), ..self }
     }
 }
 

@@ -11,7 +11,7 @@ use super::calendar::SECOND;
 use super::compare::Compared;
 use super::dice::Dice;
 use super::grants::Given;
-use super::policy::{FEATURES, NANO, Policy, Unit};
+use super::policy::{FEATURES, NANO, Policy};
 use super::seats::Seats;
 use super::steps::{Ask, LEVELS, Path, Step};
 use super::text;
@@ -64,16 +64,15 @@ impl Ask {
 }
 
 /// The parts of a use after the first.
-fn parts(second: Option<i64>) -> Vec<AskedPart> {
+pub(super) fn parts(second: Option<i64>) -> Vec<AskedPart> {
     let part = |n| AskedPart { dimensions: None, quantities: common::quantities(&[("tokens", number(n))]) };
     second.map(part).into_iter().collect()
 }
 
 impl Run {
-    /// What is asked, with the seat of who asks. Units of a meter that several parts have at several prices are left out.
+    /// What is asked, with the seat of who asks.
     fn possible(&self, ask: &Ask) -> Ask {
-        let second = ask.second.filter(|_| self.book.unit() != Unit::Tokens);
-        Ask { second, path: self.book.seated(ask.path), ..*ask }
+        Ask { path: self.book.seated(ask.path), ..*ask }
     }
 
     pub(super) fn new(policy: &Policy, start: &str, anchor: &str) -> Self {
@@ -172,13 +171,12 @@ impl Run {
             }
             Step::Grant(gift) => return self.grant(gift, now),
             Step::Ask { ask, looks_ahead } => return self.ask(&self.possible(ask), *looks_ahead, now),
-            Step::Settle { which, percent } => {
+            Step::Settle { which, percent, second } => {
                 let Some(place) = self.pick(*which, |u| u.state == State::Open) else { return Ok(()) };
                 let usage = &self.book.uses[place];
                 let tokens = usage.tokens * percent / 100;
-                // A part that is not named did not happen.
-                let second =
-                    usage.price.second_tokens().map(|n| n * percent / 100).filter(|_| percent % 3 > 0);
+                // A part that is not named did not happen; one that was not asked for may have.
+                let second = second.map(|of| usage.price.second_tokens().map_or(of / 10, |n| n * of / 100));
                 let command = Command::Settle {
                     hold: HoldId(usage.id),
                     quantities: common::quantities(&[("tokens", number(tokens))]),
@@ -193,24 +191,13 @@ impl Run {
                 self.world.apply(common::release(self.book.uses[place].id)).map_err(|e| e.to_string())?;
                 self.book.give_all_back(place, now, false);
             }
-            Step::Extend { which, tokens, consents, life } => {
-                return self.extend(*which, *tokens, *consents, *life, now);
+            Step::Extend { which, tokens, second, consents, life } => {
+                return self.extend(*which, (*tokens, *second), *consents, *life, now);
             }
             Step::Record { ask, ago } => return self.record(&self.possible(ask), *ago, now),
             Step::SettleLate { which, tokens } => return self.settle_late(*which, *tokens, now),
             Step::Refund { which, percent } => return self.refund(*which, *percent, now),
-            Step::Correct { which, tokens } => {
-                let Some(place) =
-                    self.pick(*which, |u| u.state == State::Charged && u.refunds == 0 && u.tokens != *tokens)
-                else {
-                    return Ok(());
-                };
-                let command = common::correct(
-                    self.book.uses[place].charge,
-                    &common::to(&[("tokens", number(*tokens))]),
-                );
-                return self.charge(place, command, |book, now| book.correct(place, *tokens, now).is_ok());
-            }
+            Step::Correct { which, tokens, second } => return self.correct(*which, *tokens, *second),
             Step::Adjust { which, by, as_debt } => return self.adjust(*which, by * NANO, *as_debt),
             Step::Void { which } => self.void(*which)?,
             Step::Consent(consent) => {

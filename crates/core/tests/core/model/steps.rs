@@ -62,6 +62,14 @@ pub(super) struct Gift {
     pub(super) again: Option<Again>,
 }
 
+/// What a correction says of the second part.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Second {
+    Stays,
+    DidNotHappen,
+    Was(i64),
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Pass(i64),
@@ -75,13 +83,16 @@ pub(super) enum Step {
         ask: Ask,
         looks_ahead: bool,
     },
+    /// At so many percent of each part; without a second, or with one of so many tokens that was not asked for.
     Settle {
         which: usize,
         percent: i64,
+        second: Option<i64>,
     },
     Extend {
         which: usize,
         tokens: i64,
+        second: i64,
         consents: bool,
         life: Option<i64>,
     },
@@ -105,6 +116,7 @@ pub(super) enum Step {
     Correct {
         which: usize,
         tokens: i64,
+        second: Second,
     },
     Adjust {
         which: usize,
@@ -189,7 +201,7 @@ fn ask(dice: &mut Dice) -> Ask {
         path: path(dice),
         tokens,
         // Less of a use goes with one part.
-        second: if least.is_none() { dice.some(5, |d| d.int(0, 20)) } else { None },
+        second: if least.is_none() { dice.some(3, |d| d.int(0, 20)) } else { None },
         requests: if dice.one_in(6) { dice.int(2, 3) } else { 1 },
         consents: dice.one_in(2),
         least,
@@ -263,10 +275,15 @@ fn step(dice: &mut Dice, family: Family) -> Step {
             lives: dice.some(2, |d| d.int(10, 100_000)),
         },
         26..=52 => Step::Ask { ask: ask(dice), looks_ahead: dice.one_in(4) },
-        53..=62 => Step::Settle { which, percent: dice.int(0, 200) },
+        53..=62 => Step::Settle {
+            which,
+            percent: dice.int(0, 200),
+            second: (!dice.one_in(3)).then(|| dice.int(0, 200)),
+        },
         63..=67 => Step::Extend {
             which,
             tokens: dice.int(0, 15),
+            second: dice.int(0, 9),
             consents: dice.one_in(2),
             life: dice.some(3, |d| d.int(1, 9_000)),
         },
@@ -274,7 +291,15 @@ fn step(dice: &mut Dice, family: Family) -> Step {
         71..=76 => Step::Record { ask: ask(dice), ago: if changes { dice.some(2, late) } else { None } },
         77..=78 => Step::SettleLate { which, tokens: dice.int(0, 30) },
         79..=82 => Step::Refund { which, percent: dice.some(2, |d| d.int(1, 100)) },
-        83..=86 => Step::Correct { which, tokens: dice.int(0, 45) },
+        83..=86 => Step::Correct {
+            which,
+            tokens: dice.int(0, 45),
+            second: match dice.int(0, 3) {
+                0 | 1 => Second::Stays,
+                2 => Second::DidNotHappen,
+                _ => Second::Was(dice.int(0, 30)),
+            },
+        },
         87..=88 => Step::Adjust { which, by: dice.int(-40, 20), as_debt: dice.one_in(2) },
         89..=90 => Step::Void { which },
         91..=92 => Step::Consent(consent(dice)),
