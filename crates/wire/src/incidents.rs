@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use headworks_core::record::{Id, Instant, Label, Name};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::OneOfBuilder;
 
@@ -23,10 +24,12 @@ pub struct IncidentRequest {
     /// What each account gets.
     pub act: IncidentAct,
     /// The accounts. Default: all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
     pub accounts: Vec<Id>,
     /// The plans that they are on when they get it. Default: all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
     pub plans: Vec<Name>,
     /// The use that they had. Default: any or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +40,15 @@ pub struct IncidentRequest {
     /// Go on after this record: `next` of the answer before. One call goes through at most 1,000 accounts, and about 100,000 records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Reference>,
+}
+
+/// A list that is written names something: an empty one would match all, though whoever wrote it found nobody.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    let all = Vec::deserialize(from)?;
+    if all.is_empty() {
+        return Err(D::Error::custom("an empty list matches nobody; leave it out to match all"));
+    }
+    Ok(all)
 }
 
 /// The act of an incident.
@@ -94,7 +106,8 @@ pub struct IncidentRaise {
 #[serde(deny_unknown_fields)]
 pub struct IncidentUse {
     /// The features. Default: all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
     pub features: Vec<Name>,
     /// A request was granted or extended, or use was settled or recorded, from this instant on ...
     pub from: Instant,

@@ -30,8 +30,9 @@ impl Plan {
         self.programs().find_map(|program| program.is_billed(name))
     }
 
-    /// The levels of a window or pool whose periods end when they are closed; `None`: there is no such one.
-    pub(crate) fn closable(&self, name: &Name) -> Option<Levels> {
+    /// The levels of a window or pool whose periods end when they are closed, and whether it pays: then nobody without a seat has
+    /// a period where it counts for seats, while a guard counts all of them together. `None`: there is no such one.
+    pub(crate) fn closable(&self, name: &Name) -> Option<(Levels, bool)> {
         self.programs().find_map(|program| program.closable(name))
     }
 
@@ -77,10 +78,10 @@ impl Program {
         pool.or_else(|| self.limit(of)?.1.map(WindowTerms::is_billed))
     }
 
-    fn closable(&self, of: &Name) -> Option<Levels> {
+    fn closable(&self, of: &Name) -> Option<(Levels, bool)> {
         let guard = self.guards().find(|guard| guard.name == *of && guard.window.is_manual());
-        guard.map(|guard| guard.level).or_else(|| {
-            self.layers().find_map(|layer| match layer {
+        guard.map(|guard| (guard.level, false)).or_else(|| {
+            let paying = self.layers().find_map(|layer| match layer {
                 Layer::Allowance { level, windows, .. } => {
                     windows.iter().any(|(name, window)| name == of && window.is_manual()).then_some(*level)
                 }
@@ -88,7 +89,8 @@ impl Program {
                     (name == of && pool.window.is_manual()).then_some(pool.member)
                 }
                 Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
-            })
+            });
+            paying.map(|level| (level, true))
         })
     }
 

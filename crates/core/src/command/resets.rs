@@ -104,10 +104,13 @@ pub(super) fn close_periods(
     }
     let seated = ctx.account.seated(path);
     let path = seated.as_ref().unwrap_or(path);
+    if let Some(seat) = path.at(Level::Seat).filter(|seat| ctx.account.seat(seat).is_none()) {
+        return Err(Refusal::UnknownSeat(seat.clone()));
+    }
     let once: BTreeSet<&Name> = windows.iter().collect();
     let closed = once.into_iter().map(|name| {
-        let level = plan.closable(name).ok_or_else(|| Refusal::NotClosable(name.clone()))?;
-        if level.contains(Level::Seat) && path.at(Level::Seat).is_none() {
+        let (level, pays) = plan.closable(name).ok_or_else(|| Refusal::NotClosable(name.clone()))?;
+        if pays && level.contains(Level::Seat) && path.at(Level::Seat).is_none() {
             return Err(Refusal::ClosesPerSeat(name.clone()));
         }
         let used = ctx.account.window(name, level, path);

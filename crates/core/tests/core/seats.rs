@@ -220,6 +220,30 @@ fn a_period_per_seat_is_closed_for_a_seat() {
     trusted(&w, &catalog(&text));
 }
 
+/// A guard counts all who have no seat together, and their period is closed like that of a seat.
+#[test]
+fn the_period_of_all_without_a_seat_is_closed_too() {
+    let text = optional().replace(
+        "name = \"rpm\", per = \"user\", window.fixed = { limit = 3, every = \"hour\" }",
+        "name = \"rpm\", per = \"seat\", window.fixed = { limit = 3, every = \"manual\" }",
+    );
+    assert!(text.contains("manual"), "{text}");
+    let mut w = world(&text);
+    set(&mut w, "s1", None, Some("ann"));
+    let close = |path: &str| {
+        let (windows, path) = (vec![name("rpm")], path.parse().expect("a path"));
+        Command::ClosePeriods { windows, path, reason: None }
+    };
+    for user in ["bob", "eve", "bob"] {
+        w.ask(&chat(user, 1));
+    }
+    assert_eq!(w.ask(&chat("eve", 1)).reason, Reason::FixedLimit);
+    w.apply(close("user:bob")).expect("closes");
+    assert!(w.ask(&chat("eve", 1)).outcome.is_granted());
+    assert_eq!(w.run(&close("seat:s9")).expect_err("refused"), Refusal::UnknownSeat(name("s9")));
+    trusted(&w, &catalog(&text));
+}
+
 /// Where only seats pay, a request without one is denied for that, free or not; with one it is denied once all is used.
 #[test]
 fn what_only_seats_pay_needs_a_seat() {

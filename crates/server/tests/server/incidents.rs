@@ -117,6 +117,12 @@ async fn an_incident_reaches_those_who_match_once() {
         "act": {"grant": {"amount": "5", "category": "promotional"}},
         "plans": ["plus"], "used": {"features": ["chat"], "from": from, "to": to},
     });
+    // Who found nobody means nobody.
+    for (part, empty) in [("accounts", json!([])), ("plans", json!([]))] {
+        let mut nobody = ask.clone();
+        nobody[part] = empty;
+        assert_eq!(asked(&s, &nobody).await.status, 422, "{part}");
+    }
     let dry = done(&s, &ask).await;
     assert_eq!(
         (&dry["applied"], &dry["accounts"], &dry["granted"], &dry["skipped"], &dry["before"]),

@@ -81,8 +81,11 @@ impl Run {
         let windows = limits.iter().map(|(_, limit)| name(limit)).collect();
         let command = Command::ClosePeriods { windows, path, reason: None };
         let from = self.book.seated(from);
-        let is_of_seats = |which: Which| self.book.policy().counts_at(which).contains(&Level::Seat);
-        let of_seats = limits.iter().find(|(which, _)| from.seat.is_none() && is_of_seats(*which));
+        // A guard counts all without a seat together; allowances, named with their window, are for seats alone.
+        let is_of_seats = |which: Which, limit: &str| {
+            limit.contains('.') && self.book.policy().counts_at(which).contains(&Level::Seat)
+        };
+        let of_seats = limits.iter().find(|(which, limit)| from.seat.is_none() && is_of_seats(*which, limit));
         let refused = of_seats.map(|(_, limit)| Refusal::ClosesPerSeat(name(limit)));
         let is = self.world.apply(command).err();
         same("whose periods cannot be closed", is.as_ref(), refused.as_ref())?;
