@@ -2,7 +2,7 @@
 
 use headworks_core::record::Overshoot;
 
-use super::book::{Book, Draw, Payer, State};
+use super::book::{Book, Draw, Payer, State, Use};
 use super::decide::{Need, Side};
 use super::limits::Cost;
 use super::policy::Unit;
@@ -149,11 +149,14 @@ impl Book {
     pub(super) fn correct(
         &mut self,
         place: usize,
-        parts: (i64, Option<i64>),
+        (tokens, second): (i64, Option<i64>),
         now: i64,
     ) -> Result<(), Refused> {
-        let at = self.uses[place].at;
-        self.becomes(place, parts, at, now)
+        let Use { at, price, .. } = self.uses[place];
+        if price.lacks(price.turned_out(self.policy(), tokens, second)) {
+            return Err(Refused);
+        }
+        self.becomes(place, (tokens, second), at, now)
     }
 
     /// A part of a charge, or what is left of it.

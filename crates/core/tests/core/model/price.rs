@@ -164,6 +164,12 @@ impl Price {
         self.second.map(|(_, tokens)| tokens)
     }
 
+    /// Whether it has a second part that this one has not, at no price of its own: a correction has none to keep for that.
+    pub(super) fn lacks(self, is: Self) -> bool {
+        let is_unpriced = is.second.is_some_and(|(part, _)| part.unpriced);
+        self.second.is_none() && is_unpriced && !self.first.unpriced
+    }
+
     /// Its price now that its parts are of so many tokens.
     pub(super) fn turned_out(self, policy: &Policy, tokens: i64, second: Option<i64>) -> Self {
         let rates = policy.prices[self.version][self.feature][usize::from(self.is_dear)];
