@@ -8,7 +8,7 @@ use super::draft::Draft;
 use super::history::{History, Stop};
 use super::receipts::{Happened, counted_with, given_back, pay_excess, recount};
 use super::refunds::{Standing, Unwinding, live_charge, postpaid_back};
-use super::turned_out::{Asked, Unnamed, by_part, note_card, turned_out};
+use super::turned_out::{Asked, Pricing, Unnamed, by_part, note_card, of_one_catalog, turned_out};
 use super::volumes::shifts;
 use crate::catalog::{Catalog, FREE, NoPrice};
 use crate::record::{
@@ -53,11 +53,17 @@ impl Correct {
                 let had = charge.usage.parts();
                 let stay = || Cow::Owned(alloc::vec![AskedPart::default(); had - 1]);
                 let more = more.as_ref().map_or_else(stay, |more| Cow::Borrowed(more.as_slice()));
-                by_part(&charge.usage, first, &more, |part, asked, place| {
+                let each = |part, asked: Asked<'_>, place, pricing| {
                     // A part that was not charged has no other dimensions than those it names.
                     let asked = if place < had { asked } else { asked.or_none() };
-                    corrected_part(catalog, (&charge.usage, part), asked, (priced_at, *reprice))
-                })
+                    corrected_part(catalog, (&charge.usage, part), asked, (priced_at, *reprice, pricing))
+                };
+                if *reprice {
+                    // All parts have the prices of the catalog.
+                    let each = |part, asked: Asked<'_>, place| each(part, asked, place, Pricing::Anew);
+                    return by_part(&charge.usage, first, &more, each);
+                }
+                of_one_catalog(catalog, &charge.usage, first, &more, each)
             }
             Self::Delete => Ok(charge.usage.clone().with_quantities(|_| 0).with_requests(0)),
             Self::Exactly(usage) => Ok((**usage).clone()),
@@ -70,12 +76,12 @@ fn corrected_part(
     catalog: &Catalog,
     (whole, part): (&Use, Use),
     asked: Asked<'_>,
-    (priced_at, reprice): (Instant, bool),
+    (priced_at, reprice, pricing): (Instant, bool, Pricing),
 ) -> Result<Use, Refusal> {
     let was_unpriced = part.unpriced;
     // What is only priced again keeps its dimensions.
     let is_other = !reprice || !asked.quantities.is_empty() || asked.dimensions.is_some();
-    let turned_out = |part| turned_out(catalog, (whole, part), asked, (priced_at, Unnamed::Stay));
+    let turned_out = |part| turned_out(catalog, (whole, part), asked, (priced_at, Unnamed::Stay, pricing));
     let mut usage = if is_other { turned_out(part) } else { part };
     if usage.unpriced && !was_unpriced && !reprice && asked.dimensions.is_some() {
         let feature = catalog.feature(usage.feature.as_str());

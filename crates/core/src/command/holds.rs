@@ -10,7 +10,7 @@ use super::history::{History, Stop};
 use super::receipts::{Happened, charge_happened, end_charged, end_free};
 use super::requests::{deadline, decided};
 use super::step::{Need, Step};
-use super::turned_out::{Asked, Unnamed, by_part, turned_out};
+use super::turned_out::{Asked, Unnamed, by_part, of_one_catalog, turned_out};
 use crate::account::{EXTENSIONS_MAX, Hold};
 use crate::catalog::NoPrice;
 use crate::record::{Book, Decision, Event, Grown, HoldId, Name, Once, Priced, REQUESTS, Record, Span, Use};
@@ -101,27 +101,29 @@ fn ended(end: Option<&Record>, id: HoldId) -> Stop {
 /// rounded up by. A part that the hold does not have is priced as one that turned out.
 pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use, Refusal> {
     let first = Asked { dimensions: None, quantities: &ask.quantities };
-    let mut more = by_part(&hold.usage, first, &ask.more, |mut part, asked, place| {
-        if place >= hold.usage.parts() {
-            part = turned_out(ctx.catalog, (&hold.usage, part), asked.or_none(), (ctx.now, Unnamed::Vanish));
-            if part.unpriced && !hold.usage.unpriced {
-                let feature = ctx.feature(&part.feature)?;
-                return Err(Refusal::no_price(feature, NoPrice::NoMatch, &part.dimensions, ctx.now));
+    let mut more =
+        of_one_catalog(ctx.catalog, &hold.usage, first, &ask.more, |mut part, asked, place, pricing| {
+            if place >= hold.usage.parts() {
+                let how = (ctx.now, Unnamed::Vanish, pricing);
+                part = turned_out(ctx.catalog, (&hold.usage, part), asked.or_none(), how);
+                if part.unpriced && !hold.usage.unpriced {
+                    let feature = ctx.feature(&part.feature)?;
+                    return Err(Refusal::no_price(feature, NoPrice::NoMatch, &part.dimensions, ctx.now));
+                }
+            } else if asked.dimensions.is_some_and(|other| *other != *part.dimensions) {
+                return Err(Refusal::BadParts(
+                    "the hold has other dimensions in that part; leave them out, or extend by a further part",
+                ));
             }
-        } else if asked.dimensions.is_some_and(|other| *other != *part.dimensions) {
-            return Err(Refusal::BadParts(
-                "the hold has other dimensions in that part; leave them out, or extend by a further part",
-            ));
-        }
-        for line in &mut part.lines {
-            let units = line.billed();
-            if let Some(of) = line.graduated.as_mut().filter(|_| place < hold.usage.parts()) {
-                of.grows = Some(Grown { units, at: of.at, to: of.to });
+            for line in &mut part.lines {
+                let units = line.billed();
+                if let Some(of) = line.graduated.as_mut().filter(|_| place < hold.usage.parts()) {
+                    of.grows = Some(Grown { units, at: of.at, to: of.to });
+                }
+                line.price = line.price.after(line.quantity);
             }
-            line.price = line.price.after(line.quantity);
-        }
-        requantify(part, asked.quantities, true)
-    })?;
+            requantify(part, asked.quantities, true)
+        })?;
     if more.lines.iter().any(|line| line.graduated.is_some()) {
         // It has a price of its own, which is rounded by itself.
         ctx.place_growth(&mut more);
@@ -183,10 +185,10 @@ pub(super) fn settle(
     history: &History,
 ) -> Result<Draft, Stop> {
     let used = |held: &Use| {
-        let actual = by_part(held, first, more, |part, asked, place| {
+        let actual = of_one_catalog(ctx.catalog, held, first, more, |part, asked, place, pricing| {
             // A part that was not held has no other dimensions than those it names.
             let asked = if place < held.parts() { asked } else { asked.or_none() };
-            let part = turned_out(ctx.catalog, (held, part), asked, (ctx.now, Unnamed::Vanish));
+            let part = turned_out(ctx.catalog, (held, part), asked, (ctx.now, Unnamed::Vanish, pricing));
             requantify(part, asked.quantities, place > 0)
         })?;
         names_all(ctx, &actual, first, more)?;

@@ -1,11 +1,12 @@
 //! The price of what happened, where that is not what was requested: another model answered, a tier was not granted.
 //!
 //! T1 the version of the card that was pinned prices it; failing that, the card in force; failing that, or if a catalog has altered
-//! that version since, the prices stay and the use is marked as unpriced (`what_happened_is_charged`).
+//! that version since, the prices stay and the use is marked as unpriced (`what_happened_is_charged`). T2 the parts of a use have the
+//! prices of one catalog (`parts_have_the_prices_of_one_catalog`).
 
 use smallvec::SmallVec;
 
-use crate::catalog::{Catalog, Feature, Prices};
+use crate::catalog::{Catalog, FREE, Feature, Prices};
 use crate::record::{CardRef, Dimension, Dimensions, Instant, Line, Name, Use};
 use crate::waterfall::{AskedPart, Refusal, check_parts};
 
@@ -37,6 +38,15 @@ pub(super) enum Unnamed {
     Vanish,
     /// They stay.
     Stay,
+}
+
+/// Where the prices of what turned out otherwise come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pricing {
+    /// The catalog.
+    Anew,
+    /// The use: what it does not know is unpriced.
+    Kept,
 }
 
 /// A part of a use, as a settlement, an extension or a correction names it.
@@ -79,12 +89,49 @@ pub(super) fn by_part(
     Ok(all)
 }
 
+/// As [`by_part`], where each part takes what turned out otherwise from the catalog: unless that no longer has the prices of the parts
+/// that stay, because the feature has another card, or the card another version. The use names one catalog.
+pub(super) fn of_one_catalog(
+    catalog: &Catalog,
+    usage: &Use,
+    first: Asked<'_>,
+    more: &[AskedPart],
+    each: impl Fn(Use, Asked<'_>, usize, Pricing) -> Result<Use, Refusal>,
+) -> Result<Use, Refusal> {
+    let mut all = by_part(usage, first, more, |part, asked, place| each(part, asked, place, Pricing::Anew))?;
+    let Some(feature) = catalog.feature(usage.feature.as_str()) else { return Ok(all) };
+    let (mut takes, mut mixes) = (false, false);
+    for place in 0..all.parts() {
+        let (was, is) = (usage.only(place), all.only(place));
+        let is_anew = !is.unpriced && (is.dimensions != was.dimensions || is.card != was.card);
+        let has = |line: &Line| was.lines.iter().any(|had| had.meter == line.meter);
+        takes |= is_anew || !is.lines.iter().all(has);
+        mixes |= !is_anew && !is.unpriced && !still_has(feature, &was);
+    }
+    if takes && mixes {
+        return by_part(usage, first, more, |part, asked, place| each(part, asked, place, Pricing::Kept));
+    }
+    if takes {
+        all.catalog.clone_from(&catalog.version);
+    }
+    Ok(all)
+}
+
+/// Whether the version that priced a part is there, with these prices.
+fn still_has(feature: &Feature, part: &Use) -> bool {
+    let from = part.card.as_ref().map_or_else(Instant::default, |card| card.effective_from);
+    let Ok(found) = feature.prices(&part.dimensions, from) else { return false };
+    let is_it = found.card == part.card.as_ref().map(|card| (&card.name, card.effective_from));
+    let is_price = |line: &Line| feature.price_of(&found, &line.meter).unwrap_or(&FREE).is_of(line);
+    is_it && part.lines.iter().all(is_price)
+}
+
 /// One part of a whole use with the dimensions and meters that turned out, at their prices; its quantities are those it had.
 pub(super) fn turned_out(
     catalog: &Catalog,
     (whole, usage): (&Use, Use),
     Asked { dimensions, quantities }: Asked<'_>,
-    (now, unnamed): (Instant, Unnamed),
+    (now, unnamed, pricing): (Instant, Unnamed, Pricing),
 ) -> Use {
     let mut actual = usage;
     let feature = catalog.feature(actual.feature.as_str());
@@ -104,7 +151,7 @@ pub(super) fn turned_out(
         return actual;
     }
     let feature = feature.filter(|feature| feature.credit_unit == actual.credit_unit);
-    let feature = feature.filter(|feature| !is_altered(feature, whole));
+    let feature = feature.filter(|feature| pricing == Pricing::Anew && !is_altered(feature, whole));
     let is_other = other.is_some();
     if let Some(other) = other {
         actual.dimensions = other;

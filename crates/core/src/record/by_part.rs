@@ -85,6 +85,7 @@ impl Use {
     pub(crate) fn grow(&mut self, more: &Self) -> Result<(), &'static str> {
         let parts = self.parts();
         self.more.extend(more.more.iter().skip(parts - 1).cloned());
+        self.catalog.clone_from(&more.catalog);
         for line in &more.lines {
             let held = self.lines.iter_mut().find(|l| l.part == line.part && l.meter == line.meter);
             match held {

@@ -1,5 +1,6 @@
 //! A use with parts under several models: one request, one walk, one receipt.
 
+use headworks_core::catalog::Catalog;
 use headworks_core::command::{Command, Correct, Extend, corrected_price};
 use headworks_core::record::{
     Category, Decision, Dimensions, Draw, Erasure, HoldId, Label, Outcome, Reason, Seq,
@@ -7,7 +8,7 @@ use headworks_core::record::{
 use headworks_core::view;
 use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal, Request};
 
-use crate::audit::{audit, chained, trusted};
+use crate::audit::{audit, chained, replayed_under, trusted};
 use crate::common::{AskExt as _, World, at, catalog, correct, credits, name, quantities, refund};
 use crate::turned_out::dimensions;
 
@@ -260,6 +261,130 @@ fn parts_have_the_prices_of_one_catalog() {
         assert_eq!([usage.unpriced, usage.more[0].unpriced], unpriced, "{held} → {turned_out}");
         assert_eq!(audit(&chained(&w.log), &catalogs), [], "{held} → {turned_out}");
     }
+}
+
+/// The catalog with another version label and change, in which a token of input on `b` costs 7.
+fn changed(from: &str, to: &str) -> String {
+    // `rate_card` and `rate_cards` are words of the format.
+    let text = CATALOG.replacen("\"t\"", "\"t2\"", 1).replace(from, to);
+    let text = text.replace("rate_tariff", "rate_card");
+    text.replace("input = \"1\"", "input = \"7\"").replace("input = \"100\"", "input = \"7\"")
+}
+
+/// Reconciliation and replay have nothing to say about a log whose records after `hold` were written under the second catalog.
+fn trusted_under(w: &World, catalogs: &[Catalog; 2], hold: Seq, what: &str) {
+    assert_eq!(audit(&chained(&w.log), catalogs), [], "{what}");
+    let [first, second] = catalogs;
+    assert_eq!(replayed_under(&w.log, |seq| if seq <= hold { first } else { second }), [], "{what}");
+}
+
+/// Where the feature has another card, or its card other versions, a part that stays is priced by the catalog of the hold: what turned
+/// out otherwise beside it keeps its price. Without such a part, all is priced by the catalog in force.
+#[test]
+fn what_turns_out_beside_a_part_that_stays_has_prices_of_its_catalog() {
+    let (start, july) = (at("2026-06-30T23:30:00Z"), at("2026-07-01T00:10:00Z"));
+    let of_a = "  { when = { model = \"a\" }, credits = { input = \"2\", output = \"10\" } },\n";
+    let first = CATALOG.split("[[rate_cards.card]]\n").nth(1).expect("a version");
+    for (what, other) in [
+        ("another card", changed("card", "tariff")),
+        ("another version", changed("2020-01-01", "2021-01-01")),
+        ("no such version", changed(&format!("[[rate_cards.card]]\n{first}"), "")),
+        ("no such model", changed(of_a, "")),
+    ] {
+        let catalogs = [catalog(CATALOG), catalog(&other)];
+        let held = || {
+            let mut w = world();
+            w.now = start;
+            w.ask(&asked("model=a 10 input 0 output"));
+            let hold = w.account.seq;
+            w.catalog = catalog(&other);
+            w.now = july;
+            (w, hold)
+        };
+        for (turned_out, price, unpriced) in [
+            ("10 input + model=b 10 input", "40", [false, true]),
+            ("model=b 10 input + model=a 10 input", "40", [true, false]),
+            ("model=b 10 input + model=b 10 input", "140", [false, false]),
+            ("model=b 10 input", "70", [false, false]),
+        ] {
+            let what = format!("{what}: {turned_out}");
+            let (mut w, hold) = held();
+            w.apply(settled(hold, turned_out)).expect("settles");
+            let usage = &w.charge().usage;
+            let seen = [usage.unpriced, usage.more.first().is_some_and(|part| part.unpriced)];
+            assert_eq!((w.charge().price, seen), (credits(price), unpriced), "{what}");
+            trusted_under(&w, &catalogs, hold, &what);
+        }
+        let (mut w, hold) = held();
+        let more = w.run(&Command::Extend(extended(hold, "0 input + model=b 10 input")));
+        assert!(matches!(more, Err(Refusal::NoPrice(..))), "{what}: {more:?}");
+        w.apply(settled(hold, "10 input")).expect("settles");
+        let charge = w.account.seq;
+        let mixed = w.run(&corrected(charge, "10 input + model=b 10 input"));
+        assert!(matches!(mixed, Err(Refusal::NoPrice(..))), "{what}: {mixed:?}");
+        w.apply(corrected(charge, "model=b 10 input")).expect("corrects");
+        assert_eq!(w.charge().price, credits("70"), "{what}");
+        trusted_under(&w, &catalogs, hold, what);
+    }
+}
+
+/// What only a later catalog knows, with the prices of the others as they were, makes it the catalog of the hold and of its charge.
+#[test]
+fn a_use_names_the_catalog_that_has_all_its_prices() {
+    let with_d = "prices = [\n  { when = { model = \"d\" }, credits = { input = \"4\", output = \"4\" } },";
+    let other = CATALOG.replacen("\"t\"", "\"t2\"", 1).replace("prices = [", with_d);
+    let catalogs = [catalog(CATALOG), catalog(&other)];
+    for (how, price) in [("extended", "60"), ("settled", "60"), ("corrected", "60")] {
+        let mut w = world();
+        w.now = at("2026-06-30T23:30:00Z");
+        w.ask(&asked("model=a 10 input 0 output"));
+        let hold = w.account.seq;
+        w.catalog = catalog(&other);
+        if how == "extended" {
+            let step =
+                w.run(&Command::Extend(extended(hold, "0 input + model=d 10 input"))).expect("extends");
+            is_allowed(&w.fold(step), "40");
+            assert_eq!(w.account.holds[0].usage.catalog, name("t2"));
+            w.apply(settled(hold, "10 input + 10 input")).expect("settles");
+        } else {
+            let used = if how == "settled" { "10 input + model=d 10 input" } else { "10 input" };
+            w.apply(settled(hold, used)).expect("settles");
+        }
+        if how == "corrected" {
+            w.apply(corrected(w.account.seq, "10 input + model=d 10 input")).expect("corrects");
+        }
+        assert_eq!((w.charge().price, &w.charge().usage.catalog), (credits(price), &name("t2")), "{how}");
+        trusted_under(&w, &catalogs, hold, how);
+    }
+}
+
+/// A meter that only a later catalog has is priced by it beside the others, if it has their prices still; if not, it is unknown to the use.
+#[test]
+fn a_meter_that_is_new_has_a_price_of_the_same_catalog_as_the_others() {
+    let with_calls = |text: &str| {
+        text.replace(
+            "output = { unit = \"token\" } }",
+            "output = { unit = \"token\" }, calls = { unit = \"call\" } }",
+        )
+        .replace("[\"input\", \"output\"]\nrate", "[\"input\", \"output\", \"calls\"]\nrate")
+        .replace("credits = { input", "credits = { calls = \"9\", input")
+    };
+    let held = |other: &str| {
+        let mut w = world();
+        w.now = at("2026-06-30T23:30:00Z");
+        w.ask(&asked("model=a 10 input 0 output"));
+        w.catalog = catalog(other);
+        let hold = w.account.seq;
+        (w, hold)
+    };
+    let same = with_calls(&changed("late_horizon", "late_horizon"));
+    let (mut w, hold) = held(&same);
+    w.apply(settled(hold, "10 input 0 output 1 calls")).expect("settles");
+    assert_eq!((w.charge().price, &w.charge().usage.catalog), (credits("29"), &name("t2")));
+    trusted_under(&w, &[catalog(CATALOG), catalog(&same)], hold, "the same version");
+    let (w, hold) = held(&with_calls(&changed("card", "tariff")));
+    let refused = w.run(&settled(hold, "10 input 0 output 1 calls"));
+    assert!(matches!(refused, Err(Refusal::UnknownMeter(_))), "{refused:?}");
 }
 
 /// The version of the card is pinned for each part; what it does not know has the prices in force, or else those that were held.
