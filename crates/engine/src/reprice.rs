@@ -3,7 +3,7 @@
 //!
 //! P1 never changes a charge twice, however often the request is sent (`charges_are_corrected_one_by_one_and_by_period`). A
 //! correction replaces its charge, and its key is derived from the charge, so an interrupted run is simply sent again. P2 a dry run
-//! reports what a run would (`a_dry_run_is_the_run`): it makes the same corrections, on a copy of the account.
+//! reports what a run would (`a_run_does_what_was_shown`): it makes the same corrections, on a copy of the account.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use headworks_core::record::{IndexKey, Instant, Label, LateUse, Name, Once, Reco
 use headworks_core::waterfall::Refusal;
 
 use crate::answer::{Caller, Effect, EngineError, Idempotency};
-use crate::dry_run::DryRun;
 use crate::engine::Engine;
+use crate::rehearsal::Rehearsal;
 use crate::states::decode;
 
 const RECORDS_AT_ONCE: usize = 1_000;
@@ -123,34 +123,34 @@ impl Engine {
             self.view(account, |_| Ok(())).await?;
         }
         let mut next = from;
-        let mut dry: Option<DryRun> = None;
+        let mut copy: Option<Rehearsal> = None;
         loop {
-            if done.records >= ask.records_max && dry.is_none() {
+            if done.records >= ask.records_max && copy.is_none() {
                 done.next = Some((account.clone(), next - 1));
                 return Ok(false);
             }
-            if dry.is_none() && !ask.apply {
-                dry = Some(self.dry_run(account).await?);
+            if copy.is_none() && !ask.apply {
+                copy = Some(self.rehearsal(account).await?);
             }
             let left = usize::try_from(ask.records_max.saturating_sub(done.records)).unwrap_or(usize::MAX);
-            let most = if dry.is_some() { RECORDS_AT_ONCE } else { RECORDS_AT_ONCE.min(left) };
+            let most = if copy.is_some() { RECORDS_AT_ONCE } else { RECORDS_AT_ONCE.min(left) };
             let page = self.store.read(account, next, most).await?;
             let Some(last) = page.last() else { break };
             next = last.seq + 1;
             done.records += u64::try_from(page.len()).unwrap_or(0);
             for stored in &page {
                 // What others have written since is not in the copy.
-                if dry.as_ref().is_none_or(|dry| stored.seq <= dry.end) {
+                if copy.as_ref().is_none_or(|copy| stored.seq <= copy.end) {
                     let record = decode(&stored.bytes)?;
-                    self.reprice_record(account, &record, (ask, actor), dry.as_mut(), done).await?;
+                    self.reprice_record(account, &record, (ask, actor), copy.as_mut(), done).await?;
                 }
             }
             tokio::task::yield_now().await;
         }
         // Corrections may let more happen by itself.
         let mut place = 0;
-        while let Some(record) = dry.as_ref().and_then(|dry| dry.lived.get(place).cloned()) {
-            self.reprice_record(account, &record, (ask, actor), dry.as_mut(), done).await?;
+        while let Some(record) = copy.as_ref().and_then(|copy| copy.lived.get(place).cloned()) {
+            self.reprice_record(account, &record, (ask, actor), copy.as_mut(), done).await?;
             place += 1;
         }
         Ok(true)
@@ -176,7 +176,7 @@ impl Engine {
         account: &Name,
         record: &Record,
         (ask, actor): (&Reprice, Option<&Name>),
-        dry: Option<&mut DryRun>,
+        copy: Option<&mut Rehearsal>,
         done: &mut Repriced,
     ) -> Result<(), EngineError> {
         let is_wanted = ask.from <= record.effective_at && record.effective_at < ask.to;
@@ -195,7 +195,7 @@ impl Engine {
         let priced_at = self.priced_at(account, record).await?;
         let changes = match corrected_price(&self.catalog(), charge, priced_at) {
             Ok(None) => return Ok(()),
-            Ok(Some(_)) => self.correct(account, record.seq, (ask, actor), dry).await,
+            Ok(Some(_)) => self.correct(account, record.seq, (ask, actor), copy).await,
             Err(refusal) => Err(refusal.into()),
         };
         let corrected = match changes {
@@ -231,11 +231,11 @@ impl Engine {
         account: &Name,
         charge: Seq,
         (ask, actor): (&Reprice, Option<&Name>),
-        dry: Option<&mut DryRun>,
+        copy: Option<&mut Rehearsal>,
     ) -> Result<Record, EngineError> {
         let command = Command::Correct { charge, to: Correct::reprice(), reason: ask.reason.clone() };
-        if let Some(dry) = dry {
-            return self.run_dry(dry, &command).await;
+        if let Some(copy) = copy {
+            return self.rehearse(copy, &command).await;
         }
         let text = Label::new(&format!("reprice {charge}")).map_err(|_| Refusal::TooLarge)?;
         let key = Idempotency { text, digest: [0; 16] };

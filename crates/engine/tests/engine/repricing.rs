@@ -223,9 +223,9 @@ fn check(accounts: &[Vec<Act>], prices: [&str; 2], steps: [&str; 2], records_max
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever nobody would pay, is covered or is owed: a dry run says the same as the run that follows.
+    /// A charge that nobody would pay, one that is covered, and one that is owed are shown as they are run.
     #[test]
-    fn a_dry_run_is_the_run(
+    fn a_run_does_what_was_shown(
         accounts in proptest::collection::vec(acts(), 1..3),
         after in prop::sample::select(vec!["0.4", "1.5", "3", "9"]),
         climbs in any::<[bool; 2]>(),
@@ -238,7 +238,7 @@ proptest! {
 
 /// Of two charges that would cost more, the balance pays one: the dry run knows which.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_knows_what_nobody_would_pay() {
+async fn what_nobody_would_pay_is_shown() {
     let acts = [Act::Grant(16, false), Act::Record(0, 6), Act::Record(0, 6), Act::Record(5, 5)];
     let (_, engine) = history(&[acts.to_vec()], "1", "").await;
     let text = catalog((2, "4"), "");

@@ -1,6 +1,6 @@
 //! Commands on a copy of an account: what they would do now, one after the other.
 //!
-//! Nothing is written. Y1 a command has the effect that it would have if it were run (`a_dry_run_is_the_run`).
+//! Nothing is written. Y1 a command has the effect that it would have if it were run (`a_run_does_what_was_shown`).
 
 use headworks_core::account::Account;
 use headworks_core::catalog::Catalog;
@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::states::decode;
 
 /// An account as it would be after the commands so far.
-pub(crate) struct DryRun {
+pub(crate) struct Rehearsal {
     account: Account,
     /// The end of the log that was copied.
     pub(crate) end: Seq,
@@ -22,7 +22,7 @@ pub(crate) struct DryRun {
     pub(crate) lived: Vec<Record>,
 }
 
-impl DryRun {
+impl Rehearsal {
     /// Processes everything due, as the engine does before and after each command.
     fn live(&mut self, catalog: &Catalog, now: Instant) -> Result<(), EngineError> {
         while let Some(draft) = life::next(Context::new(&self.account, catalog, self.account.tick(now))) {
@@ -44,32 +44,36 @@ impl DryRun {
 
 impl Engine {
     /// A copy of an account as it is stored, and whatever is due happens to it.
-    pub(crate) async fn dry_run(&self, account: &Name) -> Result<DryRun, EngineError> {
+    pub(crate) async fn rehearsal(&self, account: &Name) -> Result<Rehearsal, EngineError> {
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;
-        let mut dry = DryRun { end: state.seq, account: state, lived: Vec::new() };
-        dry.live(&self.catalog(), self.clock().now())?;
-        Ok(dry)
+        let mut copy = Rehearsal { end: state.seq, account: state, lived: Vec::new() };
+        copy.live(&self.catalog(), self.clock().now())?;
+        Ok(copy)
     }
 
     /// Runs a command on the copy: the record that it would write. It is not looked up by later commands.
-    pub(crate) async fn run_dry(&self, dry: &mut DryRun, command: &Command) -> Result<Record, EngineError> {
+    pub(crate) async fn rehearse(
+        &self,
+        copy: &mut Rehearsal,
+        command: &Command,
+    ) -> Result<Record, EngineError> {
         self.check_clock(command)?;
         let (catalog, now) = (self.catalog(), self.clock().now());
-        dry.live(&catalog, now)?;
+        copy.live(&catalog, now)?;
         let mut history = History::new();
         let draft = loop {
-            let ctx = Context::new(&dry.account, &catalog, dry.account.tick(now));
+            let ctx = Context::new(&copy.account, &catalog, copy.account.tick(now));
             match command::run(ctx, command, &history)? {
                 Step::Needs(Need::Record(seq)) => {
-                    let lived = dry.lived.iter().find(|record| record.seq == seq).cloned();
-                    let stored = seq <= dry.end && lived.is_none();
-                    let stored = if stored { self.record_of(&dry.account.id, seq).await? } else { None };
+                    let lived = copy.lived.iter().find(|record| record.seq == seq).cloned();
+                    let stored = seq <= copy.end && lived.is_none();
+                    let stored = if stored { self.record_of(&copy.account.id, seq).await? } else { None };
                     history.add_record(seq, lived.or(stored));
                 }
                 Step::Needs(Need::Once(once)) => {
-                    let stored = self.store.find(IndexKey::of_once(&dry.account.id, once)).await?;
-                    let stored = stored.filter(|stored| stored.seq <= dry.end);
+                    let stored = self.store.find(IndexKey::of_once(&copy.account.id, once)).await?;
+                    let stored = stored.filter(|stored| stored.seq <= copy.end);
                     history.add_once(once, stored.map(|stored| decode(&stored.bytes)).transpose()?);
                 }
                 Step::Append(draft) => break draft,
@@ -78,11 +82,11 @@ impl Engine {
                 }
             }
         };
-        if !draft.fits(&dry.account) {
+        if !draft.fits(&copy.account) {
             return Err(Refusal::BooksFull(draft.unit.clone()).into());
         }
-        let record = dry.append(*draft, now)?;
-        dry.live(&catalog, now)?;
+        let record = copy.append(*draft, now)?;
+        copy.live(&catalog, now)?;
         Ok(record)
     }
 }
