@@ -230,6 +230,7 @@ impl From<EngineError> for Problem {
             EngineError::Refused(refusal) => kind_of(refusal),
             EngineError::TooFarAhead(_) => Kind::InvalidRequest,
             EngineError::UnknownCatalog(_) => Kind::UnknownCatalog,
+            EngineError::CountsOtherwise(_) => Kind::InvalidCatalog,
             EngineError::UnknownSupply(_) => Kind::UnknownSupply,
             EngineError::UnknownWebhook(_) => Kind::UnknownWebhook,
             EngineError::UnknownInbound(_) => Kind::UnknownInbound,

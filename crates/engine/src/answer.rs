@@ -72,6 +72,8 @@ pub enum EngineError {
     UnknownKey(Name),
     /// No catalog with a hash that begins like this was in force, or more than one was.
     UnknownCatalog(String),
+    /// The catalog in force counts credits by the limit of this name, and this one something else, or the other way round.
+    CountsOtherwise(Name),
     /// There is no such supply.
     UnknownSupply(Name),
     /// There is no such webhook.
@@ -119,6 +121,11 @@ impl fmt::Display for EngineError {
                 f,
                 "no catalog, or more than one, whose hash begins with `{hash}` was in force; name at least eight \
                  digits of one that the history lists"
+            ),
+            Self::CountsOtherwise(limit) => write!(
+                f,
+                "`{limit}` counts credits in the catalog in force and not in this one, or the other way round; give it another \
+                 name, because what was used and overridden stays with the name"
             ),
             Self::UnknownSupply(name) => write!(f, "the catalog has no supply `{name}`"),
             Self::UnknownWebhook(name) => write!(f, "there is no webhook `{name}`"),

@@ -73,6 +73,9 @@ impl Engine {
                 return Err(EngineError::UnknownCatalog(hash.to_string()));
             };
             let (before, label) = (self.catalog(), self.label_of(&catalog));
+            if let Some(limit) = before.counts_otherwise(&catalog) {
+                return Err(EngineError::CountsOtherwise(limit));
+            }
             let what = changes(&before, &catalog);
             let event = Event::CatalogLoaded {
                 label: label.clone(),

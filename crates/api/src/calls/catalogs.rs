@@ -5,6 +5,7 @@ use std::sync::Arc;
 use headworks_core::catalog::source::CatalogSource;
 use headworks_core::catalog::{Catalog, Format, ParseError};
 use headworks_core::record::{CatalogHash, Name};
+use headworks_engine::EngineError;
 use headworks_wire as wire;
 use utoipa::{PartialSchema, ToSchema};
 use wire::Scope;
@@ -104,6 +105,9 @@ impl Api {
         // A large catalog takes a while to drop as well.
         let check = move |stop: &Stop| {
             let catalog = compile(&text, stop)?;
+            if let Some(limit) = engine.catalog().counts_otherwise(&catalog) {
+                return Err(EngineError::CountsOtherwise(limit).into());
+            }
             Ok(accepted(&catalog, engine.label_of(&catalog)))
         };
         self.lanes.catalogs.run(access, check).await

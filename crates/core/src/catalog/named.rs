@@ -1,8 +1,32 @@
 //! Limits of a plan by their names.
 
-use super::plan::{Layer, PRICE_FACTOR, Plan, Program, WindowTerms};
-use crate::catalog::plan::Count;
+use hashbrown::HashMap;
+
+use super::plan::{Count, Guard, Layer, PRICE_FACTOR, Plan, Program, WindowTerms};
+use super::policy::Catalog;
 use crate::record::{Levels, Name, Unit};
+
+impl Catalog {
+    /// A limit whose name counts credits in this catalog and something else in the one after it, or the other way round. What was
+    /// used of it and what was overridden would be carried over by its name.
+    #[must_use]
+    pub fn counts_otherwise(&self, after: &Self) -> Option<Name> {
+        let limits = |catalog: &Self| -> HashMap<Name, bool> {
+            let programs = catalog.plans.values().flat_map(|plan| &plan.programs);
+            let limits = programs.flat_map(|(_, program)| program.limits());
+            limits.map(|(name, is_credits)| (name.clone(), is_credits)).collect()
+        };
+        let (before, after) = (limits(self), limits(after));
+        let differs =
+            |(name, is_credits): (&Name, &bool)| before.get(name).is_some_and(|was| was != is_credits);
+        after
+            .iter()
+            .filter(|(name, is_credits)| differs((name, is_credits)))
+            .map(|(name, _)| name)
+            .min()
+            .cloned()
+    }
+}
 
 impl Plan {
     /// The limit with this name: whether it counts credits, and its window; an overdraft has none, nor has a pool.
@@ -48,11 +72,34 @@ impl Plan {
     }
 }
 
+impl Guard {
+    /// Whether it counts credits, rather than requests or units of meters.
+    fn counts_credits(&self) -> bool {
+        matches!(self.count, Count::Spend | Count::Price)
+    }
+}
+
 impl Program {
+    /// All limits by name, and whether each counts credits.
+    pub(super) fn limits(&self) -> impl Iterator<Item = (&Name, bool)> {
+        let guards = self.guards().map(|guard| (&guard.name, guard.counts_credits()));
+        let layers = self.layers().flat_map(|layer| {
+            let (windows, own) = match layer {
+                Layer::Allowance { windows, .. } => (windows.as_slice(), None),
+                Layer::Grants { name, pool: Some(_), .. }
+                | Layer::Overdraft { name, .. }
+                | Layer::Postpaid { name, .. } => (&[][..], Some((name, true))),
+                Layer::Grants { pool: None, .. } => (&[][..], None),
+            };
+            windows.iter().map(|(name, _)| (name, self.unit == Unit::Credits)).chain(own)
+        });
+        guards.chain(layers)
+    }
+
     fn limit(&self, of: &Name) -> Option<(bool, Option<&WindowTerms>)> {
         let guard = self.guards().find(|guard| guard.name == *of);
         if let Some(guard) = guard {
-            return Some((matches!(guard.count, Count::Spend | Count::Price), Some(&guard.window)));
+            return Some((guard.counts_credits(), Some(&guard.window)));
         }
         self.layers().find_map(|layer| match layer {
             Layer::Allowance { windows, .. } => {

@@ -39,7 +39,7 @@ pub struct Catalog {
     /// How far ahead of the clock the reported time of use may be.
     pub ahead_max: Span,
     features: HashMap<Name, Feature>,
-    plans: HashMap<Name, Plan>,
+    pub(super) plans: HashMap<Name, Plan>,
     /// The supplies.
     pub supplies: BTreeMap<Name, Arc<SupplyTerms>>,
     /// Rules against abuse.

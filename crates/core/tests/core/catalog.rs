@@ -161,3 +161,35 @@ fn what_a_catalog_changes_is_told_by_name() {
     let gone = changes(&parse(&(GOOD.to_owned() + "[plans.q]\nfeatures = []\n")), &before);
     assert_eq!(text(&gone.plans.removed), ["q"]);
 }
+
+/// What was used and overridden of a limit stays with its name: 7 credits of one plan would be 7 billion requests of another.
+#[test]
+fn limits_of_one_name_count_credits_in_all_plans_or_in_none() {
+    let text = r#"
+version = "t"
+default_plan = "a"
+[features.chat]
+prices = [{ credits = { tokens = "1" } }]
+[plans.a]
+features = ["chat"]
+guards = [{ name = "most", window.spend_cap = { limit = "5", every = "month" } }]
+waterfall = [{ grants = { name = "credits" } }]
+[plans.b]
+features = ["chat"]
+guards = [{ name = "most", count = "requests", window.fixed = { limit = 5, every = "month" } }]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+    let parse = |text: &str| Catalog::parse(text, Format::Toml);
+    let refused = parse(text).expect_err("refused").to_string();
+    assert!(
+        refused.contains("line 10: plans.b: `most` counts no credits, and credits in plan `a`"),
+        "{refused}"
+    );
+    parse(&text.replace("name = \"most\", count", "name = \"calls\", count")).expect("two names");
+    parse(
+        &text
+            .replace("window.fixed = { limit = 5", "window.spend_cap = { limit = \"5\"")
+            .replace("count = \"requests\", ", ""),
+    )
+    .expect("one unit");
+}

@@ -215,6 +215,27 @@ fn what_a_close_gives_back_is_not_charged() {
     expect(&w, &dearer, ["1000", "1000", "97000"]);
 }
 
+/// At double the price 2,000 and 4,000 are charged, the first is deleted, the close gives back 2,000, and the refund the other 2,000. At
+/// the plain price the close gives back 1,000, and there are only 1,000 left to refund.
+#[test]
+fn refunds_after_a_close_give_back_no_more_than_is_left() {
+    let double = GRADUATED
+        .replace("credits = \"20\"", "credits = \"40\"")
+        .replace("reserved = \"10\"", "reserved = \"20\"");
+    let mut w = World::new(&double, "usual");
+    w.now = at("2026-07-03T10:00:00Z");
+    w.grant("100000", Category::Purchased);
+    w.ask(&ask("code", &[("reserved", 100)]).now());
+    let first = w.account.seq;
+    w.ask(&ask("code", &[("reserved", 100)]).now());
+    let second = w.account.seq;
+    w.apply(correct(first, &Correct::Delete)).expect("deletes");
+    w.now = at("2026-09-03T00:00:00Z");
+    assert_eq!(w.due(), ["volume_closed"]);
+    w.apply(refund(second, None)).expect("refunds");
+    expect(&w, GRADUATED, ["0", "0", "100000"]);
+}
+
 /// By hand: 100 x 10, 100 x 8, and 50 of the first 100 deleted: 150 units come to 1,400, 1,300 are charged. The close charges 100.
 #[test]
 fn what_a_close_charged_is_refunded_again() {

@@ -119,6 +119,29 @@ async fn a_catalog_is_replaced_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_limit_does_not_turn_from_credits_into_requests() {
+    let s = Server::start().await;
+    let guarded = |guard: &str| {
+        let guards = format!("guards = [{guard}]\nwaterfall");
+        crate::common::CATALOG.replace("waterfall", &guards)
+    };
+    let cap = guarded(r#"{ name = "most", window.spend_cap = { limit = "5", every = "month" } }"#);
+    let requests =
+        guarded(r#"{ name = "most", count = "requests", window.fixed = { limit = 5, every = "month" } }"#);
+    assert_eq!(s.call("PUT", "/v1/catalog", "c1", &cap).await.status, 200);
+    for (method, path) in [("POST", "/v1/catalog/check"), ("PUT", "/v1/catalog")] {
+        let refused = s.call(method, path, "c2", &requests).await;
+        assert_eq!((refused.status, refused.problem()), (422, "invalid_catalog"), "{path}");
+        assert!(
+            refused.body["detail"].as_str().is_some_and(|d| d.contains("`most` counts credits")),
+            "{path}"
+        );
+    }
+    let renamed = requests.replace("\"most\"", "\"calls\"");
+    assert_eq!(s.call("PUT", "/v1/catalog", "c3", &renamed).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_past_catalog_is_listed_shown_and_put_back() {
     let s = Server::start().await;
     let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();

@@ -56,7 +56,13 @@ impl Shadow<'_> {
         let (offers, penalty) = circumstances(record);
         let live = Some(Live { offers: &offers, penalty });
         let ctx = Context { live, ..self.ctx(record.recorded_at) };
-        let Ok(step) = run_with(ctx, &command, &mut History::new(), &self.kept);
+        let Ok(mut step) = run_with(ctx, &command, &mut History::new(), &self.kept);
+        if let (Err(Refusal::MoreThanCharged(_)), Command::Refund { charge, reason, .. }) = (&step, &command)
+        {
+            // A close has given back more of it here than it did there: what is left comes back.
+            let all = Command::Refund { charge: *charge, amount: None, reason: reason.clone() };
+            Ok(step) = run_with(ctx, &all, &mut History::new(), &self.kept);
+        }
         let step = match step {
             Err(refusal) => {
                 let own = match (&refusal, &command) {

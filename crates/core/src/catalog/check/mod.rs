@@ -24,6 +24,7 @@ use crate::record::Name;
 mod abuse;
 mod amounts;
 mod cards;
+mod carried;
 mod cost;
 mod doubts;
 mod draft;
@@ -70,6 +71,7 @@ pub(super) fn compile(
     cards::check_cards(source, &mut check);
     let features = features::features(source, &mut check);
     let plans = plans::plans(source, &whole, &features, &mut check);
+    carried::check_limits(&whole, &plans, &mut check);
     doubts::doubts(source, &whole, &plans, &mut check);
     let priced: BTreeSet<Option<Name>> =
         features.values().filter(|f| f.card.is_some()).map(|f| f.credit_unit.clone()).collect();

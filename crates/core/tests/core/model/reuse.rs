@@ -122,7 +122,7 @@ impl Written {
                 0 => base.push(text.clone()),
                 1 => base.push(self.with_other_figures(text)),
                 _ => {
-                    base.push(self.replaced(parts, &name(text), text.contains("{ allowance")));
+                    base.push(self.replaced(parts, text));
                     own.push(text.clone());
                 }
             }
@@ -145,16 +145,23 @@ impl Written {
         self.own += &format!("{} = [{}]\n", parts.list, entries.join(", "));
     }
 
-    /// Another part of the same name, that one replaces. An allowance keeps a window, which is left out.
-    fn replaced(&mut self, parts: &Parts<'_>, name: &str, is_allowance: bool) -> String {
-        if is_allowance {
+    /// Another part of the same name, that one replaces. An allowance keeps a window, which is left out; a cap stays one, because limits
+    /// of one name count credits in all plans or in none.
+    fn replaced(&mut self, parts: &Parts<'_>, text: &str) -> String {
+        let name = name(text);
+        if text.contains("spend_cap") {
+            return format!(
+                "{{ name = \"{name}\", window.spend_cap = {{ limit = \"0\", every = \"day\" }} }}"
+            );
+        }
+        if text.contains("{ allowance") {
             self.without.push(format!("{name}.gone"));
             let gone = "{ name = \"gone\", window.fixed = { limit = 1, every = \"day\" } }";
             return format!(
                 "{{ allowance = {{ name = \"{name}\", per = \"session\", windows = [{gone}] }} }}"
             );
         }
-        parts.dropped.replace("dropped_too", name).replace("dropped", name)
+        parts.dropped.replace("dropped_too", &name).replace("dropped", &name)
     }
 
     /// The part with all its figures at 1; the right ones are noted as limits.
