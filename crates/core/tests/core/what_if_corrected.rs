@@ -234,6 +234,7 @@ fn refunds_after_a_close_give_back_no_more_than_is_left() {
     assert_eq!(w.due(), ["volume_closed"]);
     w.apply(refund(second, None)).expect("refunds");
     expect(&w, GRADUATED, ["0", "0", "100000"]);
+    expect(&w, &double.replace("credits = \"40\"", "credits = \"60\""), ["0", "0", "100000"]);
 }
 
 /// By hand: 100 x 10, 100 x 8, and 50 of the first 100 deleted: 150 units come to 1,400, 1,300 are charged. The close charges 100.

@@ -43,7 +43,7 @@ impl Shadow<'_> {
             return Ok(());
         }
         let subject = subject_of(&command);
-        let takes_all = subject.is_some_and(|charge| self.then.left(charge) == Some(0));
+        let takes_all = subject.is_some_and(|charge| self.then.is_spent(charge));
         let command = match self.renumbered(command) {
             Ok(command) => command,
             Err(unknown) => {

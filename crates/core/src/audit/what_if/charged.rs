@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 
 use super::tally::{Row, Tally};
-use crate::record::{Charge, Credits, CycleEvent, Event, Name, Record, Seq};
+use crate::record::{Charge, Credits, CycleEvent, Event, Graduated, Instant, Name, Record, Seq};
 
 /// The rows of a what-if, by plan and feature.
 pub(super) type Rows = HashMap<(Name, Name), Row>;
@@ -27,17 +27,20 @@ pub(super) struct Charged {
     known: HashMap<Seq, Known>,
     /// The feature that used a volume last: what its close gives back counts there.
     volumes: HashMap<Name, Name>,
+    /// What credits have paid for each period of a volume, less what has come back.
+    paid: HashMap<(Name, Instant), i64>,
 }
 
 impl Charged {
     /// No charge yet; `side` is the tally that counts them.
     pub(super) fn new(side: fn(&mut Row) -> &mut Tally) -> Self {
-        Self { side, known: HashMap::new(), volumes: HashMap::new() }
+        Self { side, known: HashMap::new(), volumes: HashMap::new(), paid: HashMap::new() }
     }
 
     /// Counts what a record charges and gives back, on the plan of then; `keeps`: later records refer to it.
     pub(super) fn take(&mut self, record: &Record, plan: &Name, keeps: bool, rows: &mut Rows) {
         let mut plan = plan.clone();
+        self.pay(record);
         if let Event::Refunded { charge, amount, passed_over, .. } = &record.event {
             if let Some(known) = self.known.get_mut(charge) {
                 let before = known.returned.nano() + passed_over.map_or(0, Credits::nano);
@@ -68,6 +71,32 @@ impl Charged {
             let known = Known { plan, charge: charge.clone(), returned: Credits::ZERO };
             self.known.insert(record.seq, known);
         }
+    }
+
+    fn pay(&mut self, record: &Record) {
+        let mut add = |volume: &Name, from: Instant, paid: Credits| {
+            *self.paid.entry((volume.clone(), from)).or_default() += paid.nano();
+        };
+        if let Event::Corrected { correcting, .. } = &record.event {
+            correcting.volumes.iter().for_each(|shift| add(&shift.volume, shift.from, shift.paid));
+        } else if let Event::Refunded { volumes, .. } = &record.event {
+            volumes.iter().for_each(|shift| add(&shift.volume, shift.from, shift.paid));
+        } else if let Event::Cycle(cycle) = &record.event
+            && let CycleEvent::VolumeClosed(closed) = &**cycle
+        {
+            add(&closed.volume, closed.from, Credits::from_nano(-closed.back.nano()));
+        } else if let Some(charge) = record.charge() {
+            charge.usage.shares(charge.paid()).for_each(|(_, of, paid)| add(&of.volume, of.from, paid));
+        }
+    }
+
+    /// Whether nothing of a charge is left to give back: all of it has come back, or closes gave back the rest.
+    pub(super) fn is_spent(&self, charge: Seq) -> bool {
+        let Some(known) = self.known.get(&charge) else { return false };
+        let mut periods = known.charge.usage.graduated().peekable();
+        let has_paid =
+            |of: &Graduated| self.paid.get(&(of.volume.clone(), of.from)).is_some_and(|paid| *paid > 0);
+        self.left(charge) == Some(0) || periods.peek().is_some() && !periods.any(|(_, of)| has_paid(of))
     }
 
     /// Nano-credits of a charge that have not come back.
