@@ -16,6 +16,9 @@ use crate::catalog::{ACCOUNTS, RAISED};
 use crate::history;
 use crate::op::{self, Kind, label, name};
 
+/// How often an incident is sent before it must have been done.
+const SENT_MAX: usize = 8;
+
 /// How many incidents a simulation has.
 const INCIDENTS: usize = 7;
 
@@ -254,9 +257,17 @@ impl World {
     pub(super) fn finish_incidents(&mut self) -> Result<(), Broken> {
         for which in self.incidents.begun.clone() {
             let ask = asked(which, self.begins);
-            let Some(run) = self.run_incident(&ask, which)? else {
-                return Err(Broken(format!("incident {which} does not end")));
-            };
+            // Others may wait to be stored, so that it is refused; it is sent again once they are.
+            let mut run = None;
+            for _ in 0..SENT_MAX {
+                self.commit_all();
+                self.poll()?;
+                run = self.run_incident(&ask, which)?;
+                if run.is_some() {
+                    break;
+                }
+            }
+            let run = run.ok_or_else(|| Broken(format!("incident {which} does not end")))?;
             self.commit_all();
             let (matching, had) = self.matching(&ask, which)?;
             let skipped: BTreeSet<Name> = run.skipped.into_iter().map(|(account, _)| account).collect();
