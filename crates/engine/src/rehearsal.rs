@@ -43,7 +43,7 @@ impl Rehearsal {
 }
 
 impl Engine {
-    /// A copy of an account as it is stored, and whatever is due happens to it.
+    /// A copy of an account as it is stored, in which everything due has happened.
     pub(crate) async fn rehearsal(&self, account: &Name) -> Result<Rehearsal, EngineError> {
         let state = self.stored_state(account).await;
         let state = state.map_err(|e| self.damaged.unreadable(account, e))?;

@@ -42,7 +42,7 @@ pub struct IncidentRequest {
     pub after: Option<Reference>,
 }
 
-/// A list that is written names something: an empty one would match all, though whoever wrote it found nobody.
+/// A list that is not empty. An empty one would match all, although its author has found nobody.
 fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     let all = Vec::deserialize(from)?;
     if all.is_empty() {

@@ -11,20 +11,16 @@ impl Catalog {
     /// used of it and what was overridden would be carried over by its name.
     #[must_use]
     pub fn counts_otherwise(&self, after: &Self) -> Option<Name> {
-        let limits = |catalog: &Self| -> HashMap<Name, bool> {
-            let programs = catalog.plans.values().flat_map(|plan| &plan.programs);
-            let limits = programs.flat_map(|(_, program)| program.limits());
-            limits.map(|(name, is_credits)| (name.clone(), is_credits)).collect()
-        };
-        let (before, after) = (limits(self), limits(after));
-        let differs =
-            |(name, is_credits): (&Name, &bool)| before.get(name).is_some_and(|was| was != is_credits);
-        after
-            .iter()
-            .filter(|(name, is_credits)| differs((name, is_credits)))
-            .map(|(name, _)| name)
-            .min()
-            .cloned()
+        let (before, after) = (self.limits(), after.limits());
+        let differs = |name: &Name, is_credits: bool| before.get(name).is_some_and(|was| *was != is_credits);
+        let differing = after.iter().filter(|(name, is_credits)| differs(name, **is_credits));
+        differing.map(|(name, _)| *name).min().cloned()
+    }
+
+    /// All limits of all plans, and whether each counts credits.
+    fn limits(&self) -> HashMap<&Name, bool> {
+        let programs = self.plans.values().flat_map(|plan| &plan.programs);
+        programs.flat_map(|(_, program)| program.limits()).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::record::{
 
 impl<'a> Context<'a> {
     /// The factor on prices: that of an override, else that of the plan for the account's tier. A plan that takes none has whole
-    /// prices, whatever was overridden on another.
+    /// prices, even under an override that was set on another plan.
     #[inline]
     pub(crate) fn factor(&self, plan: &Plan, path: &Path, rounding: Rounding) -> Option<PriceFactor> {
         let own = if self.account.has_overrides() {

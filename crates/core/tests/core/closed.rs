@@ -44,7 +44,7 @@ fn tokens(n: u64) -> Authorize {
     ask("chat", &[("tokens", n)]).now().on_path("team:red/user:ann")
 }
 
-fn closing(windows: &[&str], path: &str) -> Command {
+pub(crate) fn closing(windows: &[&str], path: &str) -> Command {
     let windows = windows.iter().map(|w| name(w)).collect();
     Command::ClosePeriods { windows, path: path.parse().expect(path), reason: None }
 }

@@ -173,7 +173,7 @@ waterfall = [{ grants = { name = "credits" } }]
     }
 }
 
-/// An allowance that counts tokens pays them at whole prices: its plan has no factor, whatever was overridden on the plan before.
+/// An allowance that counts tokens pays them at whole prices: its plan has no factor, even if one was overridden on the plan before.
 #[test]
 fn an_overridden_factor_ends_with_the_plan_that_takes_one() {
     const METERED: &str = r#"

@@ -7,6 +7,7 @@ use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
 use crate::audit::trusted;
+use crate::closed::closing;
 use crate::common::{AskExt as _, World, ask, at, catalog, name, quantities};
 
 /// A token costs a credit. A seat brings 10 in five hours, a premium seat 40; then the pool pays.
@@ -186,8 +187,7 @@ fn a_period_closed_for_a_member_is_that_of_their_seat() {
     let mut w = world(&text);
     set(&mut w, "s1", None, Some("ann"));
     assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1));
-    let (windows, path) = (vec![name("included.five_hours")], "user:ann".parse().expect("a path"));
-    w.apply(Command::ClosePeriods { windows, path, reason: None }).expect("closes");
+    w.apply(closing(&["included.five_hours"], "user:ann")).expect("closes");
     assert_eq!(paid(&w.ask(&chat("ann", 11))), (10, 1));
     trusted(&w, &catalog(&text));
 }
@@ -201,10 +201,7 @@ fn a_period_per_seat_is_closed_for_a_seat() {
     );
     let mut w = world(&text);
     set(&mut w, "s1", None, Some("ann"));
-    let close = |path: &str| {
-        let (windows, path) = (vec![name("included.five_hours")], path.parse().expect("a path"));
-        Command::ClosePeriods { windows, path, reason: None }
-    };
+    let close = |path: &str| closing(&["included.five_hours"], path);
     for path in ["", "user:bob", "team:red"] {
         let refused = w.run(&close(path)).expect_err("refused");
         assert_eq!(refused, Refusal::ClosesPerSeat(name("included.five_hours")), "{path}");
@@ -230,10 +227,7 @@ fn the_period_of_all_without_a_seat_is_closed_too() {
     assert!(text.contains("manual"), "{text}");
     let mut w = world(&text);
     set(&mut w, "s1", None, Some("ann"));
-    let close = |path: &str| {
-        let (windows, path) = (vec![name("rpm")], path.parse().expect("a path"));
-        Command::ClosePeriods { windows, path, reason: None }
-    };
+    let close = |path: &str| closing(&["rpm"], path);
     for user in ["bob", "eve", "bob"] {
         w.ask(&chat(user, 1));
     }

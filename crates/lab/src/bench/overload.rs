@@ -14,7 +14,8 @@ use super::wire::{Wire, bare_server};
 use crate::arguments::OverloadBench;
 
 /// More and more clients, each with a request in flight; a refused client comes back after a tenth of a second. Before and after,
-/// the same clients ask the server's empty endpoint, and a server that is nothing but its sockets: no server keeps more.
+/// the same clients ask the server's empty endpoint, and a server that is nothing but its sockets: the time that those lose with many
+/// clients, every server loses.
 pub(super) async fn run(options: OverloadBench) -> Outcome {
     let dir = tempfile::tempdir()?;
     let limits = Limits { waiting_max: options.waiting_max, ..Limits::default() };

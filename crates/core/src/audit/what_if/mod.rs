@@ -3,8 +3,8 @@
 //! A shadow of the account gets the same requests at the same instants; its grants, denials and charges
 //! are counted beside the recorded ones. Never touches the account.
 //! Assumptions, stated with the figures: use that the shadow is denied, or that waits in its quarantine, does not happen, nor do
-//! corrections and refunds of it; use that was denied and is granted now happens as requested; only denials whose explanation was kept are run again, the first of an account; supplies have the
-//! room they had.
+//! corrections and refunds of it; use that was denied and is granted now happens as requested; only denials whose explanation was
+//! kept are run again, the first of an account; supplies have the room they had.
 //! I1 the same catalog changes nothing except counts of volatile windows (`the_same_policy_changes_nothing`).
 //! I2 what refers to a record that the shadow knows nothing of is told (`what_refers_to_nothing_known_is_told`).
 //! I3 of a log of any length, only what later records refer to is kept (`a_long_log_is_run_in_little_memory`).
