@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use headworks_core::record::{
-    ApiKey, AuditEntry, AuditKind, Id, Incident, Instant, Label, Name, is_internal,
+    ApiKey, AuditEntry, AuditKind, Id, Incident, Instant, KeyGateway, Label, Level, Name, Path, Segment,
+    is_internal,
 };
 use headworks_engine::{Reached, reaches};
 use headworks_wire::Scope;
@@ -91,6 +92,7 @@ pub struct Access {
     accounts: Arc<[Label]>,
     trail: Arc<Trail>,
     reached: Vec<Reached>,
+    gateway: Option<KeyGateway>,
 }
 
 /// The most patterns of accounts that a caller has.
@@ -126,6 +128,7 @@ impl Access {
             accounts: Arc::new([]),
             trail: Arc::new(trail),
             reached: Vec::new(),
+            gateway: None,
         }
     }
 
@@ -136,6 +139,7 @@ impl Access {
             accounts: key.accounts.clone().into(),
             trail: Arc::new(trail),
             reached: Vec::new(),
+            gateway: key.gateway.clone(),
         }
     }
 
@@ -159,6 +163,8 @@ impl Access {
     fn has(&self, scope: Scope) -> bool {
         let admin_has = match scope {
             Scope::Decide | Scope::Record | Scope::Read | Scope::Admin => true,
+            // Only a key that was made for it has a place there.
+            Scope::Gateway => false,
             Scope::Operator | Scope::Catalog => self.accounts.is_empty(),
         };
         self.scopes.contains(&scope) || (admin_has && self.scopes.contains(&Scope::Admin))
@@ -167,7 +173,7 @@ impl Access {
     /// Notes a check: all refusals, what is administrative, and reads of accounts that are not the key's only one.
     fn note(&self, scope: Scope, is_granted: bool, account: Option<&Name>) {
         let (kind, is_noted) = match scope {
-            Scope::Decide | Scope::Record => (AuditKind::Decision, !is_granted),
+            Scope::Decide | Scope::Record | Scope::Gateway => (AuditKind::Decision, !is_granted),
             Scope::Read => {
                 let of_others = account.is_some_and(|account| self.only() != Some(account.as_str()));
                 (AuditKind::Read, !is_granted || of_others)
@@ -262,6 +268,30 @@ impl Access {
         self.may(Need { scope, is_everywhere: true })
     }
 
+    /// The account that pays for the caller's use through the gateway, and the place in it, both by the key alone.
+    ///
+    /// # Errors
+    /// When the key is not for the gateway.
+    pub fn place(&self) -> Result<(Name, Path), Problem> {
+        self.may(Scope::Gateway)?;
+        let account = self.only().and_then(|account| Name::id(account).ok());
+        let (Some(account), Some(key)) = (account, self.actor()) else {
+            let detail = "this needs an API key with the scope `gateway` and one account";
+            return Err(Problem::new(Kind::WrongScope, detail));
+        };
+        let path = self.gateway.as_ref().and_then(|gateway| gateway.path.clone()).unwrap_or_default();
+        let is_named = path.at(Level::Key).is_some();
+        let own = || path.with(Segment { level: Level::Key, name: key.clone() });
+        Ok((account, if is_named { path } else { own() }))
+    }
+
+    /// Whether the caller's key may use this model through the gateway.
+    #[must_use]
+    pub fn may_use(&self, model: &str) -> bool {
+        let models = self.gateway.as_ref().and_then(|gateway| gateway.models.as_ref());
+        models.is_none_or(|models| models.iter().any(|m| m.as_str() == model))
+    }
+
     /// The account with this name, if the caller has the scope on it.
     pub(crate) fn account(&self, need: impl Into<Need>, name: &str) -> Result<Name, Problem> {
         let need = need.into();
@@ -302,6 +332,7 @@ mod tests {
             expires_at: Instant::NEVER,
             note: None,
             limits: None,
+            gateway: None,
         };
         Access::of(&key, Trail::new(None, Call::default(), None, None))
     }

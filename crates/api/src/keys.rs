@@ -2,7 +2,7 @@
 
 use headworks_core::record::{ApiKey, Event, Instant, KeyLimits, KeyRate, Label, Name, Span};
 use headworks_engine::{Effect, Engine, EngineError, Idempotency, KeyState, check_code};
-use headworks_wire::CreateKeyRequest;
+use headworks_wire::{CreateKeyRequest, Scope};
 
 use crate::access::check_patterns;
 use crate::render::hex;
@@ -13,6 +13,8 @@ const CONCURRENT_MAX: u32 = 65_536;
 const RATE_MAX: u32 = 1_000_000_000;
 /// The most marks of a key's limits.
 const MARKS_MAX: usize = 8;
+/// The most models that a key can name.
+const MODELS_MAX: usize = 256;
 const SECOND: Span = Span::from_secs(1);
 const DAY: Span = Span::from_secs(86_400);
 
@@ -82,10 +84,11 @@ fn check(ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
     let invalid = |why: String| Err(CreateKeyError::Invalid(why));
     if ask.scopes.is_empty() {
         return invalid(
-            "`scopes`: name at least one of decide, record, read, admin, operator, catalog".into(),
+            "`scopes`: name at least one of decide, record, read, admin, operator, catalog, gateway".into(),
         );
     }
     check_patterns(&ask.accounts).map_err(CreateKeyError::Invalid)?;
+    check_gateway(ask).map_err(CreateKeyError::Invalid)?;
     let Some(KeyLimits { rate, concurrent, warn_at }) = &ask.limits else { return Ok(()) };
     let are_marks = |marks: &Vec<u8>| {
         (1..=MARKS_MAX).contains(&marks.len())
@@ -110,6 +113,22 @@ fn check(ask: &CreateKeyRequest) -> Result<(), CreateKeyError> {
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// Use through the gateway is an account's, which its key alone names.
+fn check_gateway(ask: &CreateKeyRequest) -> Result<(), String> {
+    if !ask.scopes.contains(&Scope::Gateway) {
+        let is_given = ask.gateway.is_some();
+        return if is_given { Err("`gateway` goes with the scope `gateway`".into()) } else { Ok(()) };
+    }
+    if !matches!(&ask.accounts[..], [one] if !one.as_str().ends_with('*')) {
+        return Err("a key with the scope `gateway` has one account, which pays: name it in `accounts`".into());
+    }
+    let models = ask.gateway.as_ref().and_then(|gateway| gateway.models.as_ref());
+    if models.is_some_and(|models| !(1..=MODELS_MAX).contains(&models.len())) {
+        return Err(format!("`gateway.models` has 1 to {MODELS_MAX} entries; leave it out for all models"));
+    }
+    Ok(())
 }
 
 /// Makes a key and stores it. A repetition gets the key that the first request made, without its secret.
@@ -141,6 +160,7 @@ pub async fn create_key(
         expires_at: ask.expires_at.unwrap_or(Instant::NEVER),
         note: ask.note.clone(),
         limits: ask.limits.clone(),
+        gateway: ask.gateway.clone(),
     };
     let once = once.map_or_else(|| by_itself("create", &id), Ok)?;
     let answer = engine.create_key(key.clone(), (&once, actor)).await?;

@@ -294,6 +294,7 @@ mod tests {
             expires_at: Instant::NEVER,
             note: None,
             limits: None,
+            gateway: None,
         };
         Access::of(&key, trail)
     }

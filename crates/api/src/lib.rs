@@ -23,7 +23,7 @@ pub use access::Access;
 pub use api::Api;
 pub use audit_log::Call;
 pub use calls::catalogs::catalog_schema;
-pub use calls::decisions::{ItemAnswer, Leased, Recorded};
+pub use calls::decisions::{ItemAnswer, Leased, Recorded, decision};
 pub use calls::inbound::{Report, Signature};
 pub use calls::ledger::{ShownStatement, StatementBody};
 pub use calls::usage::{EVENTS_MAX, Ingested, Reported, too_many_events, usage};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use headworks_core::record::{KeyLimits, Label, Name};
+use headworks_core::record::{KeyGateway, KeyLimits, Label, Name};
 use headworks_engine::{Engine, Idempotency};
 use headworks_terminal::{Failed, Outcome, print, say, tell};
 use headworks_wire as wire;
@@ -49,12 +49,25 @@ pub(crate) async fn run(command: KeysCommand, remote: &Remote, as_json: bool) ->
 }
 
 async fn create(arguments: CreateKeyArguments, remote: &Remote, as_json: bool) -> Outcome {
-    let CreateKeyArguments { data, scopes, accounts, expires_at, note, rate, concurrent, warn_at, key } =
-        arguments;
+    let CreateKeyArguments {
+        data,
+        scopes,
+        accounts,
+        path,
+        models,
+        expires_at,
+        note,
+        rate,
+        concurrent,
+        warn_at,
+        key,
+    } = arguments;
     let warn_at = (!warn_at.is_empty()).then_some(warn_at);
     let limits = KeyLimits { rate, concurrent, warn_at };
     let limits = (limits != KeyLimits::default()).then_some(limits);
-    let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note, limits };
+    let gateway = KeyGateway { path, models: (!models.is_empty()).then_some(models) };
+    let gateway = (gateway != KeyGateway::default()).then_some(gateway);
+    let ask = wire::CreateKeyRequest { scopes, accounts, expires_at, note, limits, gateway };
     let made = match data {
         Some(data) => {
             let new = NewDirectory::at(&data);

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::join_all;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Event, HeldCapacity, HoldId, Instant, Name, Span};
-use headworks_core::waterfall::{Authorize, Quantities, Refusal};
+use headworks_core::record::{Dimensions, Event, HeldCapacity, HoldId, Instant, Name, Span};
+use headworks_core::waterfall::{Authorize, Minimum, Quantities, Refusal};
 use headworks_store::wait;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
@@ -55,6 +55,8 @@ pub struct Lease {
     /// Its lifetime from the last extension on. The next extension doubles it, so a few extensions reach far.
     life: Span,
     life_max: Span,
+    /// The caller agreed to paid sources.
+    consented: bool,
     is_over: bool,
 }
 
@@ -73,6 +75,7 @@ impl Engine {
         if !ask.request.more.is_empty() {
             return Err(Refusal::BadParts("a lease is for a use of one part").into());
         }
+        let consented = ask.request.consented;
         let answer = self.run(account, key, caller, &Command::Authorize(ask)).await?;
         let Effect::Recorded(record) = &answer.effect else { return Ok(Leased::Answered(answer)) };
         let Event::Authorized { usage, terms, .. } = &record.event else {
@@ -92,6 +95,7 @@ impl Engine {
             deadline: terms.deadline,
             life: terms.deadline.since(record.recorded_at),
             life_max: terms.life_max,
+            consented,
             is_over: false,
         });
         Ok(Leased::Held(lease, answer))
@@ -184,43 +188,46 @@ impl Lease {
             return Ok(());
         }
         let life = Span::from_micros(self.life.micros().saturating_mul(2)).min(self.life_max);
-        self.grow(Quantities::new(), Some(life)).await.map(drop)
+        self.grow(Quantities::new(), None, Some(life)).await.map(drop)
     }
 
-    /// Holds more of some meters. `false`: no more is available, and the present hold stays.
+    /// Holds more of some meters, or at least as much of one of them as the minimum says. Where no more is available, the answer
+    /// is a denial, and the present hold stays.
     ///
     /// # Errors
     /// When the hold has ended, or the store fails.
-    pub async fn extend(&mut self, more: Quantities) -> Result<bool, EngineError> {
-        self.grow(more, None).await
+    pub async fn extend(
+        &mut self,
+        more: Quantities,
+        minimum: Option<Minimum>,
+    ) -> Result<Answer, EngineError> {
+        self.grow(more, minimum, None).await
     }
 
-    async fn grow(&mut self, more: Quantities, life: Option<Span>) -> Result<bool, EngineError> {
+    async fn grow(
+        &mut self,
+        quantities: Quantities,
+        minimum: Option<Minimum>,
+        life: Option<Span>,
+    ) -> Result<Answer, EngineError> {
         let progress = (!self.used.is_empty()).then(|| self.used.clone());
         let hold = self.hold;
-        let ask = Extend {
-            hold,
-            quantities: more.clone(),
-            more: Vec::new(),
-            minimum: None,
-            life,
-            progress,
-            consented: false,
-        };
+        let ask =
+            Extend { hold, quantities, more: Vec::new(), minimum, life, progress, consented: self.consented };
         let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
         let answer = self.engine.run(&self.account, None, caller, &Command::Extend(ask)).await?;
-        let Effect::Recorded(record) = &answer.effect else { return Ok(false) };
-        if let Event::Extended { deadline, .. } = &record.event {
+        let Effect::Recorded(record) = &answer.effect else { return Ok(answer) };
+        if let Event::Extended { deadline, usage, .. } = &record.event {
             self.deadline = *deadline;
             self.life = life.unwrap_or(self.life);
-        }
-        for (meter, n) in more {
-            match self.covered.iter_mut().find(|(m, _)| *m == meter) {
-                Some((_, covered)) => *covered = covered.saturating_add(n),
-                None => self.covered.push((meter, n)),
+            for line in &usage.lines {
+                match self.covered.iter_mut().find(|(m, _)| *m == line.meter) {
+                    Some((_, covered)) => *covered = covered.saturating_add(line.quantity),
+                    None => self.covered.push((line.meter.clone(), line.quantity)),
+                }
             }
         }
-        Ok(true)
+        Ok(answer)
     }
 
     /// Passes the upstream's answer to the supply in which the hold has room.
@@ -242,10 +249,21 @@ impl Lease {
     ///
     /// # Errors
     /// As [`Engine::run`]; the engine then ends the hold later, at this use.
-    pub async fn settle(mut self, used: Quantities) -> Result<Answer, EngineError> {
+    pub async fn settle(self, used: Quantities) -> Result<Answer, EngineError> {
+        self.settle_as(used, None).await
+    }
+
+    /// The same with all of its dimensions as they turned out; `None`: those of the hold.
+    ///
+    /// # Errors
+    /// As [`Self::settle`]; the engine then ends the hold with the dimensions that it was opened with.
+    pub async fn settle_as(
+        mut self,
+        used: Quantities,
+        dimensions: Option<Dimensions>,
+    ) -> Result<Answer, EngineError> {
         self.used.clone_from(&used);
-        let end = Command::settle(self.hold, used);
-        self.end(end).await
+        self.end(Command::Settle { hold: self.hold, quantities: used, dimensions, more: Vec::new() }).await
     }
 
     /// Ends the hold at zero, even if use was reported.

@@ -27,6 +27,7 @@ fn shown(state: &KeyState, now: Instant) -> wire::Key {
         expires_at: Some(key.expires_at).filter(|at| *at < Instant::NEVER),
         note: key.note.clone(),
         limits: key.limits.clone(),
+        gateway: key.gateway.clone(),
         last_used_at: live.last_used(),
         expires_soon: state.expires_soon(now),
         previous_until: previous.map(|(_, until)| until).filter(|until| now < *until),

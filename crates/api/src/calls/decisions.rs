@@ -51,7 +51,6 @@ struct Asked<'a> {
 }
 
 fn asked<'a>(access: &'a Access, key: Key, ask: &mut wire::AuthorizeRequest) -> Result<Asked<'a>, Problem> {
-    access.on(Scope::Decide, &ask.account)?;
     // A retry may come from another address.
     let caller = Caller {
         actor: access.actor(),
@@ -66,7 +65,11 @@ fn asked<'a>(access: &'a Access, key: Key, ask: &mut wire::AuthorizeRequest) -> 
     Ok(Asked { key, caller, request: ask.authorize()? })
 }
 
-fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Problem> {
+/// The decision of an answer to an authorize or extend.
+///
+/// # Errors
+/// When it holds none.
+pub fn decision(answer: &Answer) -> Result<Box<wire::Decision>, Problem> {
     let rendered = match &answer.effect {
         Effect::Recorded(record) => render::decision_of_record(&answer.account, record, answer.replayed),
         Effect::Denied(denial) => {
@@ -111,21 +114,25 @@ impl Api {
         key: Key,
         mut ask: wire::AuthorizeRequest,
     ) -> Result<Box<wire::Decision>, Problem> {
+        access.on(Scope::Decide, &ask.account)?;
         let Asked { key, caller, request } = asked(access, key, &mut ask)?;
         let command = Command::Authorize(request);
         decision(&self.engine.run(&ask.account, key.as_ref(), caller, &command).await?)
     }
 
-    /// As [`Self::authorize`], for an edge that serves the request itself: it gets the hold as a lease.
+    /// As [`Self::authorize`], for an edge that serves the request itself: it gets the hold as a lease. The edge says which scope
+    /// its callers need.
     ///
     /// # Errors
     /// With a problem; a denial is an answer.
     pub async fn lease(
         &self,
         access: &Access,
+        scope: Scope,
         key: Key,
         mut ask: wire::AuthorizeRequest,
     ) -> Result<Leased, Problem> {
+        access.on(scope, &ask.account)?;
         let Asked { key, caller, request } = asked(access, key, &mut ask)?;
         Ok(match self.engine.lease(&ask.account, key.as_ref(), caller, request).await? {
             headworks_engine::Leased::Held(lease, answer) => Leased::Held(lease, decision(&answer)?),

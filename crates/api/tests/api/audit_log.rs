@@ -62,6 +62,7 @@ impl World {
             expires_at,
             note: None,
             limits: None,
+            gateway: None,
         };
         let made = create_key(self.api.engine(), &ask, None, None).await.expect("makes a key");
         made.secret.expect("a new key has a secret")

@@ -12,7 +12,7 @@ use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{Category, Label, Name};
 use headworks_engine::{Caller, Clock, Engine, Idempotency, Limits};
 use headworks_store::Memory;
-use headworks_wire::AuthorizeRequest;
+use headworks_wire::{AuthorizeRequest, Scope};
 
 const CATALOG: &str = r#"
 version = "t"
@@ -64,14 +64,14 @@ fn ask(account: &str, tokens: u64) -> AuthorizeRequest {
 async fn an_edge_leases_a_hold() {
     let api = api().await;
     let access = api.access(None, Call::default()).expect("the server is open");
-    let leased = api.lease(&access, Key::Unknown, ask("acme", 4)).await.expect("answers");
+    let leased = api.lease(&access, Scope::Decide, Key::Unknown, ask("acme", 4)).await.expect("answers");
     let Leased::Held(lease, decision) = leased else { panic!("{leased:?}") };
     assert_eq!(decision.outcome, "allow");
     assert_eq!(decision.hold.as_ref().map(|hold| hold.id.to_string()), Some("acme~3".to_owned()));
     lease.settle([(name("tokens"), 1)].into_iter().collect()).await.expect("settles");
-    let denied = api.lease(&access, Key::Unknown, ask("acme", 100)).await.expect("answers");
+    let denied = api.lease(&access, Scope::Decide, Key::Unknown, ask("acme", 100)).await.expect("answers");
     assert!(matches!(denied, Leased::Answered(_)), "{denied:?}");
-    let unknown = api.lease(&access, Key::Unknown, ask("nobody", 1)).await.expect_err("a problem");
+    let unknown = api.lease(&access, Scope::Decide, Key::Unknown, ask("nobody", 1)).await.expect_err("a problem");
     assert_eq!(unknown.kind, Kind::UnknownAccount);
     api.engine().close();
 }

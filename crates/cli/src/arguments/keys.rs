@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use headworks_core::record::{AuditKind, Id, Instant, KeyRate, Label, Name, Span};
+use headworks_core::record::{AuditKind, Id, Instant, KeyRate, Label, Name, Path, Span};
 use headworks_wire::Scope;
 
 use super::key::KeyArgument;
@@ -78,12 +78,18 @@ pub(crate) struct CreateKeyArguments {
         long = "scope",
         required = true,
         value_parser = scope,
-        value_name = "decide|record|read|admin|operator|catalog"
+        value_name = "decide|record|read|admin|operator|catalog|gateway"
     )]
     pub(crate) scopes: Vec<Scope>,
     /// An account it reaches, or a prefix that ends in *; repeat for several; default: all
     #[arg(long = "account", value_name = "NAME", value_parser = id)]
     pub(crate) accounts: Vec<Id>,
+    /// The place inside the account that its use through the gateway counts for, such as team:red/user:alice
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<Path>,
+    /// A model that it may use through the gateway; repeat for several; default: all
+    #[arg(long = "model", value_name = "NAME", value_parser = label)]
+    pub(crate) models: Vec<Label>,
     /// When it stops working, RFC 3339
     #[arg(long, value_parser = instant)]
     pub(crate) expires_at: Option<Instant>,

@@ -9,6 +9,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::name::{Label, Name};
+use super::path::Path;
 use super::time::{Instant, Span};
 
 /// An API key as stored: never the secret, only its hash.
@@ -35,6 +36,27 @@ pub struct ApiKey {
     /// How much it may be used.
     #[n(6)]
     pub limits: Option<KeyLimits>,
+    /// What it is used for through the gateway.
+    #[n(7)]
+    pub gateway: Option<KeyGateway>,
+}
+
+/// What an API key is used for through the gateway: the caller has no say in it.
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, minicbor::Encode, minicbor::Decode,
+)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct KeyGateway {
+    /// The path within the account that its use counts for. Default: the key's own, `key:<id>`.
+    #[n(0)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<Path>,
+    /// The models it may use. Default: all of the gateway.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(min_items = 1, max_items = 256))]
+    pub models: Option<Vec<Label>>,
 }
 
 /// How much an API key may be used.

@@ -59,7 +59,7 @@ pub(crate) use abuse::PREFIX;
 pub use abuse::{AbuseEvent, Effect, Rule, Tier};
 pub use alerts::{Alert, Standing};
 pub use amount::{AmountError, Credits, NANO, Price, STEP_MAX, scaled};
-pub use api_keys::{ApiKey, KeyLimit, KeyLimits, KeyRate, KeyUse, KeyWarning};
+pub use api_keys::{ApiKey, KeyGateway, KeyLimit, KeyLimits, KeyRate, KeyUse, KeyWarning};
 pub use audit_entry::{AuditEntry, AuditKind, AuditOutcome, Incident};
 pub(crate) use calendar::Calendar;
 pub use calendar::{Days, Every, Periods};

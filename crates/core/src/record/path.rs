@@ -86,7 +86,7 @@ pub struct Path(SmallVec<[Segment; 2]>);
 impl Path {
     /// This path with another segment in its place; a segment of the same level gives way.
     #[must_use]
-    pub(crate) fn with(&self, segment: Segment) -> Self {
+    pub fn with(&self, segment: Segment) -> Self {
         let mut path = self.clone();
         path.0.retain(|known| known.level != segment.level);
         let at = path.0.iter().take_while(|known| known.level < segment.level).count();

@@ -100,8 +100,9 @@ fn a_dropped_lease_is_charged_for_what_it_reported() {
         until_free(&engine).await;
         // A lease that was extended, then dropped as the engine closes.
         let mut held = lease(&engine, "d", 2).await;
-        assert!(held.extend(tokens(2)).await.expect("is decided"));
-        assert!(!held.extend(tokens(20)).await.expect("is decided"), "there is no more");
+        held.extend(tokens(2), None).await.expect("is decided");
+        let denied = held.extend(tokens(20), None).await.expect("is decided");
+        assert!(matches!(denied.effect, Effect::Denied(_)), "there is no more: {denied:?}");
         assert_eq!(held.left(&name("tokens")), 4);
         held.report(tokens(4)).await.expect("is noted");
         drop(held);

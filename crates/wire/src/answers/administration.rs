@@ -1,6 +1,6 @@
 //! Batches, catalogs, keys, problems.
 
-use headworks_core::record::{CatalogChanges, CatalogHash, Id, Instant, KeyLimits, Label, Name};
+use headworks_core::record::{CatalogChanges, CatalogHash, Id, Instant, KeyGateway, KeyLimits, Label, Name};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -89,6 +89,9 @@ pub struct Key {
     /// How much it may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<KeyLimits>,
+    /// What it is used for through the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<KeyGateway>,
     /// The minute of its last use. After a crash it may be up to a day older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Instant>,

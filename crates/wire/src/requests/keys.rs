@@ -1,6 +1,6 @@
 //! The request that makes an API key, and the scopes of keys.
 
-use headworks_core::record::{Id, Instant, KeyLimits, Label, Span};
+use headworks_core::record::{Id, Instant, KeyGateway, KeyLimits, Label, Span};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -23,12 +23,21 @@ pub enum Scope {
     Operator,
     /// Checking catalogs and trying them on the past.
     Catalog,
+    /// Calls of models through the gateway, and nothing else: for keys in the hands of users.
+    Gateway,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 6] =
-        [Self::Decide, Self::Record, Self::Read, Self::Admin, Self::Operator, Self::Catalog];
+    pub const ALL: [Self; 7] = [
+        Self::Decide,
+        Self::Record,
+        Self::Read,
+        Self::Admin,
+        Self::Operator,
+        Self::Catalog,
+        Self::Gateway,
+    ];
 
     /// The word used in the API.
     #[must_use]
@@ -40,6 +49,7 @@ impl Scope {
             Self::Admin => "admin",
             Self::Operator => "operator",
             Self::Catalog => "catalog",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -64,6 +74,9 @@ pub struct CreateKeyRequest {
     /// How much it may be used. Default: as much as the server can serve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<KeyLimits>,
+    /// For the scope `gateway`: the place inside the account that its use counts for, and the models it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<KeyGateway>,
 }
 
 /// Give an API key a new secret.
