@@ -15,6 +15,7 @@ mod audit;
 mod calls;
 mod demo;
 mod export;
+mod gateway;
 mod import;
 mod incident;
 mod keys;

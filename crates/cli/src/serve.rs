@@ -14,6 +14,7 @@ use headworks_terminal::{Failed, Outcome};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{LogFormat, ServeArguments};
+use crate::gateway::{self, Slot};
 use crate::made::NewDirectory;
 use crate::process::descriptors;
 
@@ -187,7 +188,11 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
         drain: Duration::from_secs(arguments.drain_s),
         ..ServeOptions::default()
     };
-    let serving = headworks_server::serve(Arc::clone(&engine), options).await.map_err(|e| match e {
+    let slot = Slot::default();
+    let gateway = arguments.gateway.as_deref().map(|file| gateway::read(file, &engine)).transpose()?;
+    let edge = gateway.map(|config| slot.edge(config));
+    let drain = options.drain;
+    let serving = headworks_server::serve_with(Arc::clone(&engine), options, edge).await.map_err(|e| match e {
         ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
         e @ (ServeError::Bind(..)
         | ServeError::OpenBeyondLoopback(_)
@@ -199,7 +204,7 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
     new.keep();
     tracing::info!(address = %serving.address, descriptors = descriptors(), "listening");
     let ended = wait(&engine, catalog).await;
-    serving.shut_down().await;
+    slot.shut_down(serving, drain).await;
     engine.close();
     ended
 }

@@ -17,7 +17,8 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::connections::{ConnectionLimits, Connections, Places, Proxies, Tls, TlsFiles, listen};
 use crate::outbox::Outbox;
-use crate::routes::app;
+use crate::edge::MakeEdge;
+use crate::routes::with_edge;
 use crate::tend;
 
 /// How long the answer to a request may stand still.
@@ -170,6 +171,18 @@ impl Serving {
 /// # Errors
 /// When the address is taken, or it would be unsafe to listen.
 pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving, ServeError> {
+    serve_with(engine, options, None).await
+}
+
+/// Starts listening, with the routes of another crate.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_with(
+    engine: Arc<Engine>,
+    options: ServeOptions,
+    edge: Option<MakeEdge>,
+) -> Result<Serving, ServeError> {
     if options.open && !options.listen.ip().is_loopback() {
         return Err(ServeError::OpenBeyondLoopback(options.listen));
     }
@@ -201,7 +214,7 @@ pub async fn serve(engine: Arc<Engine>, options: ServeOptions) -> Result<Serving
     let state = App::on(Arc::clone(&api), options.request_timeout, &places, options.memory_max);
     let watch = Arc::clone(&state.memory).watch(Arc::downgrade(state.api.engine()));
     let connections = Connections {
-        router: app(state),
+        router: with_edge(state, edge.map(|make| make(&api))),
         places,
         // A request that is being answered is not stalled.
         limits: ConnectionLimits {

@@ -8,11 +8,13 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("wire", &["core"]),
     ("engine", &["core", "store", "audit"]),
     ("api", &["core", "store", "audit", "wire", "engine"]),
+    ("mock-upstream", &[]),
+    ("gateway", &["core", "wire", "engine", "api"]),
     ("sim", &["core", "store", "audit", "engine", "api"]),
     ("server", &["core", "wire", "engine", "api"]),
     ("terminal", &["core", "wire"]),
     ("lab", &["core", "store", "audit", "engine", "api", "server", "terminal"]),
-    ("cli", &["core", "store", "audit", "wire", "engine", "api", "server", "terminal", "lab"]),
+    ("cli", &["core", "store", "audit", "wire", "engine", "api", "server", "terminal", "lab", "gateway", "mock-upstream"]),
     ("tidy", &[]),
 ];
 

@@ -149,7 +149,20 @@ impl Api {
         access: &Access,
         ask: &wire::AuthorizeRequest,
     ) -> Result<wire::Decision, Problem> {
-        access.on(Scope::Decide, &ask.account)?;
+        self.check_as(access, Scope::Decide, ask).await
+    }
+
+    /// The same for an edge, which says what scope its callers need.
+    ///
+    /// # Errors
+    /// With a problem.
+    pub async fn check_as(
+        &self,
+        access: &Access,
+        scope: Scope,
+        ask: &wire::AuthorizeRequest,
+    ) -> Result<wire::Decision, Problem> {
+        access.on(scope, &ask.account)?;
         let (at, usage, decision) = self.engine.check(&ask.account, &ask.authorize()?).await?;
         let account = &ask.account;
         let parts =

@@ -175,6 +175,9 @@ pub(crate) struct ServeArguments {
     /// Put the file's catalog in force even if it was in force before and another one took its place
     #[arg(long, env = "HEADWORKS_CATALOG_FORCE", requires = "catalog")]
     pub(crate) catalog_force: bool,
+    /// Serve calls of models as this file says: upstreams, and the models that are sold
+    #[arg(long, env = "HEADWORKS_GATEWAY", value_name = "FILE")]
+    pub(crate) gateway: Option<PathBuf>,
     /// The most accounts in memory
     #[arg(long, env = "HEADWORKS_ACCOUNTS_MAX", default_value_t = 1_000_000, value_name = "N")]
     pub(crate) accounts_max: usize,

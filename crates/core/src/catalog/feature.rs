@@ -106,6 +106,12 @@ pub enum NoPrice {
 }
 
 impl Feature {
+    /// The dimensions that its use may have, in order.
+    #[must_use]
+    pub fn dimensions(&self) -> &[Name] {
+        &self.dimensions
+    }
+
     /// The price found for a meter; `None` if the feature has no such meter.
     pub(crate) fn price_of<'f>(&self, found: &'f Prices<'_>, meter: &Name) -> Option<&'f MeterPrice> {
         self.meters.iter().position(|known| known == meter).map(|at| found.of(at))

@@ -13,10 +13,13 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::body::{Allowance, LengthMax, SIGNED_BYTES_MAX};
+use crate::edge::{self, Edge};
 use crate::extract::Caller;
 use crate::problem::Failure;
 
@@ -174,9 +177,16 @@ fn documented() -> (axum::Router<App>, serde_json::Value) {
 
 /// The router over an engine.
 pub fn app(app: App) -> axum::Router {
+    with_edge(app, None)
+}
+
+/// The same with the routes of another crate.
+pub(crate) fn with_edge(app: App, edge: Option<Edge>) -> axum::Router {
     let (router, document) = documented();
+    let edge = edge.map(|edge| bounded(edge::routes(edge), &app, None));
     let document = document.to_string();
-    router
+    let timeout = Some(app.request_timeout);
+    let router = router
         .route(
             "/v1/openapi.json",
             axum::routing::get(move |_: Caller| async move {
@@ -189,9 +199,9 @@ pub fn app(app: App) -> axum::Router {
         .method_not_allowed_fallback(|| async {
             Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
         })
-        .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(|_| Failure(Problem::internal()).into_response()))
-        .layer(from_fn_with_state(app.clone(), observe))
+;
+    bounded(router, &app, timeout)
+        .merge(edge.unwrap_or_default())
         .layer(map_response_with_state(
             app.clone(),
             |State(app): State<App>, mut response: Response| async move {
@@ -200,6 +210,14 @@ pub fn app(app: App) -> axum::Router {
             },
         ))
         .with_state(app)
+}
+
+/// Routes within the bounds of requests; `None`: those that bound their own time.
+fn bounded(router: axum::Router<App>, app: &App, timeout: Option<Duration>) -> axum::Router<App> {
+    router
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(|_| Failure(Problem::internal()).into_response()))
+        .layer(from_fn_with_state((app.clone(), timeout), observe))
 }
 
 /// The OpenAPI document.
@@ -215,7 +233,11 @@ const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 const ENDING: [&str; 3] = ["/v1/settle", "/v1/release", "/metrics"];
 
 /// Bounds the time and the memory of a request, and measures it.
-async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+async fn observe(
+    State((app, timeout)): State<(App, Option<Duration>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", |p| p.as_str()).to_owned();
     let (is_read, is_health) = (request.method().is_safe(), HEALTH.contains(&route.as_str()));
     let started = Instant::now();
@@ -229,9 +251,14 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
     } else if turn.is_err() && !is_health {
         Failure::new(Kind::Overloaded, "too many requests are being answered; try again soon").into_response()
     } else {
-        match tokio::time::timeout(app.request_timeout, next.run(request)).await {
-            Ok(response) => allowance.answer(response, is_read),
-            Err(_) => {
+        let answering = next.run(request);
+        let answered = match timeout {
+            Some(timeout) => tokio::time::timeout(timeout, answering).await.ok(),
+            None => Some(answering.await),
+        };
+        match answered {
+            Some(response) => allowance.answer(response, is_read),
+            None => {
                 let detail =
                     "the request took too long; retry with the same key to learn whether it was stored";
                 Failure::new(Kind::OutcomeUnknown, detail).into_response()

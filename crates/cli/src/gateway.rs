@@ -1,0 +1,62 @@
+//! The gateway of `headworks serve`: its file, its place behind the server's connections, its end.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use headworks_engine::Engine;
+use headworks_gateway::{BODY_BYTES_MAX, Config, Gateway};
+use headworks_server::{Edge, MakeEdge, Serving};
+
+/// How long the calls of a gateway have to settle once they are ended.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// A gateway, made once the server has the calls that it rests on.
+#[derive(Clone, Default)]
+pub(crate) struct Slot(Arc<OnceLock<Arc<Gateway>>>);
+
+/// Reads the file of a gateway.
+pub(crate) fn read(file: &Path, engine: &Engine) -> Result<Config, String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let config = Config::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let catalog = engine.catalog();
+    for (model, feature) in config.features() {
+        if catalog.feature(feature.as_str()).is_none() {
+            tracing::warn!(model, %feature, "the catalog in force has no such feature: calls of this model are refused until it has");
+        }
+    }
+    Ok(config)
+}
+
+impl Slot {
+    /// The gateway as routes of a server.
+    pub(crate) fn edge(&self, config: Config) -> MakeEdge {
+        let slot = Arc::clone(&self.0);
+        Box::new(move |api| {
+            let gateway = Arc::clone(slot.get_or_init(|| Gateway::new(Arc::clone(api), config)));
+            Edge {
+                routes: Gateway::routes(),
+                body_bytes_max: BODY_BYTES_MAX,
+                answer: Box::new(move |access, request| {
+                    let gateway = Arc::clone(&gateway);
+                    Box::pin(async move { gateway.answer(access, request).await.map(axum::body::Body::new) })
+                }),
+                refuse: Box::new(|path, headers, problem| {
+                    Gateway::refuse(path, headers, problem).map(axum::body::Body::new)
+                }),
+            }
+        })
+    }
+
+    /// Ends a server and its gateway: calls have three quarters of the drain time to end by themselves, and are then ended where they
+    /// are.
+    pub(crate) async fn shut_down(&self, serving: Serving, drain: Duration) {
+        let Some(gateway) = self.0.get() else { return serving.shut_down().await };
+        let mut ends = std::pin::pin!(serving.shut_down());
+        let is_early = tokio::time::timeout(drain / 4 * 3, &mut ends).await.is_ok();
+        gateway.shut_down(SETTLED).await;
+        if !is_early {
+            ends.await;
+        }
+    }
+}

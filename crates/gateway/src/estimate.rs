@@ -1,0 +1,185 @@
+//! Estimates for holds, learned from what upstreams report.
+//!
+//! S1 what is kept of a model and its accounts is bounded (`what_is_learned_is_bounded`). S2 one report changes little: an estimate
+//! is a quantile of the last ones (`one_report_changes_little`).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use headworks_core::record::Name;
+
+use crate::body::Text;
+
+/// Reports that an estimate rests on, and those without which it is the usual one.
+const KEPT: usize = 64;
+const ENOUGH: usize = 16;
+/// Accounts of a model that have estimates of their own.
+const ACCOUNTS_MAX: usize = 4_096;
+/// Bytes of a token where nothing is known, in thousandths: few for a hold, more for a count that is charged.
+const HELD_BYTES: u64 = 3_000;
+const COUNTED_BYTES: u64 = 4_000;
+/// Tokens of a picture, a sound or a file.
+const MEDIA: u64 = 1_600;
+/// Tokens of an output where nothing is known.
+const OUTPUT: u64 = 1_024;
+
+/// The last reports of one quantity.
+#[derive(Debug, Default)]
+struct Last {
+    values: Vec<u64>,
+    next: usize,
+}
+
+impl Last {
+    fn note(&mut self, value: u64) {
+        if self.values.len() < KEPT {
+            self.values.push(value);
+        } else if let Some(oldest) = self.values.get_mut(self.next) {
+            *oldest = value;
+        }
+        self.next = (self.next + 1) % KEPT;
+    }
+
+    /// The value that this many percent are at or below, if enough is known.
+    fn quantile(&self, percent: usize) -> Option<u64> {
+        if self.values.len() < ENOUGH {
+            return None;
+        }
+        let mut sorted = self.values.clone();
+        sorted.sort_unstable();
+        sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).copied()
+    }
+}
+
+/// What is known of a model.
+#[derive(Debug, Default)]
+struct Known {
+    /// Thousandths of a byte for each token of input, and of output.
+    input: Last,
+    text: Last,
+    /// Tokens of an output, in all and by account.
+    outputs: Last,
+    accounts: HashMap<Name, Last>,
+}
+
+/// What is known of all models.
+#[derive(Debug, Default)]
+pub(crate) struct Learned(Mutex<HashMap<String, Known>>);
+
+/// A use as it turned out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TurnedOut {
+    pub(crate) input: Text,
+    pub(crate) input_tokens: u64,
+    /// Bytes of the output that were seen; zero where it was not read.
+    pub(crate) text: u64,
+    pub(crate) output_tokens: u64,
+}
+
+fn tokens(bytes: u64, of_one: u64) -> u64 {
+    bytes.saturating_mul(1_000).div_ceil(of_one.max(1))
+}
+
+impl Learned {
+    fn with<T>(&self, model: &str, of: impl FnOnce(Option<&Known>) -> T) -> T {
+        of(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(model))
+    }
+
+    /// Tokens of an input: more than nine of ten inputs of this length have.
+    pub(crate) fn input(&self, model: &str, text: Text) -> u64 {
+        let of_one = self.with(model, |known| known.and_then(|known| known.input.quantile(5)));
+        let held = tokens(text.bytes, of_one.unwrap_or(HELD_BYTES));
+        held.saturating_add(text.media.saturating_mul(MEDIA)).max(1)
+    }
+
+    /// Tokens of an output: more than most outputs of the account have, or of the model.
+    pub(crate) fn output(&self, model: &str, account: &Name) -> u64 {
+        let learned = self.with(model, |known| {
+            let known = known?;
+            let own = known.accounts.get(account).and_then(|last| last.quantile(95));
+            own.or_else(|| known.outputs.quantile(95))
+        });
+        learned.unwrap_or(OUTPUT).max(16)
+    }
+
+    /// Tokens of an output of which only the text is known.
+    pub(crate) fn text(&self, model: &str, bytes: u64) -> u64 {
+        let of_one = self.with(model, |known| known.and_then(|known| known.text.quantile(50)));
+        tokens(bytes, of_one.unwrap_or(COUNTED_BYTES))
+    }
+
+    /// What an upstream reported.
+    pub(crate) fn note(&self, model: &str, account: &Name, of: TurnedOut) {
+        let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = models.entry(model.to_owned()).or_default();
+        // A conversation that the upstream keeps has tokens that are not in the request.
+        let ratio = |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, 16_000);
+        if of.input.media == 0 && of.input_tokens > 0 && of.input.bytes > 0 {
+            known.input.note(ratio(of.input.bytes, of.input_tokens));
+        }
+        if of.text > 0 && of.output_tokens > 0 {
+            known.text.note(ratio(of.text, of.output_tokens));
+        }
+        known.outputs.note(of.output_tokens);
+        if known.accounts.len() >= ACCOUNTS_MAX && !known.accounts.contains_key(account) {
+            let any = known.accounts.keys().next().cloned();
+            any.and_then(|any| known.accounts.remove(&any));
+        }
+        known.accounts.entry(account.clone()).or_default().note(of.output_tokens);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headworks_core::record::Name;
+
+    use super::{ACCOUNTS_MAX, Learned, TurnedOut};
+    use crate::body::Text;
+
+    fn account(n: usize) -> Name {
+        Name::new(&format!("a{n}")).expect("a name")
+    }
+
+    fn text(bytes: u64) -> Text {
+        Text { bytes, ..Text::default() }
+    }
+
+    fn turned_out(bytes: u64, input_tokens: u64, output_tokens: u64) -> TurnedOut {
+        TurnedOut { input: text(bytes), input_tokens, text: output_tokens * 5, output_tokens }
+    }
+
+    #[test]
+    fn one_report_changes_little() {
+        let learned = Learned::default();
+        // Where nothing is known: three bytes a token, 1,024 tokens, a picture of 1,600.
+        assert_eq!((learned.input("m", text(300)), learned.output("m", &account(1))), (100, 1_024));
+        assert_eq!(learned.input("m", Text { media: 2, ..text(0) }), 3_200);
+        assert_eq!(learned.text("m", 40), 10);
+        for _ in 0..40 {
+            learned.note("m", &account(1), turned_out(1_000, 200, 300));
+        }
+        // Five bytes a token, 300 tokens.
+        assert_eq!((learned.input("m", text(1_000)), learned.output("m", &account(1))), (200, 300));
+        assert_eq!(learned.text("m", 40), 8);
+        learned.note("m", &account(1), turned_out(1_000, 1_000, 100_000));
+        assert_eq!((learned.input("m", text(1_000)), learned.output("m", &account(1))), (200, 300));
+        // An account of which too little is known has the estimate of the model.
+        assert_eq!(learned.output("m", &account(2)), 300);
+        for _ in 0..16 {
+            learned.note("m", &account(2), turned_out(1_000, 200, 20));
+        }
+        assert_eq!((learned.output("m", &account(2)), learned.output("m", &account(1))), (20, 300));
+        assert_eq!(learned.output("other", &account(1)), 1_024);
+    }
+
+    #[test]
+    fn what_is_learned_is_bounded() {
+        let learned = Learned::default();
+        for n in 0..ACCOUNTS_MAX + 100 {
+            learned.note("m", &account(n), turned_out(10, 2, 3));
+        }
+        let models = learned.0.lock().expect("no panic");
+        let known = models.get("m").expect("is known");
+        assert_eq!((known.accounts.len(), known.outputs.values.len()), (ACCOUNTS_MAX, super::KEPT));
+    }
+}

@@ -1,0 +1,23 @@
+//! The LLM gateway: an SDK's model calls, held before they are forwarded, priced at what was used, and cut off where nobody pays.
+//!
+//! Speaks HTTP with upstreams and the shapes of their protocols. Knows accounts, prices and limits only through `api` and the
+//! lease that a decision gives; never reads or writes a store.
+
+mod body;
+mod call;
+mod config;
+mod denial;
+mod estimate;
+mod gateway;
+mod reply;
+mod stream;
+mod whole;
+mod sse;
+mod streams;
+mod surface;
+mod upstream;
+mod usage;
+
+pub use config::{Config, Protocol};
+pub use gateway::{BODY_BYTES_MAX, Gateway};
+pub use reply::Body;

@@ -1,0 +1,236 @@
+//! A stream on its way: metered event by event, extended as it grows, and cut before an event that nobody pays for.
+//!
+//! R1 an event is passed on only if what it brings the output to is held (`a_stream_is_cut_before_what_is_not_paid`). R2 bytes are
+//! passed on as they came (`events_are_passed_on_byte_for_byte`). R3 a caller who leaves pays for what was generated, within the
+//! hold (`a_caller_who_leaves_pays_for_what_was_generated`). R4 a caller who reads slowly slows the upstream; nothing piles up here.
+
+use bytes::{Bytes, BytesMut};
+use headworks_core::waterfall::{Minimum, Quantities};
+use headworks_engine::Effect;
+use http::{HeaderValue, Response, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::call::{Call, Reply, report, stopped, ticks};
+use crate::reply::{parts, whole};
+use crate::sse::{Event, Splitter};
+use crate::streams::Reading;
+use crate::upstream::passed;
+
+/// The least and the most that a stream's hold grows by at once, in tokens.
+const STEP: (u64, u64) = (64, 4_096);
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// As the upstream ends one.
+    Complete,
+    /// Nobody pays for more.
+    Cut,
+    /// Its caller has gone.
+    Left,
+    /// The upstream broke off.
+    Broken,
+    /// The gateway is shutting down.
+    Stopped,
+}
+
+/// A stream on its way.
+struct Stream {
+    call: Call,
+    reading: Reading,
+    splitter: Splitter,
+    to: mpsc::Sender<Bytes>,
+    /// Bytes of text so far.
+    text: u64,
+    /// The caller has gone; what still comes is read until then.
+    leaves: Option<Instant>,
+}
+
+impl Call {
+    /// Passes a stream on.
+    pub(crate) async fn stream(self, answer: Response<Incoming>, target: usize, hides_usage: bool, reply: Reply) {
+        let (head, body) = answer.into_parts();
+        let (to, from) = parts();
+        let mut response = whole(head.status, Bytes::new()).map(|_| from);
+        response.headers_mut().extend(passed(&head.headers));
+        // Proxies in front must not wait for more.
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let response = self.marked(response);
+        let reading = Reading::new(self.surface, hides_usage);
+        let mut stream = Stream { call: self, reading, splitter: Splitter::default(), to, text: 0, leaves: None };
+        if reply.send(Ok(response)).is_err() {
+            stream.leave();
+        }
+        let end = stream.pass(body, target).await;
+        stream.finish(end, target).await;
+    }
+}
+
+impl Stream {
+    fn leave(&mut self) {
+        self.leaves.get_or_insert_with(|| Instant::now() + self.call.gateway.config.drain);
+    }
+
+    /// Tokens of output so far.
+    fn tokens(&self, text: u64) -> u64 {
+        self.call.gateway.learned.text(&self.call.model, text)
+    }
+
+    /// The use so far, for the hold.
+    fn used(&self) -> Quantities {
+        let classes = self.call.classes(self.reading.report.as_ref(), self.reading.is_final, self.text);
+        crate::usage::quantities(&self.call.held.meters, &classes)
+    }
+
+    async fn pass(&mut self, mut body: Incoming, target: usize) -> End {
+        let idle = self.call.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
+        let (mut ticks, mut last) = (ticks(), Instant::now());
+        let mut stop = self.call.stop.clone();
+        loop {
+            let frame = tokio::select! {
+                frame = body.frame() => frame,
+                () = self.to.closed(), if self.leaves.is_none() => {
+                    self.leave();
+                    continue;
+                }
+                () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return End::Left,
+                () = tokio::time::sleep_until(last + idle) => return End::Broken,
+                () = stopped(&mut stop) => return End::Stopped,
+                _ = ticks.tick() => {
+                    let used = if self.text > 0 { self.used() } else { Quantities::new() };
+                    report(self.call.held.lease.as_deref_mut(), used).await;
+                    continue;
+                }
+            };
+            last = Instant::now();
+            match frame {
+                None => {
+                    if let Some(rest) = self.splitter.rest()
+                        && let Some(end) = self.events(vec![rest]).await
+                    {
+                        return end;
+                    }
+                    return if self.reading.is_over { End::Complete } else { End::Broken };
+                }
+                Some(Err(_)) => return if self.reading.is_over { End::Complete } else { End::Broken },
+                Some(Ok(frame)) => {
+                    let Ok(part) = frame.into_data() else { continue };
+                    self.splitter.push(&part);
+                    let mut events = Vec::new();
+                    loop {
+                        match self.splitter.next() {
+                            Ok(Some(event)) => events.push(event),
+                            Ok(None) => break,
+                            Err(_) => return End::Broken,
+                        }
+                    }
+                    if let Some(end) = self.events(events).await {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes on events that came together.
+    async fn events(&mut self, events: Vec<Event>) -> Option<End> {
+        let mut passed = BytesMut::new();
+        for event in events {
+            let was_silent = self.text == 0;
+            let seen = self.reading.event(&event);
+            if seen.text > 0 && !self.affords(self.text + seen.text).await {
+                self.send(passed.freeze()).await;
+                return Some(if self.leaves.is_some() { End::Left } else { End::Cut });
+            }
+            self.text += seen.text;
+            if was_silent && self.text > 0 {
+                let used = self.used();
+                report(self.call.held.lease.as_deref_mut(), used).await;
+            }
+            if !seen.is_hidden {
+                passed.extend_from_slice(&event.raw);
+            }
+        }
+        self.send(passed.freeze()).await;
+        None
+    }
+
+    async fn send(&mut self, part: Bytes) {
+        if !part.is_empty() && self.leaves.is_none() && self.to.send(part).await.is_err() {
+            self.leave();
+        }
+    }
+
+    /// Whether this much text is held, if need be after the hold has grown.
+    async fn affords(&mut self, text: u64) -> bool {
+        let (tokens, covered) = (self.tokens(text), self.call.held.output());
+        if tokens <= covered {
+            return true;
+        }
+        // Who has left pays for no more than was held.
+        let Some(meter) = self.call.held.output_meter.clone().filter(|_| self.leaves.is_none()) else { return false };
+        let used = self.used();
+        let Some(lease) = self.call.held.lease.as_deref_mut() else { return true };
+        report(Some(lease), used).await;
+        let needed = tokens - covered;
+        let step = needed.max(covered.clamp(STEP.0, STEP.1));
+        let minimum = Minimum { meter: meter.clone(), quantity: needed };
+        match lease.extend([(meter, step)].into_iter().collect(), Some(minimum)).await {
+            Ok(answer) => {
+                let is_granted = matches!(answer.effect, Effect::Recorded(_));
+                if !is_granted && let Ok(decision) = headworks_api::decision(&answer) {
+                    self.call.held.decision = decision;
+                }
+                is_granted
+            }
+            Err(e) => {
+                tracing::debug!(error = %e, "a stream's hold was not extended");
+                false
+            }
+        }
+    }
+
+    /// Ends the stream for its caller, and its hold.
+    async fn finish(mut self, end: End, target: usize) {
+        let was_reported = self.reading.is_final;
+        let is_nothing = self.text == 0 && !was_reported;
+        let last = match end {
+            End::Complete | End::Left => None,
+            End::Cut => {
+                let classes = self.call.classes(self.reading.report.as_ref(), false, self.text);
+                let sum = |output: bool| {
+                    let of = classes.iter().filter(|(class, _)| class.contains("output") == output);
+                    of.map(|(_, count)| *count).sum::<u64>()
+                };
+                let decision = &self.call.held.decision;
+                let id = decision.decision_id.as_ref().map(ToString::to_string).unwrap_or_default();
+                let why = format!("headworks: cut off, {}; decision {id}", decision.reason);
+                Some(self.reading.cut((sum(false), sum(true)), &why))
+            }
+            End::Broken => Some(self.reading.broken("upstream_truncated", "the upstream's stream broke off")),
+            End::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),
+        };
+        if end == End::Complete {
+            self.call.feed_served();
+        }
+        if is_nothing && matches!(end, End::Broken | End::Stopped) {
+            // Nobody has got anything.
+            self.call.release().await;
+        } else {
+            let report = self.reading.report.clone();
+            let is_reported = was_reported && end != End::Cut;
+            let classes = self.call.classes(report.as_ref(), is_reported, self.text);
+            self.call.settle(target, report.as_ref(), &classes, is_reported).await;
+            if let Some(report) = report.filter(|_| is_reported && end == End::Complete) {
+                self.call.learn(&report, self.text);
+            }
+        }
+        if let Some(last) = last {
+            self.send(last).await;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Chat Completions and Completions.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use super::{Read, Seen, length, part};
+use crate::usage::Report;
+
+/// The most choices of one stream.
+const CHOICES_MAX: usize = 128;
+
+#[derive(Debug, Default)]
+pub(super) struct Chat {
+    is_text: bool,
+    hides_usage: bool,
+    /// The fields that each chunk repeats.
+    id: String,
+    model: String,
+    created: u64,
+    /// The choices that have begun, and whether each has ended.
+    choices: BTreeMap<u64, bool>,
+    pub(super) is_over: bool,
+}
+
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    model: Option<Cow<'a, str>>,
+    #[serde(default)]
+    created: Option<u64>,
+    #[serde(borrow, default)]
+    choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(default)]
+    service_tier: Option<String>,
+    #[serde(borrow, default)]
+    x_groq: Option<Vendor<'a>>,
+}
+
+/// Where one vendor has its usage.
+#[derive(Deserialize)]
+struct Vendor<'a> {
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u64,
+    #[serde(borrow, default)]
+    delta: Option<Delta<'a>>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    finish_reason: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow, default)]
+    content: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    refusal: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    reasoning: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    reasoning_content: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<ToolCall<'a>>>,
+    #[serde(borrow, default)]
+    function_call: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ToolCall<'a> {
+    #[serde(borrow, default)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    arguments: Option<Cow<'a, str>>,
+}
+
+fn of(text: Option<&Cow<'_, str>>) -> u64 {
+    text.map_or(0, |text| length(text))
+}
+
+impl Function<'_> {
+    fn text(&self) -> u64 {
+        of(self.name.as_ref()) + of(self.arguments.as_ref())
+    }
+}
+
+impl Choice<'_> {
+    fn text(&self) -> u64 {
+        let delta = self.delta.as_ref().map_or(0, |delta| {
+            let calls = delta.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref());
+            let texts = [&delta.content, &delta.refusal, &delta.reasoning, &delta.reasoning_content];
+            texts.into_iter().map(|text| of(text.as_ref())).sum::<u64>()
+                + calls.chain(&delta.function_call).map(Function::text).sum::<u64>()
+        });
+        of(self.text.as_ref()) + delta
+    }
+}
+
+impl Chat {
+    pub(super) fn new(is_text: bool, hides_usage: bool) -> Self {
+        Self { is_text, hides_usage, ..Self::default() }
+    }
+
+    pub(super) fn event(&mut self, data: &[u8]) -> Read {
+        if data.trim_ascii() == b"[DONE]" {
+            self.is_over = true;
+            return Read::default();
+        }
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Read::default() };
+        if self.id.is_empty() {
+            self.id = chunk.id.unwrap_or_default().into_owned();
+            self.model = chunk.model.unwrap_or_default().into_owned();
+            self.created = chunk.created.unwrap_or(0);
+        }
+        let vendor = chunk.x_groq.and_then(|vendor| part(vendor.usage));
+        let report: Option<Report> = part(chunk.usage).or(vendor);
+        let report = report.map(|report| report.served(chunk.service_tier));
+        let mut text = 0;
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        for choice in choices {
+            text += choice.text();
+            if self.choices.len() < CHOICES_MAX || self.choices.contains_key(&choice.index) {
+                *self.choices.entry(choice.index).or_default() |= choice.finish_reason.is_some();
+            }
+        }
+        let is_hidden = self.hides_usage && report.is_some() && choices.is_empty();
+        (Seen { text, is_hidden }, report)
+    }
+
+    /// Each choice that is open ends by its length.
+    pub(super) fn cut(&mut self, input: u64, output: u64) -> String {
+        if self.choices.is_empty() {
+            self.choices.insert(0, false);
+        }
+        let open = self.choices.iter().filter(|(_, ended)| !**ended).map(|(index, _)| *index);
+        let choices: Vec<_> = open
+            .map(|index| {
+                if self.is_text {
+                    json!({"index": index, "text": "", "logprobs": null, "finish_reason": "length"})
+                } else {
+                    json!({"index": index, "delta": {}, "logprobs": null, "finish_reason": "length"})
+                }
+            })
+            .collect();
+        let object = if self.is_text { "text_completion" } else { "chat.completion.chunk" };
+        let chunk = |choices: serde_json::Value| {
+            json!({"id": self.id, "object": object, "created": self.created, "model": self.model, "choices": choices})
+        };
+        let mut end = format!("data: {}\n\n", chunk(choices.into()));
+        if !self.hides_usage {
+            let mut last = chunk(json!([]));
+            last["usage"] =
+                json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output});
+            end += &format!("data: {last}\n\n");
+        }
+        end + "data: [DONE]\n\n"
+    }
+}

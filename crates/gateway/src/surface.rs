@@ -1,0 +1,261 @@
+//! The surfaces that callers may use, and what is read from a request to each.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use crate::body::{Edits, Object, Text};
+use crate::config::Protocol;
+
+/// A call that infers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    /// `POST /v1/chat/completions`
+    Chat,
+    /// `POST /v1/completions`
+    Completions,
+    /// `POST /v1/responses`
+    Responses,
+    /// `POST /v1/embeddings`
+    Embeddings,
+    /// `POST /v1/messages`
+    Messages,
+}
+
+impl Surface {
+    /// Every surface.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Chat, Self::Completions, Self::Responses, Self::Embeddings, Self::Messages];
+
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Completions => "/v1/completions",
+            Self::Responses => "/v1/responses",
+            Self::Embeddings => "/v1/embeddings",
+            Self::Messages => "/v1/messages",
+        }
+    }
+
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Self::Chat | Self::Completions | Self::Responses | Self::Embeddings => Protocol::Openai,
+            Self::Messages => Protocol::Anthropic,
+        }
+    }
+
+    /// Whether a model writes something.
+    pub(crate) fn has_output(self) -> bool {
+        self != Self::Embeddings
+    }
+
+    /// The fields that limit the output, the one to add first.
+    fn caps(self) -> &'static [&'static str] {
+        match self {
+            Self::Chat => &["max_completion_tokens", "max_tokens"],
+            Self::Completions | Self::Messages => &["max_tokens"],
+            Self::Responses => &["max_output_tokens"],
+            Self::Embeddings => &[],
+        }
+    }
+
+    /// The fields whose text a model reads.
+    fn inputs(self) -> &'static [&'static str] {
+        match self {
+            Self::Chat => &["messages", "tools", "functions", "response_format"],
+            Self::Completions => &["prompt", "suffix"],
+            Self::Responses => &["input", "instructions", "tools", "text", "prompt"],
+            Self::Embeddings => &["input"],
+            Self::Messages => &["messages", "system", "tools", "cache_control"],
+        }
+    }
+}
+
+/// A request, as far as it matters here.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) surface: Surface,
+    text: &'a str,
+    object: Object<'a>,
+    pub(crate) model: Cow<'a, str>,
+    pub(crate) is_stream: bool,
+    /// The most tokens of one output that the caller asks for.
+    pub(crate) output_max: Option<u64>,
+    /// How many outputs.
+    pub(crate) choices: u64,
+    /// What it says about its usage in a stream of Chat Completions.
+    include_usage: Option<bool>,
+    pub(crate) input: Text,
+}
+
+/// The fields that prices may depend on.
+pub(crate) const DIMENSIONS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
+
+/// The most outputs of one request.
+const CHOICES_MAX: u64 = 128;
+
+/// The outputs of Completions that ask for no length, in tokens.
+const COMPLETION: u64 = 16;
+
+#[derive(Default, Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+impl<'a> Asked<'a> {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// With what is wrong with it; nothing was sent then.
+    pub(crate) fn read(surface: Surface, text: &'a str) -> Result<Self, String> {
+        let object = Object::parse(text).map_err(|e| format!("the body is not a request: {e}"))?;
+        let model: Cow<'a, str> = match object.raw("model") {
+            None | Some("null") => return Err("`model` is missing; name a model".into()),
+            Some(raw) => serde_json::from_str(raw).map_err(|_| "`model` is not a text".to_owned())?,
+        };
+        if surface == Surface::Responses && object.get::<bool>("background")? == Some(true) {
+            return Err("`background` responses are not served here; send the request without `background`".into());
+        }
+        let mut output_max: Option<u64> = None;
+        for cap in surface.caps() {
+            if let Some(most) = object.get::<u64>(cap)? {
+                output_max = Some(output_max.map_or(most, |least| least.min(most)));
+            }
+        }
+        if surface == Surface::Completions {
+            output_max.get_or_insert(COMPLETION);
+        }
+        let mut choices = 1;
+        if matches!(surface, Surface::Chat | Surface::Completions) {
+            for count in ["n", "best_of"] {
+                choices = choices.max(object.get::<u64>(count)?.unwrap_or(1));
+            }
+        }
+        if !(1..=CHOICES_MAX).contains(&choices) {
+            return Err(format!("`n` and `best_of` are from 1 to {CHOICES_MAX}"));
+        }
+        let is_stream = surface.has_output() && object.get::<bool>("stream")?.unwrap_or(false);
+        let options = object.get::<StreamOptions>("stream_options")?.unwrap_or_default();
+        let of = |name: &&str| object.raw(name).map_or_else(Text::default, Text::of);
+        let input = surface.inputs().iter().map(of).fold(Text::default(), Text::and);
+        Ok(Self {
+            surface,
+            text,
+            model,
+            is_stream,
+            output_max,
+            choices,
+            include_usage: options.include_usage,
+            input,
+            object,
+        })
+    }
+
+    /// The value of a field that prices may depend on.
+    pub(crate) fn dimension(&self, name: &str) -> Option<String> {
+        self.object.get(name).ok().flatten()
+    }
+
+    /// Whether the upstream has to be asked for the usage of its stream, and the caller has not: the report is then hidden.
+    pub(crate) fn adds_usage(&self, asks_upstream: bool) -> bool {
+        let has_option = matches!(self.surface, Surface::Chat | Surface::Completions);
+        has_option && asks_upstream && self.is_stream && self.include_usage.is_none()
+    }
+
+    /// The body for an upstream: with its name for the model, with the output that is paid for, and with a report of the usage.
+    pub(crate) fn body(&self, model: &str, output_max: Option<u64>, adds_usage: bool) -> String {
+        let mut edits = Edits::default();
+        if self.model != model {
+            let name = serde_json::to_string(model).unwrap_or_default();
+            edits.set(self.text, &self.object, "model", &name);
+        }
+        if let Some(most) = output_max {
+            let most = most.to_string();
+            let caps = self.surface.caps();
+            let mut given = caps.iter().filter(|cap| self.object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
+            if given.peek().is_none() {
+                if let Some(cap) = caps.first() {
+                    edits.set(self.text, &self.object, cap, &most);
+                }
+            }
+            for cap in given {
+                edits.set(self.text, &self.object, cap, &most);
+            }
+        }
+        if adds_usage {
+            match self.object.raw("stream_options").filter(|raw| *raw != "null").map(Object::parse) {
+                Some(Ok(options)) => edits.set(self.text, &options, "include_usage", "true"),
+                Some(Err(_)) | None => {
+                    edits.set(self.text, &self.object, "stream_options", "{\"include_usage\":true}");
+                }
+            }
+        }
+        edits.apply(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Asked, Surface};
+
+    #[test]
+    fn a_body_keeps_its_bytes_but_for_the_edits() {
+        let text = "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"h\\u00e9\"} ],\n\t\"x_new\": {\"b\":1.50,\"a\":[ ]}, \"model\":\"big\",\"stream\":true }";
+        let asked = Asked::read(Surface::Chat, text).expect("a request");
+        assert_eq!((asked.model.as_ref(), asked.is_stream, asked.output_max), ("big", true, None));
+        assert_eq!(asked.body("big", None, false), text);
+        assert_eq!(asked.body("other", None, false), text.replace("\"big\"", "\"other\""));
+        let whole = asked.body("big", Some(7), true);
+        let added = "{\"max_completion_tokens\":7,\"stream_options\":{\"include_usage\":true},";
+        assert_eq!(whole, text.replacen('{', added, 1));
+        // Options of which one is missing, and both names of a limit.
+        let text = r#"{"model":"m","stream":true,"stream_options":{"include_obfuscation":false},"max_tokens":90,"max_completion_tokens":80}"#;
+        let asked = Asked::read(Surface::Chat, text).expect("a request");
+        assert_eq!(asked.output_max, Some(80));
+        assert_eq!(
+            asked.body("m", Some(5), true),
+            r#"{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},"max_tokens":5,"max_completion_tokens":5}"#
+        );
+        // An explicit refusal of the report stays.
+        let text = r#"{"model":"m","stream":true,"stream_options":{"include_usage":false}}"#;
+        assert!(!Asked::read(Surface::Chat, text).expect("a request").adds_usage(true));
+        let text = r#"{"model":"m","stream":false}"#;
+        assert!(!Asked::read(Surface::Chat, text).expect("a request").adds_usage(true));
+        let text = r#"{"model":"m","stream":true,"max_output_tokens":null}"#;
+        let asked = Asked::read(Surface::Responses, text).expect("a request");
+        assert!(!asked.adds_usage(true));
+        let capped = asked.body("m", Some(3), false);
+        assert_eq!(capped, r#"{"model":"m","stream":true,"max_output_tokens":3}"#);
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        for text in [
+            r#"{"model":"a","model":"b"}"#,
+            r#"{"model":"a","max_tokens":1,"max_tok\u0065ns":99}"#,
+            r#"{"model":"a","n":0}"#,
+            r#"{"model":"a","n":1.5}"#,
+            r#"{"model":null}"#,
+            r#"{"model":7}"#,
+            r#"["model"]"#,
+            "",
+        ] {
+            assert!(Asked::read(Surface::Chat, text).is_err(), "{text}");
+        }
+        assert!(Asked::read(Surface::Responses, r#"{"model":"a","background":true}"#).is_err());
+    }
+
+    #[test]
+    fn files_do_not_count_as_text() {
+        let picture = "A".repeat(90_000);
+        let text = format!(
+            r#"{{"model":"m","max_tokens":5,"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","data":"{picture}"}}}},
+            {{"type":"text","text":"what is it?","cache_control":{{"type":"ephemeral","ttl":"1h"}}}}]}}]}}"#
+        );
+        let asked = Asked::read(Surface::Messages, &text).expect("a request");
+        assert_eq!(asked.input.media, 1);
+        assert!(asked.input.bytes < 300, "{:?}", asked.input);
+        assert!(asked.input.cached && asked.input.cached_long);
+    }
+}

@@ -1,0 +1,165 @@
+//! Requests to upstreams.
+//!
+//! U1 a caller's key, cookies and addresses never reach an upstream, and an upstream's limits, cookies and organisation never
+//! reach a caller: only listed headers pass (`only_listed_headers_pass`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::config::{Protocol, Upstream};
+
+/// The headers of callers that reach an upstream, and beginnings of some.
+const REQUEST: [&str; 5] = ["anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate"];
+const REQUEST_BEGINS: &str = "x-stainless-";
+/// The headers of upstreams that reach a caller.
+const RESPONSE: [&str; 5] =
+    ["content-type", "request-id", "x-request-id", "openai-processing-ms", "openai-version"];
+
+/// How long a connection that is not used stays open.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Why an upstream has not answered.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// No connection: nothing was sent.
+    Unreached(String),
+    /// It is not known what the upstream has done.
+    Unknown(String),
+}
+
+/// A client for one upstream.
+#[derive(Debug)]
+pub(crate) struct Requests(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Requests {
+    pub(crate) fn new(upstream: &Upstream) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(upstream.connect_timeout));
+        connector.set_keepalive(Some(IDLE));
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .wrap_connector(connector);
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).retry_canceled_requests(true);
+        Self(client.build(connector))
+    }
+
+    /// Sends a request; the head of the answer is here when this returns.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failed> {
+        self.0.request(request).await.map_err(|e| {
+            let mut why = e.to_string();
+            let mut cause = std::error::Error::source(&e);
+            while let Some(next) = cause {
+                why = format!("{why}: {next}");
+                cause = next.source();
+            }
+            if e.is_connect() { Failed::Unreached(why) } else { Failed::Unknown(why) }
+        })
+    }
+}
+
+/// A request to an upstream: the caller's, with the operator's key.
+pub(crate) fn request(
+    upstream: &Upstream,
+    (method, path): (&Method, &str),
+    caller: &HeaderMap,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, http::Error> {
+    let mut request = Request::builder().method(method).uri(format!("{}{path}", upstream.base_url));
+    for (name, value) in caller {
+        let is_listed = REQUEST.contains(&name.as_str()) || name.as_str().starts_with(REQUEST_BEGINS);
+        if is_listed || [ACCEPT, CONTENT_TYPE, USER_AGENT].contains(name) {
+            request = request.header(name, value);
+        }
+    }
+    // What is compressed could not be read on its way.
+    request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(key) = &upstream.key {
+        let name = match upstream.protocol {
+            Protocol::Openai => AUTHORIZATION,
+            Protocol::Anthropic => HeaderName::from_static("x-api-key"),
+        };
+        request = request.header(name, key);
+    }
+    request.body(Full::new(body))
+}
+
+/// The headers of an upstream's answer that reach the caller.
+pub(crate) fn passed(headers: &HeaderMap) -> HeaderMap {
+    let listed = headers.iter().filter(|(name, _)| RESPONSE.contains(&name.as_str()));
+    listed.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+    use super::{passed, request};
+    use crate::config::Config;
+
+    fn headers(all: &[(&'static str, &'static str)]) -> HeaderMap {
+        all.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn only_listed_headers_pass() {
+        let config = Config::parse(
+            r#"
+            [upstreams.a]
+            base_url = "http://127.0.0.1:1/base/"
+            protocol = "anthropic"
+            key = { env = "CARGO_PKG_NAME" }
+            [models.m]
+            feature = "chat"
+            targets = [{ upstream = "a" }]
+            "#,
+        )
+        .expect("a configuration");
+        let caller = headers(&[
+            ("authorization", "Bearer hw_secret"),
+            ("x-api-key", "hw_secret"),
+            ("cookie", "c=1"),
+            ("x-forwarded-for", "10.0.0.1"),
+            ("x-headworks-session", "s"),
+            ("accept-encoding", "gzip"),
+            ("anthropic-version", "2023-06-01"),
+            ("x-stainless-lang", "python"),
+            ("content-type", "application/json"),
+        ]);
+        let upstream = &config.upstreams[0];
+        let sent = request(upstream, (&Method::POST, "/v1/messages"), &caller, Bytes::new()).expect("a request");
+        assert_eq!(sent.uri(), "http://127.0.0.1:1/base/v1/messages");
+        let mut names: Vec<&str> = sent.headers().keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        let expected =
+            ["accept-encoding", "anthropic-version", "content-type", "x-api-key", "x-stainless-lang"];
+        assert_eq!(names, expected);
+        assert_eq!((&sent.headers()["x-api-key"], &sent.headers()["accept-encoding"]), (
+            &HeaderValue::from_static("headworks-gateway"),
+            &HeaderValue::from_static("identity")
+        ));
+        let answer = headers(&[
+            ("x-ratelimit-remaining-tokens", "7"),
+            ("set-cookie", "c=1"),
+            ("openai-organization", "acme"),
+            ("content-length", "9"),
+            ("x-request-id", "req_1"),
+        ]);
+        assert_eq!(passed(&answer), headers(&[("x-request-id", "req_1")]));
+    }
+}

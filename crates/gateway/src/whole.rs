@@ -1,0 +1,119 @@
+//! An answer that comes as a whole: read, charged, then passed on.
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::body::Text;
+use crate::call::{Call, Reply, report, stopped, ticks};
+use crate::denial::{Refused, Why};
+use crate::reply::whole;
+use crate::upstream::passed;
+use crate::usage::Report;
+
+/// The longest answer, in bytes.
+const ANSWER_MAX: usize = 64 << 20;
+
+/// What an answer says of its use.
+#[derive(Default, Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default)]
+    usage: Option<&'a RawValue>,
+    #[serde(default)]
+    service_tier: Option<String>,
+    /// What a model wrote, by surface.
+    #[serde(borrow, default)]
+    choices: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    content: Option<&'a RawValue>,
+}
+
+/// How the reading of an answer ended.
+enum Read {
+    All(Bytes),
+    Broken(Refused),
+    /// Its caller has gone, and its time is over.
+    Left,
+    Stopped,
+}
+
+impl Call {
+    /// Reads the answer, charges for it and passes it on.
+    pub(crate) async fn whole(mut self, answer: Response<Incoming>, target: usize, mut reply: Reply) {
+        let (head, body) = answer.into_parts();
+        let read = self.read(body, target, &mut reply).await;
+        let answer = match read {
+            Read::All(body) => {
+                let said: Said<'_> = serde_json::from_slice(&body).unwrap_or_default();
+                let usage: Option<Report> = said.usage.and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let usage = usage.map(|usage| usage.served(said.service_tier));
+                let written = [said.choices, said.output, said.content].into_iter().flatten();
+                let text = written.map(|raw| Text::of(raw.get()).bytes).sum();
+                self.feed_served();
+                let classes = self.classes(usage.as_ref(), usage.is_some(), text);
+                self.settle(target, usage.as_ref(), &classes, usage.is_some()).await;
+                if let Some(usage) = &usage {
+                    self.learn(usage, 0);
+                }
+                let mut response = whole(head.status, body);
+                response.headers_mut().extend(passed(&head.headers));
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().entry(CONTENT_TYPE).or_insert(json);
+                Ok(self.marked(response))
+            }
+            Read::Broken(refused) => {
+                // The upstream has served nobody.
+                self.release().await;
+                Err(refused)
+            }
+            Read::Left | Read::Stopped => {
+                // It has generated its answer, of which nothing is known.
+                let classes = self.classes(None, false, 0);
+                self.settle(target, None, &classes, false).await;
+                Err(Refused::new(Why::Unavailable, "shutting_down", "the gateway is shutting down; try again"))
+            }
+        };
+        // The caller may have gone.
+        let _ = reply.send(answer);
+    }
+
+    async fn read(&mut self, mut body: Incoming, target: usize, reply: &mut Reply) -> Read {
+        let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
+        let mut read = BytesMut::new();
+        let (mut ticks, mut stop) = (ticks(), self.stop.clone());
+        let mut leaves: Option<Instant> = None;
+        let broken = |why: Why, reason: &str, message: &str| Read::Broken(Refused::new(why, reason, message));
+        let mut last = Instant::now();
+        loop {
+            tokio::select! {
+                frame = body.frame() => match frame {
+                    None => return Read::All(read.freeze()),
+                    Some(Ok(frame)) => {
+                        last = Instant::now();
+                        if let Ok(part) = frame.into_data() {
+                            if read.len() + part.len() > ANSWER_MAX {
+                                return broken(Why::Upstream, "upstream_too_long", "the upstream's answer is too long");
+                            }
+                            read.extend_from_slice(&part);
+                        }
+                    }
+                    Some(Err(_)) => return broken(Why::Upstream, "upstream_truncated", "the upstream's answer broke off"),
+                },
+                () = tokio::time::sleep_until(last + idle) => {
+                    return broken(Why::Timeout, "upstream_timeout", "the upstream's answer stood still");
+                }
+                () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.gateway.config.drain),
+                () = tokio::time::sleep_until(leaves.unwrap_or(last)), if leaves.is_some() => return Read::Left,
+                () = stopped(&mut stop) => return Read::Stopped,
+                _ = ticks.tick() => report(self.held.lease.as_deref_mut(), Default::default()).await,
+            }
+        }
+    }
+}

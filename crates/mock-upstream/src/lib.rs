@@ -1,0 +1,269 @@
+//! A stand-in for providers of models, for demos, benchmarks and tests: it speaks each protocol, writes tokens at a set rate, and
+//! fails as it is asked to. It infers nothing.
+//!
+//! A request says in its field `mock` how it is served ([`Wish`]). `GET /mock/requests` lists what was served: the independent record
+//! that a ledger is compared with.
+
+mod bodies;
+mod events;
+mod served;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use served::{Ended, Served};
+use served::Log;
+
+/// How requests are served that wish nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Tokens of an output, unless the request sets a lower limit.
+    pub output_tokens: u64,
+    /// Tokens a second; 0: as fast as they can be sent.
+    pub tokens_per_second: u64,
+    /// Until the first token.
+    pub first_token: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { output_tokens: 64, tokens_per_second: 0, first_token: Duration::ZERO }
+    }
+}
+
+/// How one request is served: its field `mock`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wish {
+    /// Tokens of the input. Default: a quarter of the bytes of the request.
+    pub(crate) input_tokens: Option<u64>,
+    pub(crate) output_tokens: Option<u64>,
+    pub(crate) tokens_per_second: Option<u64>,
+    pub(crate) first_token_ms: Option<u64>,
+    /// Tokens of an event. Default 1.
+    pub(crate) tokens_per_event: Option<u64>,
+    /// The usage that is reported; null: none.
+    pub(crate) usage: Option<Value>,
+    /// No usage is reported.
+    #[serde(default)]
+    pub(crate) no_usage: bool,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A fault.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fault {
+    /// Refuse with this status.
+    Status(u16),
+    /// Never answer.
+    Hang,
+    /// Break the connection after so many events.
+    CutAfter(u64),
+    /// End the body after so many events, as if all were well.
+    EndAfter(u64),
+    /// Send something that is no event after so many events, and end.
+    MalformedAfter(u64),
+    /// Send an error of the protocol after so many events, and end.
+    ErrorAfter(u64),
+}
+
+/// The surfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    Chat,
+    Completions,
+    Responses,
+    Embeddings,
+    Messages,
+}
+
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    options: Options,
+    pub(crate) log: Log,
+}
+
+/// A running stand-in.
+#[derive(Debug)]
+pub struct MockUpstream {
+    /// Its address.
+    pub address: SocketAddr,
+    upstream: Arc<Upstream>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl MockUpstream {
+    /// Starts listening; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub async fn start(listen: SocketAddr, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let upstream = Arc::new(Upstream { options, log: Log::default() });
+        let (stop, mut stopping) = watch::channel(false);
+        let router = router(Arc::clone(&upstream));
+        let task = tokio::spawn(async move {
+            let served = async {
+                let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+                    // Each event is sent at once; where that cannot be, it is sent a little later.
+                    let _ = stream.set_nodelay(true);
+                });
+                axum::serve(listener, router).await
+            };
+            tokio::select! {
+                _ = served => {}
+                _ = stopping.changed() => {}
+            }
+        });
+        Ok(Self { address, upstream, stop, task })
+    }
+
+    /// What it has served, oldest first.
+    #[must_use]
+    pub fn served(&self) -> Vec<Served> {
+        self.upstream.log.all()
+    }
+
+    /// Ends it.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // It ends by itself only when it cannot listen.
+        let _ = self.task.await;
+    }
+}
+
+fn router(upstream: Arc<Upstream>) -> Router {
+    let infer = |surface: Surface| {
+        post(move |State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Bytes| async move {
+            serve(&upstream, surface, &headers, &body).await
+        })
+    };
+    Router::new()
+        .route("/v1/chat/completions", infer(Surface::Chat))
+        .route("/v1/completions", infer(Surface::Completions))
+        .route("/v1/responses", infer(Surface::Responses))
+        .route("/v1/embeddings", infer(Surface::Embeddings))
+        .route("/v1/messages", infer(Surface::Messages))
+        .route(
+            "/v1/messages/count_tokens",
+            post(|body: Bytes| async move { Json(json!({"input_tokens": quarter(&body)})) }),
+        )
+        .route(
+            "/mock/requests",
+            get(|State(upstream): State<Arc<Upstream>>| async move { Json(upstream.log.all()) }),
+        )
+        .layer(DefaultBodyLimit::max(64 << 20))
+        .with_state(upstream)
+}
+
+fn quarter(body: &Bytes) -> u64 {
+    u64::try_from(body.len()).unwrap_or(u64::MAX).div_ceil(4)
+}
+
+/// A request as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) surface: Surface,
+    pub(crate) id: String,
+    pub(crate) model: String,
+    pub(crate) wish: Wish,
+    pub(crate) choices: u64,
+    pub(crate) input: u64,
+    /// Tokens of each output.
+    pub(crate) output: u64,
+    /// The output ends because its limit is reached.
+    pub(crate) is_limited: bool,
+    pub(crate) wants_usage: bool,
+}
+
+fn refused(surface: Surface, status: StatusCode, message: &str) -> Response {
+    let body = match surface {
+        Surface::Messages => json!({"type": "error", "error": {"type": "api_error", "message": message}}),
+        _ => json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}}),
+    };
+    (status, Json(body)).into_response()
+}
+
+async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, body: &Bytes) -> Response {
+    let Ok(request) = serde_json::from_slice::<Value>(body) else {
+        return refused(surface, StatusCode::BAD_REQUEST, "the body is not JSON");
+    };
+    let wish = match request.get("mock").cloned().map(serde_json::from_value::<Wish>) {
+        None => Wish::default(),
+        Some(Ok(wish)) => wish,
+        Some(Err(e)) => return refused(surface, StatusCode::BAD_REQUEST, &format!("`mock`: {e}")),
+    };
+    let number = |name: &str| request.get(name).and_then(Value::as_u64);
+    let limit = ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().filter_map(number).min();
+    let wanted = wish.output_tokens.unwrap_or(upstream.options.output_tokens);
+    let output = if surface == Surface::Embeddings { 0 } else { limit.map_or(wanted, |limit| wanted.min(limit)) };
+    let is_stream = request["stream"] == true;
+    let asked = Asked {
+        surface,
+        id: upstream.log.next_id(),
+        model: request["model"].as_str().unwrap_or_default().to_owned(),
+        choices: number("n").unwrap_or(1),
+        input: wish.input_tokens.unwrap_or_else(|| quarter(body)),
+        output,
+        is_limited: output < wanted,
+        wants_usage: request["stream_options"]["include_usage"] == true,
+        wish,
+    };
+    let entry = upstream.log.begin(&asked, is_stream, headers);
+    match &asked.wish.fault {
+        Some(Fault::Status(status)) => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            entry.end(Ended::Refused);
+            let mut response = refused(surface, status, "as wished");
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
+            }
+            return response;
+        }
+        Some(Fault::Hang) => {
+            std::future::pending::<()>().await;
+        }
+        _ => {}
+    }
+    if !is_stream {
+        wait(upstream, &asked, asked.output).await;
+        entry.generated(asked.output.saturating_mul(asked.choices));
+        entry.end(Ended::Complete);
+        return Json(bodies::whole(&asked)).into_response();
+    }
+    let (sender, body) = http_body_util::channel::Channel::<Bytes, io::Error>::new(4);
+    let upstream = Arc::clone(upstream);
+    tokio::spawn(async move { events::write(&upstream, asked, entry, sender).await });
+    ([(header::CONTENT_TYPE, "text/event-stream")], Body::new(body)).into_response()
+}
+
+/// Waits as long as it takes to write so many tokens.
+async fn wait(upstream: &Upstream, asked: &Asked, tokens: u64) {
+    let first = asked.wish.first_token_ms.map_or(upstream.options.first_token, Duration::from_millis);
+    let rate = asked.wish.tokens_per_second.unwrap_or(upstream.options.tokens_per_second);
+    let writing = match rate {
+        0 => Duration::ZERO,
+        rate => Duration::from_micros(tokens.saturating_mul(1_000_000) / rate),
+    };
+    let all = first + writing;
+    if !all.is_zero() {
+        tokio::time::sleep(all).await;
+    }
+}
