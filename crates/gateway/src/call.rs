@@ -335,7 +335,8 @@ impl Call {
         let model = self.model()?;
         let mut dimensions = self.held.dimensions.clone();
         if let Some(served) = served.filter(|served| served.dimensions != model.dimensions) {
-            dimensions.extend(served.dimensions.clone());
+            let known = served.dimensions.clone().into_iter().filter(|(name, _)| self.held.knows.contains(name));
+            dimensions.extend(known);
         }
         for name in &self.held.knows {
             let value = match name.as_str() {

@@ -107,7 +107,7 @@ pub enum Protocol {
 }
 
 /// A place that serves models.
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// Its name.
     pub(crate) name: String,
     /// Where it is, without a slash at the end.
@@ -144,7 +144,7 @@ pub(crate) struct Target {
 
 /// A model as callers name it.
 #[derive(Debug)]
-pub struct Model {
+pub(crate) struct Model {
     pub(crate) name: String,
     pub(crate) feature: Name,
     /// What its hold is priced by.

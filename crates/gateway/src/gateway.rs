@@ -152,7 +152,7 @@ impl Gateway {
         let output = if asked.is_stream { learned.min(output_max.unwrap_or(learned)) } else { output_max.unwrap_or(learned) };
         let output = if surface.has_output() { output.saturating_mul(asked.choices) } else { 0 };
         classes.push(("output_tokens", output));
-        let quantities = usage::quantities(&meters, &classes).into_iter().collect();
+        let quantities = usage::held(&meters, &classes).into_iter().collect();
         let own = |class: &str| usage::meter(&meters, class).cloned();
         let (input_meter, output_meter) = (own(input_class(&asked)), own("output_tokens"));
         let shared = if input_meter == output_meter { input } else { 0 };
@@ -291,7 +291,7 @@ impl Gateway {
             feature: model.feature.clone(),
             path,
             dimensions: held_dimensions(&asked, model, &dimensions),
-            quantities: usage::quantities(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
+            quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
             parts: None,
             min: None,
             settle: wire::Settle::Later,
@@ -325,6 +325,7 @@ fn input_class(asked: &Asked<'_>) -> &'static str {
 /// What a hold is priced by: the model's dimensions, and those of the request that the feature knows.
 fn held_dimensions(asked: &Asked<'_>, model: &Model, known: &[Name]) -> BTreeMap<Name, Label> {
     let mut dimensions = model.dimensions.clone();
+    dimensions.retain(|name, _| known.contains(name));
     for name in DIMENSIONS {
         let Some(known) = known.iter().find(|known| known.as_str() == name) else { continue };
         let value = asked.dimension(name).filter(|value| value != "auto");

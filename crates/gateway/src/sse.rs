@@ -25,11 +25,6 @@ impl Event {
         })
     }
 
-    /// Its name, if it has one.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.lines(b"event").last().and_then(|name| std::str::from_utf8(name).ok())
-    }
-
     /// Its data; nothing if it is only a comment.
     pub(crate) fn data(&self) -> Option<Bytes> {
         let mut lines = self.lines(b"data");

@@ -129,11 +129,12 @@ impl<'a> Asked<'a> {
         let mut choices = 1;
         if matches!(surface, Surface::Chat | Surface::Completions) {
             for count in ["n", "best_of"] {
-                choices = choices.max(object.get::<u64>(count)?.unwrap_or(1));
+                let asked = object.get::<u64>(count)?.unwrap_or(1);
+                if !(1..=CHOICES_MAX).contains(&asked) {
+                    return Err(format!("`{count}` is from 1 to {CHOICES_MAX}"));
+                }
+                choices = choices.max(asked);
             }
-        }
-        if !(1..=CHOICES_MAX).contains(&choices) {
-            return Err(format!("`n` and `best_of` are from 1 to {CHOICES_MAX}"));
         }
         let is_stream = surface.has_output() && object.get::<bool>("stream")?.unwrap_or(false);
         let options = object.get::<StreamOptions>("stream_options")?.unwrap_or_default();

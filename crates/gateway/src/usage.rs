@@ -261,6 +261,18 @@ pub(crate) fn quantities(meters: &[Name], classes: &[(&'static str, u64)]) -> Qu
     quantities
 }
 
+/// The same with a zero for each other meter of a class: a request names all that it counts.
+pub(crate) fn held(meters: &[Name], classes: &[(&'static str, u64)]) -> Quantities {
+    let mut quantities = quantities(meters, classes);
+    let is_class = |meter: &&Name| CLASSES.iter().any(|(class, _)| meter.as_str() == *class);
+    for meter in meters.iter().filter(is_class) {
+        if quantities.iter().all(|(known, _)| known != meter) {
+            quantities.push((meter.clone(), 0));
+        }
+    }
+    quantities
+}
+
 #[cfg(test)]
 mod tests {
     use headworks_core::record::Name;

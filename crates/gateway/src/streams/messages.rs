@@ -7,7 +7,6 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Read, length, named, part, text};
-use crate::usage::Report;
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {

@@ -1,0 +1,5 @@
+//! The gateway before real upstreams of its own making: each protocol, each ending, and what the ledger says afterwards.
+
+mod endings;
+mod stories;
+mod world;

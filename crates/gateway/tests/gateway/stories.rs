@@ -1,0 +1,1 @@
+//! What other gateways got wrong, one test each.
