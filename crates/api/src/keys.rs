@@ -122,7 +122,9 @@ fn check_gateway(ask: &CreateKeyRequest) -> Result<(), String> {
         return if is_given { Err("`gateway` goes with the scope `gateway`".into()) } else { Ok(()) };
     }
     if !matches!(&ask.accounts[..], [one] if !one.as_str().ends_with('*')) {
-        return Err("a key with the scope `gateway` has one account, which pays: name it in `accounts`".into());
+        return Err(
+            "a key with the scope `gateway` has one account, which pays: name it in `accounts`".into()
+        );
     }
     let models = ask.gateway.as_ref().and_then(|gateway| gateway.models.as_ref());
     if models.is_some_and(|models| !(1..=MODELS_MAX).contains(&models.len())) {

@@ -192,15 +192,16 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
     let gateway = arguments.gateway.as_deref().map(|file| gateway::read(file, &engine)).transpose()?;
     let edge = gateway.map(|config| slot.edge(config));
     let drain = options.drain;
-    let serving = headworks_server::serve_with(Arc::clone(&engine), options, edge).await.map_err(|e| match e {
-        ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
-        e @ (ServeError::Bind(..)
-        | ServeError::OpenBeyondLoopback(_)
-        | ServeError::PlainBeyondLoopback(_)
-        | ServeError::Tls(_)
-        | ServeError::TestClockBeyondLoopback(_)
-        | ServeError::SigningKey(_)) => e,
-    })?;
+    let serving =
+        headworks_server::serve_with(Arc::clone(&engine), options, edge).await.map_err(|e| match e {
+            ServeError::NoKeys(_) => ServeError::NoKeys(Some(arguments.data.clone())),
+            e @ (ServeError::Bind(..)
+            | ServeError::OpenBeyondLoopback(_)
+            | ServeError::PlainBeyondLoopback(_)
+            | ServeError::Tls(_)
+            | ServeError::TestClockBeyondLoopback(_)
+            | ServeError::SigningKey(_)) => e,
+        })?;
     new.keep();
     tracing::info!(address = %serving.address, descriptors = descriptors(), "listening");
     let ended = wait(&engine, catalog).await;

@@ -59,7 +59,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 let mut fields: Vec<(Cow<'de, str>, &'de str)> = Vec::new();
                 while let Some(Key(name)) = map.next_key()? {
                     if fields.len() >= FIELDS_MAX {
-                        return Err(A::Error::custom(format_args!("an object has more than {FIELDS_MAX} fields")));
+                        return Err(A::Error::custom(format_args!(
+                            "an object has more than {FIELDS_MAX} fields"
+                        )));
                     }
                     let value: &'de RawValue = map.next_value()?;
                     if fields.iter().any(|(known, _)| *known == name) {
@@ -181,7 +183,9 @@ fn length(text: &str) -> u64 {
 /// Whether a string is a file written out: its size says nothing about tokens.
 fn is_media(key: &str, text: &str) -> bool {
     let is_named = matches!(key, "data" | "url" | "image_url" | "file_data");
-    is_named && text.len() > 256 && (text.starts_with("data:") || !text.as_bytes().iter().take(512).any(u8::is_ascii_whitespace))
+    is_named
+        && text.len() > 256
+        && (text.starts_with("data:") || !text.as_bytes().iter().take(512).any(u8::is_ascii_whitespace))
 }
 
 impl<'de> serde::de::DeserializeSeed<'de> for Count<'_, '_> {

@@ -170,7 +170,11 @@ impl Call {
                     if is_last || !is_congested {
                         return Sent::Refuses(self.refusal(answer, target).await);
                     }
-                    last = Some(Refused::new(Why::Upstream, "upstream_refused", "every upstream refused the call"));
+                    last = Some(Refused::new(
+                        Why::Upstream,
+                        "upstream_refused",
+                        "every upstream refused the call",
+                    ));
                 }
                 Err((refused, is_certain)) => {
                     if is_last || !is_certain {
@@ -180,7 +184,9 @@ impl Call {
                 }
             }
         }
-        Sent::Refuses(Err(last.unwrap_or_else(|| Refused::new(Why::Upstream, "no_upstream", "there is no upstream"))))
+        Sent::Refuses(Err(
+            last.unwrap_or_else(|| Refused::new(Why::Upstream, "no_upstream", "there is no upstream"))
+        ))
     }
 
     /// Sends it to one target. An error says whether it is certain that nothing was sent.
@@ -210,15 +216,28 @@ impl Call {
             Ok(Ok(answer)) => Ok((answer, adds_usage)),
             Ok(Err(Failed::Unreached(why))) => {
                 tracing::warn!(upstream = name, why, "an upstream cannot be reached");
-                Err((Refused::new(Why::Upstream, "upstream_unreachable", "the upstream cannot be reached"), true))
+                Err((
+                    Refused::new(Why::Upstream, "upstream_unreachable", "the upstream cannot be reached"),
+                    true,
+                ))
             }
             Ok(Err(Failed::Unknown(why))) => {
                 tracing::warn!(upstream = name, why, "an upstream broke off before it answered");
-                Err((Refused::new(Why::Upstream, "upstream_failed", "the upstream broke off before it answered"), false))
+                Err((
+                    Refused::new(
+                        Why::Upstream,
+                        "upstream_failed",
+                        "the upstream broke off before it answered",
+                    ),
+                    false,
+                ))
             }
             Err(_) => {
                 tracing::warn!(upstream = name, "an upstream did not answer in time");
-                Err((Refused::new(Why::Timeout, "upstream_timeout", "the upstream did not answer in time"), false))
+                Err((
+                    Refused::new(Why::Timeout, "upstream_timeout", "the upstream did not answer in time"),
+                    false,
+                ))
             }
         }
     }
@@ -230,7 +249,11 @@ impl Call {
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let upstream = self.upstream(target).map_or("", |upstream| &upstream.name);
             tracing::error!(upstream, %status, "an upstream refuses the operator's key");
-            return Err(Refused::new(Why::Upstream, "upstream_refused", "the upstream refuses the gateway itself"));
+            return Err(Refused::new(
+                Why::Upstream,
+                "upstream_refused",
+                "the upstream refuses the gateway itself",
+            ));
         }
         let idle = self.upstream(target).map_or(PROGRESS, |upstream| upstream.idle_timeout);
         let body = http_body_util::Limited::new(answer.into_body(), ERROR_MAX);
@@ -253,7 +276,8 @@ impl Call {
             429 | 503 | 529 => Answered::Congested,
             _ => Answered::Other,
         };
-        let retry = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let retry =
+            answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let facts = Facts { limit: None, retry_after: retry.map(Span::from_secs) };
         if let Err(e) = lease.feed(answered, facts) {
             tracing::debug!(error = %e, "a supply was not told of a refusal");
@@ -270,7 +294,12 @@ impl Call {
     }
 
     /// The use as reported so far; what was not reported is counted.
-    pub(crate) fn classes(&self, report: Option<&Report>, is_final: bool, text: u64) -> Vec<(&'static str, u64)> {
+    pub(crate) fn classes(
+        &self,
+        report: Option<&Report>,
+        is_final: bool,
+        text: u64,
+    ) -> Vec<(&'static str, u64)> {
         if let Some(report) = report.filter(|_| is_final) {
             return report.classes();
         }
@@ -291,17 +320,28 @@ impl Call {
         is_reported: bool,
     ) {
         let Some(mut lease) = self.held.lease.take() else { return };
-        let input_of = |class: &str| !class.contains("output") && !class.starts_with("rea") && !class.starts_with("rej");
+        let input_of =
+            |class: &str| !class.contains("output") && !class.starts_with("rea") && !class.starts_with("rej");
         let sum = |of: &dyn Fn(&str) -> bool| -> u64 {
-            classes.iter().filter(|(class, _)| class.ends_with("tokens") && of(class)).map(|(_, count)| count).sum()
+            classes
+                .iter()
+                .filter(|(class, _)| class.ends_with("tokens") && of(class))
+                .map(|(_, count)| count)
+                .sum()
         };
         let (input, output) = (sum(&|class| input_of(class)), sum(&|class| !input_of(class)));
         let mut quantities = usage::quantities(&self.held.meters, classes);
         if is_reported {
             // What turned out larger than it was held is held as well, as far as anybody pays for it.
             let covered = self.held_output(&lease);
-            let more = [("input_tokens", input.saturating_sub(self.held.input)), ("output_tokens", output.saturating_sub(covered))];
-            let more = usage::quantities(&self.held.meters, &more.into_iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>());
+            let more = [
+                ("input_tokens", input.saturating_sub(self.held.input)),
+                ("output_tokens", output.saturating_sub(covered)),
+            ];
+            let more = usage::quantities(
+                &self.held.meters,
+                &more.into_iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>(),
+            );
             if !more.is_empty() {
                 extend(&mut lease, more, &self.held.account).await;
             }
@@ -325,17 +365,13 @@ impl Call {
     }
 
     /// What the use is priced by, if that is not what it was held by.
-    fn turned_out(
-        &self,
-        target: usize,
-        report: Option<&Report>,
-        is_reported: bool,
-    ) -> Option<Dimensions> {
+    fn turned_out(&self, target: usize, report: Option<&Report>, is_reported: bool) -> Option<Dimensions> {
         let served = self.model().and_then(|model| model.targets.get(target));
         let model = self.model()?;
         let mut dimensions = self.held.dimensions.clone();
         if let Some(served) = served.filter(|served| served.dimensions != model.dimensions) {
-            let known = served.dimensions.clone().into_iter().filter(|(name, _)| self.held.knows.contains(name));
+            let known =
+                served.dimensions.clone().into_iter().filter(|(name, _)| self.held.knows.contains(name));
             dimensions.extend(known);
         }
         for name in &self.held.knows {
@@ -347,13 +383,19 @@ impl Call {
                 dimensions.insert(name.clone(), value);
             }
         }
-        (dimensions != self.held.dimensions).then(|| dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect())
+        (dimensions != self.held.dimensions)
+            .then(|| dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect())
     }
 
     /// What is learned from a call that was served as a whole.
     pub(crate) fn learn(&self, report: &Report, text: u64) {
         let Some(output_tokens) = report.output_tokens else { return };
-        let input_tokens = report.classes().iter().filter(|(class, _)| class.contains("input") || class.contains("cache")).map(|(_, n)| n).sum();
+        let input_tokens = report
+            .classes()
+            .iter()
+            .filter(|(class, _)| class.contains("input") || class.contains("cache"))
+            .map(|(_, n)| n)
+            .sum();
         let of = TurnedOut { input: self.input, input_tokens, text, output_tokens };
         self.gateway.learned.note(&self.model, &self.held.account, of);
     }
@@ -413,7 +455,8 @@ pub(crate) async fn forward_count(
     let counted = tokio::time::timeout(upstream.idle_timeout, async {
         let answer = client.send(sent).await.map_err(|_| ())?;
         let (status, headers) = (answer.status(), passed(answer.headers()));
-        let body = http_body_util::Limited::new(answer.into_body(), ERROR_MAX).collect().await.map_err(|_| ())?;
+        let body =
+            http_body_util::Limited::new(answer.into_body(), ERROR_MAX).collect().await.map_err(|_| ())?;
         let mut response = whole(status, body.to_bytes());
         response.headers_mut().extend(headers);
         response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));

@@ -126,7 +126,10 @@ pub(crate) struct Upstream {
 
 impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("name", &self.name).field("base_url", &self.base_url).finish_non_exhaustive()
+        f.debug_struct("Upstream")
+            .field("name", &self.name)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -244,10 +247,18 @@ fn model(name: String, source: ModelSource, upstreams: &[Upstream]) -> Result<Mo
         let found = upstreams.iter().position(|upstream| upstream.name == target.upstream);
         let upstream = found.ok_or_else(|| {
             let known: Vec<&str> = upstreams.iter().map(|u| u.name.as_str()).collect();
-            format!("{}: there is no upstream `{}`; there are: {}", at(&part), target.upstream, known.join(", "))
+            format!(
+                "{}: there is no upstream `{}`; there are: {}",
+                at(&part),
+                target.upstream,
+                known.join(", ")
+            )
         })?;
         if target.weight > WEIGHT_MAX {
-            return Err(format!("{}: `weight` is at most {WEIGHT_MAX}; 0 is for a target that only stands in", at(&part)));
+            return Err(format!(
+                "{}: `weight` is at most {WEIGHT_MAX}; 0 is for a target that only stands in",
+                at(&part)
+            ));
         }
         targets.push(Target {
             upstream,
@@ -275,8 +286,11 @@ impl Config {
         if source.drain.micros() > 600_000_000 {
             return Err("drain: at most 10m".into());
         }
-        let upstreams: Vec<Upstream> =
-            source.upstreams.into_iter().map(|(name, source)| upstream(name, source)).collect::<Result<_, _>>()?;
+        let upstreams: Vec<Upstream> = source
+            .upstreams
+            .into_iter()
+            .map(|(name, source)| upstream(name, source))
+            .collect::<Result<_, _>>()?;
         let models = source.models.into_iter().map(|(name, source)| {
             let model = model(name.clone(), source, &upstreams)?;
             Ok::<_, String>((name, model))

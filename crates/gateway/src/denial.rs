@@ -88,7 +88,9 @@ impl Why {
             (Self::Unavailable, Protocol::Anthropic) => "overloaded_error",
             (Self::Timeout, Protocol::Anthropic) => "timeout_error",
             (Self::Upstream | Self::Internal, Protocol::Anthropic) => "api_error",
-            (Self::Unavailable | Self::Upstream | Self::Timeout | Self::Internal, Protocol::Openai) => "server_error",
+            (Self::Unavailable | Self::Upstream | Self::Timeout | Self::Internal, Protocol::Openai) => {
+                "server_error"
+            }
         }
     }
 
@@ -166,7 +168,11 @@ impl Refused {
         });
         let why = match reason {
             "suspended" | "paused" | "not_entitled" | "no_seat" | "member_missing" => Why::Forbidden,
-            "insufficient_credits" | "allowance_used" | "consent_needed" | "consent_never" | "in_debt"
+            "insufficient_credits"
+            | "allowance_used"
+            | "consent_needed"
+            | "consent_never"
+            | "in_debt"
             | "invoice_unpaid" => Why::NoCredits,
             "spend_cap" | "member_cap" | "key_spend" | "cost_maximum" | "held_share" => Why::Cap,
             _ => Why::RateLimit,
@@ -223,7 +229,8 @@ pub(crate) fn decided(decision: &Decision, headers: &mut HeaderMap) {
     }
     for (kind, is_it) in [("requests", false), ("tokens", true)] {
         let of = |visit: &&Visit| {
-            visit.kind == "guard" && if is_it { visit.unit.contains("tokens") } else { visit.unit == "requests" }
+            visit.kind == "guard"
+                && if is_it { visit.unit.contains("tokens") } else { visit.unit == "requests" }
         };
         let tightest = decision.visits.iter().filter(of).filter_map(left).min_by_key(|(_, left, _)| *left);
         let Some((limit, left, visit)) = tightest else { continue };

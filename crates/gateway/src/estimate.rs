@@ -113,7 +113,8 @@ impl Learned {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = models.entry(model.to_owned()).or_default();
         // A conversation that the upstream keeps has tokens that are not in the request.
-        let ratio = |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, 16_000);
+        let ratio =
+            |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, 16_000);
         if of.input.media == 0 && of.input_tokens > 0 && of.input.bytes > 0 {
             known.input.note(ratio(of.input.bytes, of.input_tokens));
         }

@@ -63,14 +63,22 @@ impl Gateway {
     pub fn new(api: Arc<Api>, config: Config) -> Arc<Self> {
         let clients = config.upstreams.iter().map(Requests::new).collect();
         let calls = Arc::new(Semaphore::new(usize::try_from(CALLS_MAX).unwrap_or(usize::MAX)));
-        Arc::new(Self { api, config, clients, learned: Learned::default(), calls, stop: watch::Sender::new(false) })
+        Arc::new(Self {
+            api,
+            config,
+            clients,
+            learned: Learned::default(),
+            calls,
+            stop: watch::Sender::new(false),
+        })
     }
 
     /// Its routes: method and path.
     #[must_use]
     pub fn routes() -> Vec<(Method, &'static str)> {
         let infer = Surface::ALL.into_iter().map(|surface| (Method::POST, surface.path()));
-        let more = [(Method::GET, MODELS), (Method::GET, "/v1/models/{*model}"), (Method::POST, COUNT_TOKENS)];
+        let more =
+            [(Method::GET, MODELS), (Method::GET, "/v1/models/{*model}"), (Method::POST, COUNT_TOKENS)];
         infer.chain(more).collect()
     }
 
@@ -106,7 +114,8 @@ impl Gateway {
     pub(crate) fn model(&self, access: &Access, name: &str) -> Result<&Model, Refused> {
         let found = self.config.models.get(name).filter(|_| access.may_use(name));
         found.ok_or_else(|| {
-            let message = format!("there is no model `{name}` for this key; GET {MODELS} lists those that there are");
+            let message =
+                format!("there is no model `{name}` for this key; GET {MODELS} lists those that there are");
             Refused::new(Why::NotFound, "model_not_found", message)
         })
     }
@@ -116,7 +125,11 @@ impl Gateway {
         let (account, path) = access.place().map_err(|problem| Refused::of_problem(&problem))?;
         let Some(session) = headers.get(SESSION) else { return Ok((account, path)) };
         let name = session.to_str().ok().and_then(|text| Name::id(text).ok()).ok_or_else(|| {
-            Refused::new(Why::Invalid, "invalid_session", format!("`{SESSION}` is not a name of up to 256 bytes"))
+            Refused::new(
+                Why::Invalid,
+                "invalid_session",
+                format!("`{SESSION}` is not a name of up to 256 bytes"),
+            )
         })?;
         Ok((account, path.with(Segment { level: Level::Session, name })))
     }
@@ -128,6 +141,28 @@ impl Gateway {
         access: Access,
         request: Request<Bytes>,
     ) -> Result<Response<Body>, Refused> {
+        let (reply, answered) = oneshot::channel();
+        let gateway = Arc::clone(self);
+        // It goes on when its caller leaves, also while it is decided: a hold that is opened has to be ended.
+        tokio::spawn(async move {
+            match gateway.decide(surface, access, request).await {
+                Ok(call) => call.run(reply).await,
+                // The caller may have gone.
+                Err(refused) => drop(reply.send(Err(refused))),
+            }
+        });
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Refused::new(Why::Internal, "internal_error", "the call failed")))
+    }
+
+    /// Decides on a call, and holds what it may use.
+    async fn decide(
+        self: Arc<Self>,
+        surface: Surface,
+        access: Access,
+        request: Request<Bytes>,
+    ) -> Result<Call, Refused> {
         let (head, body) = request.into_parts();
         let invalid = |why: String| Refused::new(Why::Invalid, "invalid_request", why);
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into()))?;
@@ -142,23 +177,31 @@ impl Gateway {
         let (meters, dimensions) = self.sold(model)?;
         let permit = Arc::clone(&self.calls).try_acquire_owned();
         let permit = permit.map_err(|_| {
-            Refused::of_problem(&Problem::new(headworks_api::Kind::Overloaded, "too many model calls are running; try again soon"))
+            Refused::of_problem(&Problem::new(
+                headworks_api::Kind::Overloaded,
+                "too many model calls are running; try again soon",
+            ))
         })?;
         let input = self.learned.input(&model.name, asked.input);
         let mut classes = vec![(input_class(&asked), input)];
         let output_max = asked.output_max.or(model.output_max);
         let learned = self.learned.output(&model.name, &account);
         // A stream grows as it goes; an answer that comes as a whole cannot.
-        let output = if asked.is_stream { learned.min(output_max.unwrap_or(learned)) } else { output_max.unwrap_or(learned) };
+        let output = if asked.is_stream {
+            learned.min(output_max.unwrap_or(learned))
+        } else {
+            output_max.unwrap_or(learned)
+        };
         let output = if surface.has_output() { output.saturating_mul(asked.choices) } else { 0 };
         classes.push(("output_tokens", output));
         let quantities = usage::held(&meters, &classes).into_iter().collect();
         let own = |class: &str| usage::meter(&meters, class).cloned();
         let (input_meter, output_meter) = (own(input_class(&asked)), own("output_tokens"));
         let shared = if input_meter == output_meter { input } else { 0 };
-        let min = output_meter.as_ref().filter(|_| output > 0).map(|meter| {
-            BTreeMap::from([(meter.clone(), shared + output.min(OUTPUT_MIN * asked.choices))])
-        });
+        let min = output_meter
+            .as_ref()
+            .filter(|_| output > 0)
+            .map(|meter| BTreeMap::from([(meter.clone(), shared + output.min(OUTPUT_MIN * asked.choices))]));
         let held_dimensions = held_dimensions(&asked, model, &dimensions);
         let ask = wire::AuthorizeRequest {
             account: (&account).into(),
@@ -182,7 +225,8 @@ impl Gateway {
             Leased::Answered(decision) => return Err(Refused::of_decision(&decision)),
         };
         let granted = lease.as_deref().and_then(|lease| granted(lease, output_meter.as_ref()?));
-        let granted = granted.map(|granted| granted.saturating_sub(shared)).filter(|granted| *granted < output);
+        let granted =
+            granted.map(|granted| granted.saturating_sub(shared)).filter(|granted| *granted < output);
         let held = Held {
             account,
             lease,
@@ -194,26 +238,24 @@ impl Gateway {
             input,
             input_in_output: shared,
         };
-        let (answer, answered) = oneshot::channel();
-        let call = Call {
-            gateway: Arc::clone(self),
+        let is_stream = asked.is_stream;
+        let (input, output_max) = (asked.input, granted.map(|granted| (granted / asked.choices).max(1)));
+        Ok(Call {
+            gateway: Arc::clone(&self),
             _access: access,
             surface,
             model: model.name.clone(),
             targets,
-            is_stream: asked.is_stream,
-            input: asked.input,
+            is_stream,
+            input,
             // What was granted for several outputs is shared by them.
-            output_max: granted.map(|granted| (granted / asked.choices).max(1)),
+            output_max,
             held,
             head: head.headers,
             body: body.clone(),
             stop: self.stop.subscribe(),
             _permit: permit,
-        };
-        // The call goes on when its caller leaves: what it uses must be charged.
-        tokio::spawn(call.run(answer));
-        answered.await.unwrap_or_else(|_| Err(Refused::new(Why::Internal, "internal_error", "the call failed")))
+        })
     }
 
     /// The meters and dimensions of the feature that a model is sold as.
@@ -221,7 +263,10 @@ impl Gateway {
         let catalog = self.api.engine().catalog();
         let Some(feature) = catalog.feature(model.feature.as_str()) else {
             tracing::error!(model = model.name, feature = %model.feature, "the catalog does not know the feature of a model");
-            let message = format!("the model `{}` is not for sale now: the operator's catalog lacks its feature", model.name);
+            let message = format!(
+                "the model `{}` is not for sale now: the operator's catalog lacks its feature",
+                model.name
+            );
             return Err(Refused::new(Why::Internal, "unknown_feature", message));
         };
         Ok((feature.meters.clone(), feature.dimensions().to_vec()))
@@ -230,7 +275,8 @@ impl Gateway {
     /// The targets of a model that speak a protocol, in the order to try them: one by weight first, then the others as listed.
     pub(crate) fn targets(&self, model: &Model, protocol: Protocol) -> Vec<usize> {
         let speaks = |place: &usize| {
-            let upstream = model.targets.get(*place).and_then(|target| self.config.upstreams.get(target.upstream));
+            let upstream =
+                model.targets.get(*place).and_then(|target| self.config.upstreams.get(target.upstream));
             upstream.is_some_and(|upstream| upstream.protocol == protocol)
         };
         let mut places: Vec<usize> = (0..model.targets.len()).filter(speaks).collect();
@@ -251,7 +297,12 @@ impl Gateway {
     }
 
     /// The models that a key may use.
-    fn models(&self, access: &Access, protocol: Protocol, one: Option<&str>) -> Result<Response<Body>, Refused> {
+    fn models(
+        &self,
+        access: &Access,
+        protocol: Protocol,
+        one: Option<&str>,
+    ) -> Result<Response<Body>, Refused> {
         access.place().map_err(|problem| Refused::of_problem(&problem))?;
         let shown = |name: &str| match protocol {
             Protocol::Openai => json!({"id": name, "object": "model", "created": 0, "owned_by": "headworks"}),
@@ -262,12 +313,15 @@ impl Gateway {
         let body = if let Some(name) = one {
             shown(&self.model(access, name)?.name)
         } else {
-            let speaks = |model: &&Model| !self.targets(model, protocol).is_empty() && access.may_use(&model.name);
-            let all: Vec<_> = self.config.models.values().filter(speaks).map(|model| shown(&model.name)).collect();
+            let speaks =
+                |model: &&Model| !self.targets(model, protocol).is_empty() && access.may_use(&model.name);
+            let all: Vec<_> =
+                self.config.models.values().filter(speaks).map(|model| shown(&model.name)).collect();
             match protocol {
                 Protocol::Openai => json!({"object": "list", "data": all}),
                 Protocol::Anthropic => {
-                    let (first, last) = (all.first().map(|m| m["id"].clone()), all.last().map(|m| m["id"].clone()));
+                    let (first, last) =
+                        (all.first().map(|m| m["id"].clone()), all.last().map(|m| m["id"].clone()));
                     json!({"data": all, "has_more": false, "first_id": first, "last_id": last})
                 }
             }
@@ -278,7 +332,11 @@ impl Gateway {
     }
 
     /// Counts tokens at the upstream: infers nothing and costs nothing, for those who may use the model.
-    async fn count(self: &Arc<Self>, access: Access, request: Request<Bytes>) -> Result<Response<Body>, Refused> {
+    async fn count(
+        self: &Arc<Self>,
+        access: Access,
+        request: Request<Bytes>,
+    ) -> Result<Response<Body>, Refused> {
         let (head, body) = request.into_parts();
         let invalid = |why: String| Refused::new(Why::Invalid, "invalid_request", why);
         let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into()))?;
@@ -291,7 +349,9 @@ impl Gateway {
             feature: model.feature.clone(),
             path,
             dimensions: held_dimensions(&asked, model, &dimensions),
-            quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
+            quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)])
+                .into_iter()
+                .collect(),
             parts: None,
             min: None,
             settle: wire::Settle::Later,
@@ -313,7 +373,8 @@ impl Gateway {
 /// The protocol of a path; that of a path of both is Anthropic's if the caller names a version of it.
 fn protocol(path: &str, headers: &HeaderMap) -> Protocol {
     let is_both = path.starts_with(MODELS);
-    let is_anthropic = if is_both { headers.contains_key("anthropic-version") } else { path.starts_with("/v1/messages") };
+    let is_anthropic =
+        if is_both { headers.contains_key("anthropic-version") } else { path.starts_with("/v1/messages") };
     if is_anthropic { Protocol::Anthropic } else { Protocol::Openai }
 }
 

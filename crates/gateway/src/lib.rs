@@ -10,13 +10,13 @@ mod denial;
 mod estimate;
 mod gateway;
 mod reply;
-mod stream;
-mod whole;
 mod sse;
+mod stream;
 mod streams;
 mod surface;
 mod upstream;
 mod usage;
+mod whole;
 
 pub use config::{Config, Protocol};
 pub use gateway::{BODY_BYTES_MAX, Gateway};

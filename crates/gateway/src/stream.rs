@@ -51,7 +51,13 @@ struct Stream {
 
 impl Call {
     /// Passes a stream on.
-    pub(crate) async fn stream(self, answer: Response<Incoming>, target: usize, hides_usage: bool, reply: Reply) {
+    pub(crate) async fn stream(
+        self,
+        answer: Response<Incoming>,
+        target: usize,
+        hides_usage: bool,
+        reply: Reply,
+    ) {
         let (head, body) = answer.into_parts();
         let (to, from) = parts();
         let mut response = whole(head.status, Bytes::new()).map(|_| from);
@@ -61,7 +67,8 @@ impl Call {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let response = self.marked(response);
         let reading = Reading::new(self.surface, hides_usage);
-        let mut stream = Stream { call: self, reading, splitter: Splitter::default(), to, text: 0, leaves: None };
+        let mut stream =
+            Stream { call: self, reading, splitter: Splitter::default(), to, text: 0, leaves: None };
         if reply.send(Ok(response)).is_err() {
             stream.leave();
         }
@@ -172,7 +179,9 @@ impl Stream {
             return true;
         }
         // Who has left pays for no more than was held.
-        let Some(meter) = self.call.held.output_meter.clone().filter(|_| self.leaves.is_none()) else { return false };
+        let Some(meter) = self.call.held.output_meter.clone().filter(|_| self.leaves.is_none()) else {
+            return false;
+        };
         let used = self.used();
         let Some(lease) = self.call.held.lease.as_deref_mut() else { return true };
         report(Some(lease), used).await;

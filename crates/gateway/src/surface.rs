@@ -115,7 +115,9 @@ impl<'a> Asked<'a> {
             Some(raw) => serde_json::from_str(raw).map_err(|_| "`model` is not a text".to_owned())?,
         };
         if surface == Surface::Responses && object.get::<bool>("background")? == Some(true) {
-            return Err("`background` responses are not served here; send the request without `background`".into());
+            return Err(
+                "`background` responses are not served here; send the request without `background`".into()
+            );
         }
         let mut output_max: Option<u64> = None;
         for cap in surface.caps() {
@@ -174,7 +176,8 @@ impl<'a> Asked<'a> {
         if let Some(most) = output_max {
             let most = most.to_string();
             let caps = self.surface.caps();
-            let mut given = caps.iter().filter(|cap| self.object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
+            let mut given =
+                caps.iter().filter(|cap| self.object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
             if given.peek().is_none() {
                 if let Some(cap) = caps.first() {
                     edits.set(self.text, &self.object, cap, &most);

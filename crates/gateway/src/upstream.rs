@@ -18,7 +18,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use crate::config::{Protocol, Upstream};
 
 /// The headers of callers that reach an upstream, and beginnings of some.
-const REQUEST: [&str; 5] = ["anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate"];
+const REQUEST: [&str; 5] =
+    ["anthropic-version", "anthropic-beta", "openai-beta", "traceparent", "tracestate"];
 const REQUEST_BEGINS: &str = "x-stainless-";
 /// The headers of upstreams that reach a caller.
 const RESPONSE: [&str; 5] =
@@ -113,7 +114,9 @@ mod tests {
     use crate::config::Config;
 
     fn headers(all: &[(&'static str, &'static str)]) -> HeaderMap {
-        all.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        all.iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -142,17 +145,18 @@ mod tests {
             ("content-type", "application/json"),
         ]);
         let upstream = &config.upstreams[0];
-        let sent = request(upstream, (&Method::POST, "/v1/messages"), &caller, Bytes::new()).expect("a request");
+        let sent =
+            request(upstream, (&Method::POST, "/v1/messages"), &caller, Bytes::new()).expect("a request");
         assert_eq!(sent.uri(), "http://127.0.0.1:1/base/v1/messages");
         let mut names: Vec<&str> = sent.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected =
             ["accept-encoding", "anthropic-version", "content-type", "x-api-key", "x-stainless-lang"];
         assert_eq!(names, expected);
-        assert_eq!((&sent.headers()["x-api-key"], &sent.headers()["accept-encoding"]), (
-            &HeaderValue::from_static("headworks-gateway"),
-            &HeaderValue::from_static("identity")
-        ));
+        assert_eq!(
+            (&sent.headers()["x-api-key"], &sent.headers()["accept-encoding"]),
+            (&HeaderValue::from_static("headworks-gateway"), &HeaderValue::from_static("identity"))
+        );
         let answer = headers(&[
             ("x-ratelimit-remaining-tokens", "7"),
             ("set-cookie", "c=1"),

@@ -199,7 +199,8 @@ impl Report {
         }
         classes.push(("input_tokens", input - inside));
         let by_life = self.cache_creation.as_ref().map_or(0, |c| {
-            let (short, long) = (c.ephemeral_5m_input_tokens.unwrap_or(0), c.ephemeral_1h_input_tokens.unwrap_or(0));
+            let (short, long) =
+                (c.ephemeral_5m_input_tokens.unwrap_or(0), c.ephemeral_1h_input_tokens.unwrap_or(0));
             classes.push(("cache_write_5m_tokens", short));
             classes.push(("cache_write_1h_tokens", long));
             short.saturating_add(long)
@@ -327,11 +328,16 @@ mod tests {
             "cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":159217},
             "server_tool_use":{"web_search_requests":2,"web_fetch_requests":null}}"#,
         );
-        let expected =
-            [("cache_write_1h_tokens", 159_217), ("input_tokens", 6), ("output_tokens", 2_745), ("web_searches", 2)];
+        let expected = [
+            ("cache_write_1h_tokens", 159_217),
+            ("input_tokens", 6),
+            ("output_tokens", 2_745),
+            ("web_searches", 2),
+        ];
         assert_eq!(classes(&messages), expected);
         // Parts that are larger than their whole.
-        let wrong = report(r#"{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":50,"image_tokens":3}}"#);
+        let wrong =
+            report(r#"{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":50,"image_tokens":3}}"#);
         assert_eq!(classes(&wrong), [("cached_input_tokens", 5)]);
     }
 
@@ -355,7 +361,10 @@ mod tests {
         // A vendor that counts what it read from the cache in the first report's input, and apart in the last.
         let mut stream = report(r#"{"input_tokens":8834,"output_tokens":0}"#);
         stream.update(report(r#"{"input_tokens":18,"cache_read_input_tokens":8831,"output_tokens":3}"#));
-        assert_eq!(classes(&stream), [("cached_input_tokens", 8_831), ("input_tokens", 18), ("output_tokens", 3)]);
+        assert_eq!(
+            classes(&stream),
+            [("cached_input_tokens", 8_831), ("input_tokens", 18), ("output_tokens", 3)]
+        );
         // Zero is a report.
         let mut stream = report(r#"{"prompt_tokens":7,"completion_tokens":7}"#);
         stream.update(report(r#"{"prompt_tokens":0,"completion_tokens":0}"#));

@@ -77,7 +77,11 @@ impl Call {
                 // It has generated its answer, of which nothing is known.
                 let classes = self.classes(None, false, 0);
                 self.settle(target, None, &classes, false).await;
-                Err(Refused::new(Why::Unavailable, "shutting_down", "the gateway is shutting down; try again"))
+                Err(Refused::new(
+                    Why::Unavailable,
+                    "shutting_down",
+                    "the gateway is shutting down; try again",
+                ))
             }
         };
         // The caller may have gone.

@@ -51,8 +51,10 @@ pub(crate) fn response(asked: &Asked, status: &str, output: &Value, usage: Optio
 
 /// A message of a response.
 pub(crate) fn item(asked: &Asked, status: &str, text: Option<&str>) -> Value {
-    let content: Vec<Value> =
-        text.map(|text| json!({"type": "output_text", "text": text, "annotations": []})).into_iter().collect();
+    let content: Vec<Value> = text
+        .map(|text| json!({"type": "output_text", "text": text, "annotations": []}))
+        .into_iter()
+        .collect();
     json!({"id": format!("msg_{}", asked.id), "type": "message", "role": "assistant", "status": status, "content": content})
 }
 
@@ -82,8 +84,10 @@ pub(crate) fn whole(asked: &Asked) -> Value {
         Surface::Embeddings => {
             json!({"object": "list", "model": asked.model, "data": [{"object": "embedding", "index": 0, "embedding": [0.0, 1.0]}]})
         }
-        Surface::Messages => json!({"id": asked.id, "type": "message", "role": "assistant", "model": asked.model,
-            "content": [{"type": "text", "text": text}], "stop_reason": reason, "stop_sequence": null}),
+        Surface::Messages => {
+            json!({"id": asked.id, "type": "message", "role": "assistant", "model": asked.model,
+            "content": [{"type": "text", "text": text}], "stop_reason": reason, "stop_sequence": null})
+        }
     };
     if let Some(usage) = usage {
         body["usage"] = usage;

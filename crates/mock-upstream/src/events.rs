@@ -24,7 +24,9 @@ fn named(value: &Value) -> String {
 /// The events before the first token.
 fn begin(asked: &Asked) -> Vec<String> {
     match asked.surface {
-        Surface::Chat => (0..asked.choices).map(|index| chunk(asked, index, &json!({"role": "assistant", "content": ""}), None)).collect(),
+        Surface::Chat => (0..asked.choices)
+            .map(|index| chunk(asked, index, &json!({"role": "assistant", "content": ""}), None))
+            .collect(),
         Surface::Completions | Surface::Embeddings => Vec::new(),
         Surface::Responses => {
             let begun = response(asked, "in_progress", &json!([]), None);
@@ -34,8 +36,10 @@ fn begin(asked: &Asked) -> Vec<String> {
                 named(&json!({"type": "response.in_progress", "sequence_number": 1, "response": begun})),
                 named(&json!({"type": "response.output_item.added", "sequence_number": 2, "output_index": 0,
                     "item": item(asked, "in_progress", None)})),
-                named(&json!({"type": "response.content_part.added", "sequence_number": 3, "item_id": id, "output_index": 0,
-                    "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}})),
+                named(
+                    &json!({"type": "response.content_part.added", "sequence_number": 3, "item_id": id, "output_index": 0,
+                    "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}}),
+                ),
             ]
         }
         Surface::Messages => {
@@ -44,9 +48,13 @@ fn begin(asked: &Asked) -> Vec<String> {
                 *output = 1.into();
             }
             vec![
-                named(&json!({"type": "message_start", "message": {"id": asked.id, "type": "message", "role": "assistant",
-                    "model": asked.model, "content": [], "stop_reason": null, "stop_sequence": null, "usage": begun}})),
-                named(&json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}})),
+                named(
+                    &json!({"type": "message_start", "message": {"id": asked.id, "type": "message", "role": "assistant",
+                    "model": asked.model, "content": [], "stop_reason": null, "stop_sequence": null, "usage": begun}}),
+                ),
+                named(
+                    &json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+                ),
                 named(&json!({"type": "ping"})),
             ]
         }
@@ -54,8 +62,10 @@ fn begin(asked: &Asked) -> Vec<String> {
 }
 
 fn chunk(asked: &Asked, index: u64, delta: &Value, reason: Option<&str>) -> String {
-    data(&json!({"id": asked.id, "object": "chat.completion.chunk", "created": 1_790_000_000, "model": asked.model,
-        "choices": [{"index": index, "delta": delta, "logprobs": null, "finish_reason": reason}]}))
+    data(
+        &json!({"id": asked.id, "object": "chat.completion.chunk", "created": 1_790_000_000, "model": asked.model,
+        "choices": [{"index": index, "delta": delta, "logprobs": null, "finish_reason": reason}]}),
+    )
 }
 
 fn text_chunk(asked: &Asked, index: u64, text: &str, reason: Option<&str>) -> String {
@@ -73,8 +83,10 @@ fn tokens(asked: &Asked, number: u64, tokens: u64) -> String {
         Surface::Completions | Surface::Embeddings => {
             (0..asked.choices).map(|index| text_chunk(asked, index, &text, None)).collect()
         }
-        Surface::Responses => named(&json!({"type": "response.output_text.delta", "sequence_number": 4 + number,
-            "item_id": format!("msg_{}", asked.id), "output_index": 0, "content_index": 0, "delta": text, "logprobs": []})),
+        Surface::Responses => {
+            named(&json!({"type": "response.output_text.delta", "sequence_number": 4 + number,
+            "item_id": format!("msg_{}", asked.id), "output_index": 0, "content_index": 0, "delta": text, "logprobs": []}))
+        }
         Surface::Messages => named(&json!({"type": "content_block_delta", "index": 0,
             "delta": {"type": "text_delta", "text": text}})),
     }
@@ -87,13 +99,19 @@ fn end(asked: &Asked, number: u64, reported: Option<&Value>) -> Vec<String> {
         Surface::Chat | Surface::Completions | Surface::Embeddings => {
             let is_text = asked.surface != Surface::Chat;
             let last = |index: u64| {
-                if is_text { text_chunk(asked, index, "", Some(reason)) } else { chunk(asked, index, &json!({}), Some(reason)) }
+                if is_text {
+                    text_chunk(asked, index, "", Some(reason))
+                } else {
+                    chunk(asked, index, &json!({}), Some(reason))
+                }
             };
             let mut events: Vec<String> = (0..asked.choices).map(last).collect();
             if let Some(usage) = reported.filter(|_| asked.wants_usage) {
                 let object = if is_text { "text_completion" } else { "chat.completion.chunk" };
-                events.push(data(&json!({"id": asked.id, "object": object, "created": 1_790_000_000, "model": asked.model,
-                    "choices": [], "usage": usage})));
+                events.push(data(
+                    &json!({"id": asked.id, "object": object, "created": 1_790_000_000, "model": asked.model,
+                    "choices": [], "usage": usage}),
+                ));
             }
             events.push("data: [DONE]\n\n".to_owned());
             events
@@ -108,17 +126,26 @@ fn end(asked: &Asked, number: u64, reported: Option<&Value>) -> Vec<String> {
                 last["incomplete_details"] = json!({"reason": "max_output_tokens"});
             }
             vec![
-                named(&json!({"type": "response.output_text.done", "sequence_number": 4 + number, "item_id": id, "output_index": 0,
-                    "content_index": 0, "text": written, "logprobs": []})),
-                named(&json!({"type": "response.content_part.done", "sequence_number": 5 + number, "item_id": id, "output_index": 0,
-                    "content_index": 0, "part": done["content"][0]})),
-                named(&json!({"type": "response.output_item.done", "sequence_number": 6 + number, "output_index": 0, "item": done})),
-                named(&json!({"type": format!("response.{status}"), "sequence_number": 7 + number, "response": last})),
+                named(
+                    &json!({"type": "response.output_text.done", "sequence_number": 4 + number, "item_id": id, "output_index": 0,
+                    "content_index": 0, "text": written, "logprobs": []}),
+                ),
+                named(
+                    &json!({"type": "response.content_part.done", "sequence_number": 5 + number, "item_id": id, "output_index": 0,
+                    "content_index": 0, "part": done["content"][0]}),
+                ),
+                named(
+                    &json!({"type": "response.output_item.done", "sequence_number": 6 + number, "output_index": 0, "item": done}),
+                ),
+                named(
+                    &json!({"type": format!("response.{status}"), "sequence_number": 7 + number, "response": last}),
+                ),
             ]
         }
         Surface::Messages => {
             let mut events = vec![named(&json!({"type": "content_block_stop", "index": 0}))];
-            let mut last = json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": null}});
+            let mut last =
+                json!({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": null}});
             if let Some(usage) = reported {
                 last["usage"] = json!({"output_tokens": usage["output_tokens"]});
                 if asked.wish.usage.is_some() {
@@ -137,9 +164,13 @@ fn error(surface: Surface) -> String {
         Surface::Messages => {
             named(&json!({"type": "error", "error": {"type": "overloaded_error", "message": "as wished"}}))
         }
-        Surface::Responses => named(&json!({"type": "error", "code": "server_error", "message": "as wished", "param": null,
-            "sequence_number": 99})),
-        _ => data(&json!({"error": {"message": "as wished", "type": "server_error", "param": null, "code": null}})),
+        Surface::Responses => {
+            named(&json!({"type": "error", "code": "server_error", "message": "as wished", "param": null,
+            "sequence_number": 99}))
+        }
+        _ => data(
+            &json!({"error": {"message": "as wished", "type": "server_error", "param": null, "code": null}}),
+        ),
     }
 }
 
@@ -148,7 +179,9 @@ async fn fail(fault: &Fault, asked: &Asked, sender: &mut Sender<Bytes, io::Error
     let last = match fault {
         Fault::MalformedAfter(_) => "data: {\"choices\":[{\"ind\n".to_owned(),
         Fault::ErrorAfter(_) => error(asked.surface),
-        Fault::Status(_) | Fault::Hang | Fault::CutAfter(_) | Fault::EndAfter(_) => return matches!(fault, Fault::CutAfter(_)),
+        Fault::Status(_) | Fault::Hang | Fault::CutAfter(_) | Fault::EndAfter(_) => {
+            return matches!(fault, Fault::CutAfter(_));
+        }
     };
     // The caller may have gone.
     let _ = sender.send_data(Bytes::from(last)).await;
@@ -167,7 +200,9 @@ pub(crate) async fn write(
     let each = asked.wish.tokens_per_event.unwrap_or(1).max(1);
     let fault = asked.wish.fault.clone();
     let fails_at = match &fault {
-        Some(Fault::CutAfter(n) | Fault::EndAfter(n) | Fault::MalformedAfter(n) | Fault::ErrorAfter(n)) => Some(*n),
+        Some(Fault::CutAfter(n) | Fault::EndAfter(n) | Fault::MalformedAfter(n) | Fault::ErrorAfter(n)) => {
+            Some(*n)
+        }
         Some(Fault::Status(_) | Fault::Hang) | None => None,
     };
     for event in begin(&asked) {
@@ -192,7 +227,10 @@ pub(crate) async fn write(
         entry.generated(some * asked.choices);
         (written, number) = (written + some, number + 1);
         if rate > 0 {
-            tokio::time::sleep_until(started + Duration::from_micros(written.saturating_mul(1_000_000) / rate)).await;
+            tokio::time::sleep_until(
+                started + Duration::from_micros(written.saturating_mul(1_000_000) / rate),
+            )
+            .await;
         }
     }
     let reported = usage(&asked, asked.output * asked.choices);

@@ -25,8 +25,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use served::{Ended, Served};
 use served::Log;
+pub use served::{Ended, Served};
 
 /// How requests are served that wish nothing else.
 #[derive(Clone, Copy, Debug)]
@@ -211,9 +211,11 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         Some(Err(e)) => return refused(surface, StatusCode::BAD_REQUEST, &format!("`mock`: {e}")),
     };
     let number = |name: &str| request.get(name).and_then(Value::as_u64);
-    let limit = ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().filter_map(number).min();
+    let limit =
+        ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().filter_map(number).min();
     let wanted = wish.output_tokens.unwrap_or(upstream.options.output_tokens);
-    let output = if surface == Surface::Embeddings { 0 } else { limit.map_or(wanted, |limit| wanted.min(limit)) };
+    let output =
+        if surface == Surface::Embeddings { 0 } else { limit.map_or(wanted, |limit| wanted.min(limit)) };
     let is_stream = request["stream"] == true;
     let asked = Asked {
         surface,

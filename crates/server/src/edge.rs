@@ -81,9 +81,11 @@ async fn answer(edge: &Edge, app: App, mut request: Request) -> Response {
     let place = request.extensions().get::<Arc<Place>>().cloned();
     let read = async {
         let (mut parts, body) = request.into_parts();
-        let Caller(access) = Caller::from_request_parts(&mut parts, &app).await.map_err(|e| (parts.headers.clone(), e))?;
+        let Caller(access) =
+            Caller::from_request_parts(&mut parts, &app).await.map_err(|e| (parts.headers.clone(), e))?;
         let (head, extensions) = (parts.headers.clone(), parts.extensions.clone());
-        let body = body::read(Request::from_parts(parts.clone(), body), edge.body_bytes_max, |_| Ok(())).await;
+        let body =
+            body::read(Request::from_parts(parts.clone(), body), edge.body_bytes_max, |_| Ok(())).await;
         let body = body.map_err(|e| (head, e))?;
         let mut request = axum::http::Request::from_parts(parts, body);
         // The memory of the body is taken as long as the answer is.

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::connections::{ConnectionLimits, Connections, Places, Proxies, Tls, TlsFiles, listen};
-use crate::outbox::Outbox;
 use crate::edge::MakeEdge;
+use crate::outbox::Outbox;
 use crate::routes::with_edge;
 use crate::tend;
 

@@ -14,7 +14,22 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("server", &["core", "wire", "engine", "api"]),
     ("terminal", &["core", "wire"]),
     ("lab", &["core", "store", "audit", "engine", "api", "server", "terminal"]),
-    ("cli", &["core", "store", "audit", "wire", "engine", "api", "server", "terminal", "lab", "gateway", "mock-upstream"]),
+    (
+        "cli",
+        &[
+            "core",
+            "store",
+            "audit",
+            "wire",
+            "engine",
+            "api",
+            "server",
+            "terminal",
+            "lab",
+            "gateway",
+            "mock-upstream",
+        ],
+    ),
     ("tidy", &[]),
 ];
 

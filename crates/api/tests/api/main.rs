@@ -71,7 +71,8 @@ async fn an_edge_leases_a_hold() {
     lease.settle([(name("tokens"), 1)].into_iter().collect()).await.expect("settles");
     let denied = api.lease(&access, Scope::Decide, Key::Unknown, ask("acme", 100)).await.expect("answers");
     assert!(matches!(denied, Leased::Answered(_)), "{denied:?}");
-    let unknown = api.lease(&access, Scope::Decide, Key::Unknown, ask("nobody", 1)).await.expect_err("a problem");
+    let unknown =
+        api.lease(&access, Scope::Decide, Key::Unknown, ask("nobody", 1)).await.expect_err("a problem");
     assert_eq!(unknown.kind, Kind::UnknownAccount);
     api.engine().close();
 }

@@ -162,9 +162,7 @@ impl Chat {
             })
             .collect();
         let object = if self.is_text { "text_completion" } else { "chat.completion.chunk" };
-        let chunk = |choices: serde_json::Value| {
-            json!({"id": self.id, "object": object, "created": self.created, "model": self.model, "choices": choices})
-        };
+        let chunk = |choices: serde_json::Value| json!({"id": self.id, "object": object, "created": self.created, "model": self.model, "choices": choices});
         let mut end = format!("data: {}\n\n", chunk(choices.into()));
         if !self.hides_usage {
             let mut last = chunk(json!([]));

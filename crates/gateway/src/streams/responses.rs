@@ -89,7 +89,10 @@ impl Responses {
                 self.is_over = true;
                 let Some(response) = part::<Response<'_>>(step.response) else { return Read::default() };
                 let report = part::<Report>(response.usage);
-                return (text(0), report.map(|report| report.served(response.service_tier.map(Cow::into_owned))));
+                return (
+                    text(0),
+                    report.map(|report| report.served(response.service_tier.map(Cow::into_owned))),
+                );
             }
             // Sound is no text.
             "response.audio.delta" => {}
@@ -97,7 +100,8 @@ impl Responses {
                 let Some(delta) = part::<Cow<'_, str>>(step.delta) else { return Read::default() };
                 let bytes = length(&delta);
                 self.kept += bytes;
-                let is_kept = self.kept <= KEPT_MAX && (kind.contains("output_text") || kind.contains("arguments"));
+                let is_kept =
+                    self.kept <= KEPT_MAX && (kind.contains("output_text") || kind.contains("arguments"));
                 if let Some(item) = self.open(step.output_index).filter(|_| is_kept) {
                     item.text.push_str(&delta);
                 }

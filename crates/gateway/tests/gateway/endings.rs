@@ -42,7 +42,10 @@ async fn a_normal_end_is_charged_as_reported() {
         }
     }
     let world = World::new().await;
-    let (status, _) = answer(world.send("/v1/embeddings", request("/v1/embeddings", false, 0, json!({"input_tokens": 3}))).await).await;
+    let (status, _) = answer(
+        world.send("/v1/embeddings", request("/v1/embeddings", false, 0, json!({"input_tokens": 3}))).await,
+    )
+    .await;
     assert_eq!(status, StatusCode::OK);
     assert_charged(&world, 3, 0, "embeddings").await;
 }
@@ -59,7 +62,10 @@ async fn what_is_not_reported_is_counted() {
             let (lines, _) = world.charge().await;
             // Twelve tokens of four bytes in a stream; in a body there is more around them.
             let output = lines["output_tokens"];
-            assert!(if is_stream { output == 12 } else { (12..=50).contains(&output) }, "{path} {is_stream}: {lines:?}");
+            assert!(
+                if is_stream { output == 12 } else { (12..=50).contains(&output) },
+                "{path} {is_stream}: {lines:?}"
+            );
             assert!((4..=12).contains(&lines["input_tokens"]), "{path}: {lines:?}");
             let records = world.records();
             let text = format!("{:?}", records.last());
@@ -103,8 +109,15 @@ async fn an_upstream_that_refuses_costs_nothing() {
     }
     // The operator's key is nobody else's business.
     let world = World::new().await;
-    let (got, body) = answer(world.send(WRITING[0], request(WRITING[0], true, 50, json!({"fault": {"status": 401}}))).await).await;
-    assert_eq!((got, body["error"]["code"].as_str()), (StatusCode::BAD_GATEWAY, Some("upstream_refused")), "{body}");
+    let (got, body) = answer(
+        world.send(WRITING[0], request(WRITING[0], true, 50, json!({"fault": {"status": 401}}))).await,
+    )
+    .await;
+    assert_eq!(
+        (got, body["error"]["code"].as_str()),
+        (StatusCode::BAD_GATEWAY, Some("upstream_refused")),
+        "{body}"
+    );
 }
 
 /// A stream that breaks off ends with an error, never like a whole one; what was written is charged.
@@ -116,9 +129,16 @@ async fn a_stream_that_breaks_off_ends_with_an_error() {
             let mock = json!({"input_tokens": 3, "output_tokens": 40, "fault": {fault: 5}});
             let (status, body) = text(world.send(path, request(path, true, 50, mock)).await).await;
             assert_eq!(status, StatusCode::OK);
-            assert!(!body.contains("[DONE]") && !body.contains("message_stop") && !body.contains("response.completed"));
+            assert!(
+                !body.contains("[DONE]")
+                    && !body.contains("message_stop")
+                    && !body.contains("response.completed")
+            );
             let last = body.trim_end().rsplit("\n\n").next().expect("an event");
-            assert!(last.contains("\"error\"") && last.contains("upstream_truncated"), "{path} {fault}: {last}");
+            assert!(
+                last.contains("\"error\"") && last.contains("upstream_truncated"),
+                "{path} {fault}: {last}"
+            );
             let (lines, _) = world.charge().await;
             let got = u64::try_from(body.matches("tok ").count()).expect("fits");
             assert_eq!(lines["output_tokens"], got, "{path} {fault}");
@@ -194,11 +214,13 @@ async fn a_call_that_is_given_up_before_its_answer_costs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_does_not_answer_costs_nothing() {
     let slow = |address: &str| {
-        crate::world::config(address, "").replace("protocol =", "answer_timeout = \"1s\"\nidle_timeout = \"1s\"\nprotocol =")
+        crate::world::config(address, "")
+            .replace("protocol =", "answer_timeout = \"1s\"\nidle_timeout = \"1s\"\nprotocol =")
     };
     let world = World::with(crate::world::CATALOG, slow).await;
     for path in WRITING {
-        let (status, body) = answer(world.send(path, request(path, false, 50, json!({"fault": "hang"}))).await).await;
+        let (status, body) =
+            answer(world.send(path, request(path, false, 50, json!({"fault": "hang"}))).await).await;
         assert_eq!(status, StatusCode::GATEWAY_TIMEOUT, "{body}");
     }
     world.idle().await;

@@ -198,8 +198,7 @@ pub(crate) fn with_edge(app: App, edge: Option<Edge>) -> axum::Router {
         })
         .method_not_allowed_fallback(|| async {
             Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
-        })
-;
+        });
     bounded(router, &app, timeout)
         .merge(edge.unwrap_or_default())
         .layer(map_response_with_state(

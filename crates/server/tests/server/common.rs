@@ -161,15 +161,14 @@ pub(crate) fn engine(store: Arc<Memory>, clock: Clock, limits: Limits) -> Arc<En
 
 pub(crate) async fn key(engine: &Engine, scopes: &[Scope], accounts: &[&str]) -> String {
     let accounts = accounts.iter().map(|a| a.parse().expect("a pattern")).collect();
-    let ask =
-        CreateKeyRequest {
-            scopes: scopes.to_vec(),
-            accounts,
-            expires_at: None,
-            note: None,
-            limits: None,
-            gateway: None,
-        };
+    let ask = CreateKeyRequest {
+        scopes: scopes.to_vec(),
+        accounts,
+        expires_at: None,
+        note: None,
+        limits: None,
+        gateway: None,
+    };
     let made = create_key(engine, &ask, None, None).await.expect("makes a key");
     made.secret.expect("a new key has a secret")
 }

@@ -29,15 +29,8 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 7] = [
-        Self::Decide,
-        Self::Record,
-        Self::Read,
-        Self::Admin,
-        Self::Operator,
-        Self::Catalog,
-        Self::Gateway,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Decide, Self::Record, Self::Read, Self::Admin, Self::Operator, Self::Catalog, Self::Gateway];
 
     /// The word used in the API.
     #[must_use]
