@@ -5,8 +5,29 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use headworks_engine::Engine;
-use headworks_gateway::{BODY_BYTES_MAX, Config, Gateway};
+use headworks_gateway::{BODY_BYTES_MAX, Gateway, Setup};
+use headworks_mock_upstream::{MockUpstream, Options};
 use headworks_server::{Edge, MakeEdge, Serving};
+use headworks_terminal::{Outcome, tell};
+
+use crate::arguments::MockUpstreamArguments;
+
+/// `headworks mock-upstream`.
+pub(crate) async fn mock_upstream(arguments: &MockUpstreamArguments) -> Outcome {
+    let options = Options {
+        output_tokens: arguments.output_tokens,
+        tokens_per_second: arguments.tokens_per_second,
+        first_token: Duration::from_millis(arguments.first_token_ms),
+    };
+    let listen = arguments.listen;
+    let upstream = MockUpstream::start(listen, options);
+    let upstream =
+        upstream.await.map_err(|e| format!("cannot listen on {listen}: {e}; pass another --listen"))?;
+    tell!("standing in for providers of models at http://{}; Ctrl-C ends it", upstream.address);
+    tokio::signal::ctrl_c().await?;
+    upstream.stop().await;
+    Ok(())
+}
 
 /// How long the calls of a gateway have to settle once they are ended.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -16,24 +37,24 @@ const SETTLED: Duration = Duration::from_secs(5);
 pub(crate) struct Slot(Arc<OnceLock<Arc<Gateway>>>);
 
 /// Reads the file of a gateway.
-pub(crate) fn read(file: &Path, engine: &Engine) -> Result<Config, String> {
+pub(crate) fn read(file: &Path, engine: &Engine) -> Result<Setup, String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let config = Config::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let setup = Setup::parse(&text).map_err(|e| format!("{}: {e}", file.display()))?;
     let catalog = engine.catalog();
-    for (model, feature) in config.features() {
+    for (model, feature) in setup.features() {
         if catalog.feature(feature.as_str()).is_none() {
             tracing::warn!(model, %feature, "the catalog in force has no such feature: calls of this model are refused until it has");
         }
     }
-    Ok(config)
+    Ok(setup)
 }
 
 impl Slot {
     /// The gateway as routes of a server.
-    pub(crate) fn edge(&self, config: Config) -> MakeEdge {
+    pub(crate) fn edge(&self, setup: Setup) -> MakeEdge {
         let slot = Arc::clone(&self.0);
         Box::new(move |api| {
-            let gateway = Arc::clone(slot.get_or_init(|| Gateway::new(Arc::clone(api), config)));
+            let gateway = Arc::clone(slot.get_or_init(|| Gateway::new(Arc::clone(api), setup)));
             Edge {
                 routes: Gateway::routes(),
                 body_bytes_max: BODY_BYTES_MAX,

@@ -16,7 +16,7 @@ use crate::remote::{connect, key_of};
 /// `headworks keys`.
 pub(crate) async fn run(command: KeysCommand, remote: &Remote, as_json: bool) -> Outcome {
     match command {
-        KeysCommand::Create(arguments) => create(arguments, remote, as_json).await,
+        KeysCommand::Create(arguments) => create(*arguments, remote, as_json).await,
         KeysCommand::List => {
             let keys: Value = connect(remote).await?.get("/v1/keys").await?;
             print::show("keys", &keys, as_json)

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
                 new.after(ended)
             }
             Command::Demo(options) => demo::run(options).await,
+            Command::MockUpstream(options) => gateway::mock_upstream(&options).await,
             Command::CheckCatalog { file } => calls::check_catalog(&file, arguments.json),
             Command::Schema => calls::schema(),
             Command::Bench(options) => headworks_lab::bench(options, arguments.json).await,

@@ -190,7 +190,7 @@ pub(crate) async fn run(arguments: ServeArguments, new: &NewDirectory) -> Outcom
     };
     let slot = Slot::default();
     let gateway = arguments.gateway.as_deref().map(|file| gateway::read(file, &engine)).transpose()?;
-    let edge = gateway.map(|config| slot.edge(config));
+    let edge = gateway.map(|setup| slot.edge(setup));
     let drain = options.drain;
     let serving =
         headworks_server::serve_with(Arc::clone(&engine), options, edge).await.map_err(|e| match e {

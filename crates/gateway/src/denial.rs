@@ -11,8 +11,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::config::Protocol;
 use crate::reply::{Body, whole};
+use crate::setup::Protocol;
 
 /// The decision behind an answer.
 pub(crate) const DECISION: HeaderName = HeaderName::from_static("x-headworks-decision");
@@ -96,12 +96,13 @@ impl Why {
 
     /// The code that users of OpenAI's SDK branch on; elsewhere the reason is the code.
     fn code(self, reason: &str) -> &str {
-        match self {
-            Self::RateLimit => "rate_limit_exceeded",
-            Self::Cap | Self::NoCredits => "insufficient_quota",
-            Self::Unauthenticated => "invalid_api_key",
-            _ => reason,
-        }
+        let codes = [
+            (Self::RateLimit, "rate_limit_exceeded"),
+            (Self::Cap, "insufficient_quota"),
+            (Self::NoCredits, "insufficient_quota"),
+            (Self::Unauthenticated, "invalid_api_key"),
+        ];
+        codes.into_iter().find(|(why, _)| *why == self).map_or(reason, |(_, code)| code)
     }
 }
 
@@ -112,7 +113,13 @@ pub(crate) struct Refused {
     /// The word for the reason.
     pub(crate) reason: String,
     pub(crate) message: String,
-    /// More that a program may read.
+    more: Box<More>,
+}
+
+/// What else an answer says.
+#[derive(Debug)]
+struct More {
+    /// For programs.
     details: Value,
     headers: HeaderMap,
 }
@@ -120,7 +127,7 @@ pub(crate) struct Refused {
 impl Refused {
     pub(crate) fn new(why: Why, reason: &str, message: impl Into<String>) -> Self {
         let (reason, message) = (reason.to_owned(), message.into());
-        Self { why, reason, message, details: json!({}), headers: HeaderMap::new() }
+        Self { why, reason, message, more: Box::new(More { details: json!({}), headers: HeaderMap::new() }) }
     }
 
     fn retry(mut self, wait: Option<Span>) -> Self {
@@ -128,11 +135,11 @@ impl Refused {
             Some(wait) => {
                 // Zero is no wait for some SDKs.
                 let millis = wait.micros().div_ceil(1_000).max(1);
-                self.headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000)));
-                self.headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
+                self.more.headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1_000)));
+                self.more.headers.insert(RETRY_AFTER_MS, HeaderValue::from(millis));
             }
             None => {
-                self.headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+                self.more.headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
         }
         self
@@ -140,22 +147,27 @@ impl Refused {
 
     /// A problem of a call.
     pub(crate) fn of_problem(problem: &Problem) -> Self {
-        let why = match problem.kind {
-            Kind::Unauthenticated => Why::Unauthenticated,
-            Kind::WrongScope | Kind::AccountPaused => Why::Forbidden,
-            Kind::BodyTooLarge => Why::TooLarge,
-            Kind::KeyLimited | Kind::TooManyInvalid => Why::RateLimit,
-            Kind::RequestTimeout => Why::Timeout,
-            kind if kind.is_passing() => Why::Unavailable,
-            Kind::InternalError => Why::Internal,
-            Kind::UnknownAccount => Why::NotFound,
-            _ => Why::Invalid,
-        };
+        let known = [
+            (Kind::Unauthenticated, Why::Unauthenticated),
+            (Kind::WrongScope, Why::Forbidden),
+            (Kind::AccountPaused, Why::Forbidden),
+            (Kind::BodyTooLarge, Why::TooLarge),
+            (Kind::KeyLimited, Why::RateLimit),
+            (Kind::TooManyInvalid, Why::RateLimit),
+            (Kind::RequestTimeout, Why::Timeout),
+            (Kind::InternalError, Why::Internal),
+            (Kind::UnknownAccount, Why::NotFound),
+        ];
+        let passing = problem.kind.is_passing().then_some(Why::Unavailable);
+        let listed = known.into_iter().find(|(kind, _)| *kind == problem.kind).map(|(_, why)| why);
+        let why = passing.or(listed).unwrap_or(Why::Invalid);
         let refused = Self::new(why, problem.kind.word(), problem.detail.clone());
-        match why {
-            Why::RateLimit => refused.retry(problem.after),
-            Why::Unavailable => refused.retry(Some(problem.after.unwrap_or(Span::from_secs(1)))),
-            _ => refused,
+        if why == Why::RateLimit {
+            refused.retry(problem.after)
+        } else if why == Why::Unavailable {
+            refused.retry(Some(problem.after.unwrap_or(Span::from_secs(1))))
+        } else {
+            refused
         }
     }
 
@@ -182,7 +194,7 @@ impl Refused {
         let when = at.map(|at| format!("; it passes at {at}")).unwrap_or_default();
         let message = format!("not allowed: {}{by} ({wall}){when}", reason.replace('_', " "));
         let mut refused = Self::new(why, reason, message);
-        refused.details = json!({
+        refused.more.details = json!({
             "error_code": reason,
             "wall": wall,
             "limit": decision.refused_by,
@@ -191,9 +203,9 @@ impl Refused {
             "explain": decision.decision_id.as_ref().map(|id| format!("/v1/decisions/{id}")),
         });
         if let Some(at) = at.and_then(|at| HeaderValue::from_str(&at.to_string()).ok()) {
-            refused.headers.insert(UNBLOCK_AT, at);
+            refused.more.headers.insert(UNBLOCK_AT, at);
         }
-        decided(decision, &mut refused.headers);
+        decided(decision, &mut refused.more.headers);
         let wait = at.map(|at| at.since(decision.at));
         if why == Why::Forbidden { refused } else { refused.retry(wait) }
     }
@@ -203,15 +215,15 @@ impl Refused {
         let (kind, status) = (self.why.kind(protocol), self.why.status(protocol));
         let body = match protocol {
             Protocol::Openai => json!({"error": {"message": self.message, "type": kind, "param": null,
-                "code": self.why.code(&self.reason), "details": self.details}}),
+                "code": self.why.code(&self.reason), "details": self.more.details}}),
             Protocol::Anthropic => {
-                let mut details = self.details;
+                let mut details = self.more.details;
                 details["error_code"] = self.reason.into();
                 json!({"type": "error", "error": {"type": kind, "message": self.message, "details": details}})
             }
         };
         let mut response = whole(status, Bytes::from(body.to_string()));
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(self.more.headers);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }

@@ -5,11 +5,15 @@
 
 mod body;
 mod call;
-mod config;
 mod denial;
 mod estimate;
+mod free;
 mod gateway;
+mod held;
 mod reply;
+mod settle;
+mod setup;
+mod shared;
 mod sse;
 mod stream;
 mod streams;
@@ -18,6 +22,6 @@ mod upstream;
 mod usage;
 mod whole;
 
-pub use config::{Config, Protocol};
 pub use gateway::{BODY_BYTES_MAX, Gateway};
 pub use reply::Body;
+pub use setup::{Protocol, Setup};

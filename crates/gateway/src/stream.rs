@@ -79,12 +79,12 @@ impl Call {
 
 impl Stream {
     fn leave(&mut self) {
-        self.leaves.get_or_insert_with(|| Instant::now() + self.call.gateway.config.drain);
+        self.leaves.get_or_insert_with(|| Instant::now() + self.call.shared.setup.drain);
     }
 
     /// Tokens of output so far.
     fn tokens(&self, text: u64) -> u64 {
-        self.call.gateway.learned.text(&self.call.model, text)
+        self.call.shared.learned.text(&self.call.model, text)
     }
 
     /// The use so far, for the hold.
@@ -211,14 +211,10 @@ impl Stream {
             End::Complete | End::Left => None,
             End::Cut => {
                 let classes = self.call.classes(self.reading.report.as_ref(), false, self.text);
-                let sum = |output: bool| {
-                    let of = classes.iter().filter(|(class, _)| class.contains("output") == output);
-                    of.map(|(_, count)| *count).sum::<u64>()
-                };
                 let decision = &self.call.held.decision;
                 let id = decision.decision_id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let why = format!("headworks: cut off, {}; decision {id}", decision.reason);
-                Some(self.reading.cut((sum(false), sum(true)), &why))
+                Some(self.reading.cut(crate::usage::totals(&classes), &why))
             }
             End::Broken => Some(self.reading.broken("upstream_truncated", "the upstream's stream broke off")),
             End::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),

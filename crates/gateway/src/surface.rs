@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::body::{Edits, Object, Text};
-use crate::config::Protocol;
+use crate::setup::Protocol;
 
 /// A call that infers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,10 +178,8 @@ impl<'a> Asked<'a> {
             let caps = self.surface.caps();
             let mut given =
                 caps.iter().filter(|cap| self.object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
-            if given.peek().is_none() {
-                if let Some(cap) = caps.first() {
-                    edits.set(self.text, &self.object, cap, &most);
-                }
+            if let (None, Some(cap)) = (given.peek(), caps.first()) {
+                edits.set(self.text, &self.object, cap, &most);
             }
             for cap in given {
                 edits.set(self.text, &self.object, cap, &most);

@@ -15,7 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use crate::config::{Protocol, Upstream};
+use crate::setup::{Protocol, Upstream};
 
 /// The headers of callers that reach an upstream, and beginnings of some.
 const REQUEST: [&str; 5] =
@@ -111,7 +111,7 @@ mod tests {
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
     use super::{passed, request};
-    use crate::config::Config;
+    use crate::setup::Setup;
 
     fn headers(all: &[(&'static str, &'static str)]) -> HeaderMap {
         all.iter()
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn only_listed_headers_pass() {
-        let config = Config::parse(
+        let setup = Setup::parse(
             r#"
             [upstreams.a]
             base_url = "http://127.0.0.1:1/base/"
@@ -132,7 +132,7 @@ mod tests {
             targets = [{ upstream = "a" }]
             "#,
         )
-        .expect("a configuration");
+        .expect("a set-up");
         let caller = headers(&[
             ("authorization", "Bearer hw_secret"),
             ("x-api-key", "hw_secret"),
@@ -144,7 +144,7 @@ mod tests {
             ("x-stainless-lang", "python"),
             ("content-type", "application/json"),
         ]);
-        let upstream = &config.upstreams[0];
+        let upstream = &setup.upstreams[0];
         let sent =
             request(upstream, (&Method::POST, "/v1/messages"), &caller, Bytes::new()).expect("a request");
         assert_eq!(sent.uri(), "http://127.0.0.1:1/base/v1/messages");

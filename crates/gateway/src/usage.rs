@@ -244,6 +244,19 @@ pub(crate) fn meter<'m>(meters: &'m [Name], class: &str) -> Option<&'m Name> {
     None
 }
 
+/// Whether a class is another one, or a kind of it.
+fn is_of(class: &str, root: &str) -> bool {
+    let kind_of = CLASSES.iter().find(|(known, _)| *known == class).and_then(|(_, kind_of)| *kind_of);
+    class == root || kind_of.is_some_and(|kind_of| is_of(kind_of, root))
+}
+
+/// Tokens of input and of output, of all kinds.
+pub(crate) fn totals(classes: &[(&'static str, u64)]) -> (u64, u64) {
+    let of =
+        |root: &str| classes.iter().filter(|(class, _)| is_of(class, root)).map(|(_, count)| count).sum();
+    (of("input_tokens"), of("output_tokens"))
+}
+
 /// The class of a prompt cache's writes that lives longest among those with a meter of their own, for input that asks for it.
 pub(crate) fn written(is_long: bool) -> &'static str {
     if is_long { WRITES[2] } else { WRITES[0] }

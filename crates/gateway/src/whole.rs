@@ -113,7 +113,7 @@ impl Call {
                 () = tokio::time::sleep_until(last + idle) => {
                     return broken(Why::Timeout, "upstream_timeout", "the upstream's answer stood still");
                 }
-                () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.gateway.config.drain),
+                () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.shared.setup.drain),
                 () = tokio::time::sleep_until(leaves.unwrap_or(last)), if leaves.is_some() => return Read::Left,
                 () = stopped(&mut stop) => return Read::Stopped,
                 _ = ticks.tick() => report(self.held.lease.as_deref_mut(), Default::default()).await,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Asked, Surface};
+use crate::asked::{Asked, Surface};
 
 /// The text of a token.
 pub(crate) const TOKEN: &str = "tok ";

@@ -1,7 +1,6 @@
 //! Streams, event by event.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -9,9 +8,9 @@ use http_body_util::channel::Sender;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::asked::{Asked, Fault, Options, Surface};
 use crate::bodies::{item, reason, response, text, usage};
 use crate::served::{Ended, Entry};
-use crate::{Asked, Fault, Surface, Upstream};
 
 fn data(value: &Value) -> String {
     format!("data: {value}\n\n")
@@ -168,7 +167,7 @@ fn error(surface: Surface) -> String {
             named(&json!({"type": "error", "code": "server_error", "message": "as wished", "param": null,
             "sequence_number": 99}))
         }
-        _ => data(
+        Surface::Chat | Surface::Completions | Surface::Embeddings => data(
             &json!({"error": {"message": "as wished", "type": "server_error", "param": null, "code": null}}),
         ),
     }
@@ -190,13 +189,13 @@ async fn fail(fault: &Fault, asked: &Asked, sender: &mut Sender<Bytes, io::Error
 
 /// Writes a stream.
 pub(crate) async fn write(
-    upstream: &Arc<Upstream>,
+    options: Options,
     asked: Asked,
     entry: Entry,
     mut sender: Sender<Bytes, io::Error>,
 ) {
-    let first = asked.wish.first_token_ms.map_or(upstream.options.first_token, Duration::from_millis);
-    let rate = asked.wish.tokens_per_second.unwrap_or(upstream.options.tokens_per_second);
+    let first = asked.wish.first_token_ms.map_or(options.first_token, Duration::from_millis);
+    let rate = asked.wish.tokens_per_second.unwrap_or(options.tokens_per_second);
     let each = asked.wish.tokens_per_event.unwrap_or(1).max(1);
     let fault = asked.wish.fault.clone();
     let fails_at = match &fault {
@@ -226,11 +225,8 @@ pub(crate) async fn write(
         }
         entry.generated(some * asked.choices);
         (written, number) = (written + some, number + 1);
-        if rate > 0 {
-            tokio::time::sleep_until(
-                started + Duration::from_micros(written.saturating_mul(1_000_000) / rate),
-            )
-            .await;
+        if let Some(micros) = written.saturating_mul(1_000_000).checked_div(rate) {
+            tokio::time::sleep_until(started + Duration::from_micros(micros)).await;
         }
     }
     let reported = usage(&asked, asked.output * asked.choices);

@@ -1,9 +1,10 @@
 //! A stand-in for providers of models, for demos, benchmarks and tests: it speaks each protocol, writes tokens at a set rate, and
 //! fails as it is asked to. It infers nothing.
 //!
-//! A request says in its field `mock` how it is served ([`Wish`]). `GET /mock/requests` lists what was served: the independent record
+//! A request says in its field `mock` how it is served (`asked.rs`). `GET /mock/requests` lists what was served: the independent record
 //! that a ledger is compared with.
 
+mod asked;
 mod bodies;
 mod events;
 mod served;
@@ -11,7 +12,6 @@ mod served;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State};
@@ -19,83 +19,20 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use asked::Options;
+use asked::{Asked, Fault, Surface, Wish, wait};
 use served::Log;
 pub use served::{Ended, Served};
-
-/// How requests are served that wish nothing else.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Tokens of an output, unless the request sets a lower limit.
-    pub output_tokens: u64,
-    /// Tokens a second; 0: as fast as they can be sent.
-    pub tokens_per_second: u64,
-    /// Until the first token.
-    pub first_token: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { output_tokens: 64, tokens_per_second: 0, first_token: Duration::ZERO }
-    }
-}
-
-/// How one request is served: its field `mock`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Wish {
-    /// Tokens of the input. Default: a quarter of the bytes of the request.
-    pub(crate) input_tokens: Option<u64>,
-    pub(crate) output_tokens: Option<u64>,
-    pub(crate) tokens_per_second: Option<u64>,
-    pub(crate) first_token_ms: Option<u64>,
-    /// Tokens of an event. Default 1.
-    pub(crate) tokens_per_event: Option<u64>,
-    /// The usage that is reported; null: none.
-    pub(crate) usage: Option<Value>,
-    /// No usage is reported.
-    #[serde(default)]
-    pub(crate) no_usage: bool,
-    pub(crate) fault: Option<Fault>,
-}
-
-/// A fault.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Fault {
-    /// Refuse with this status.
-    Status(u16),
-    /// Never answer.
-    Hang,
-    /// Break the connection after so many events.
-    CutAfter(u64),
-    /// End the body after so many events, as if all were well.
-    EndAfter(u64),
-    /// Send something that is no event after so many events, and end.
-    MalformedAfter(u64),
-    /// Send an error of the protocol after so many events, and end.
-    ErrorAfter(u64),
-}
-
-/// The surfaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Surface {
-    Chat,
-    Completions,
-    Responses,
-    Embeddings,
-    Messages,
-}
 
 #[derive(Debug)]
 pub(crate) struct Upstream {
     options: Options,
-    pub(crate) log: Log,
+    log: Log,
 }
 
 /// A running stand-in.
@@ -177,26 +114,12 @@ fn quarter(body: &Bytes) -> u64 {
     u64::try_from(body.len()).unwrap_or(u64::MAX).div_ceil(4)
 }
 
-/// A request as it is served.
-#[derive(Clone, Debug)]
-pub(crate) struct Asked {
-    pub(crate) surface: Surface,
-    pub(crate) id: String,
-    pub(crate) model: String,
-    pub(crate) wish: Wish,
-    pub(crate) choices: u64,
-    pub(crate) input: u64,
-    /// Tokens of each output.
-    pub(crate) output: u64,
-    /// The output ends because its limit is reached.
-    pub(crate) is_limited: bool,
-    pub(crate) wants_usage: bool,
-}
-
 fn refused(surface: Surface, status: StatusCode, message: &str) -> Response {
     let body = match surface {
         Surface::Messages => json!({"type": "error", "error": {"type": "api_error", "message": message}}),
-        _ => json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}}),
+        Surface::Chat | Surface::Completions | Surface::Responses | Surface::Embeddings => {
+            json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
+        }
     };
     (status, Json(body)).into_response()
 }
@@ -245,27 +168,13 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         _ => {}
     }
     if !is_stream {
-        wait(upstream, &asked, asked.output).await;
+        wait(upstream.options, &asked, asked.output).await;
         entry.generated(asked.output.saturating_mul(asked.choices));
         entry.end(Ended::Complete);
         return Json(bodies::whole(&asked)).into_response();
     }
     let (sender, body) = http_body_util::channel::Channel::<Bytes, io::Error>::new(4);
-    let upstream = Arc::clone(upstream);
-    tokio::spawn(async move { events::write(&upstream, asked, entry, sender).await });
+    let options = upstream.options;
+    tokio::spawn(async move { events::write(options, asked, entry, sender).await });
     ([(header::CONTENT_TYPE, "text/event-stream")], Body::new(body)).into_response()
-}
-
-/// Waits as long as it takes to write so many tokens.
-async fn wait(upstream: &Upstream, asked: &Asked, tokens: u64) {
-    let first = asked.wish.first_token_ms.map_or(upstream.options.first_token, Duration::from_millis);
-    let rate = asked.wish.tokens_per_second.unwrap_or(upstream.options.tokens_per_second);
-    let writing = match rate {
-        0 => Duration::ZERO,
-        rate => Duration::from_micros(tokens.saturating_mul(1_000_000) / rate),
-    };
-    let all = first + writing;
-    if !all.is_zero() {
-        tokio::time::sleep(all).await;
-    }
 }

@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Asked, bodies};
+use crate::asked::Asked;
+use crate::bodies;
 
 /// The most entries; the oldest give way.
 const KEPT: usize = 100_000;

@@ -33,6 +33,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// An answer that is being made.
 pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
+/// Answers a call that was let in.
+pub type Answer = Box<dyn Fn(Access, axum::http::Request<Bytes>) -> Answering + Send + Sync>;
+/// The answer to a call that is not let in, by its path and headers.
+pub type Refuse = Box<dyn Fn(&str, &HeaderMap, &Problem) -> Response + Send + Sync>;
+
 /// Routes of another crate.
 pub struct Edge {
     /// Methods and paths.
@@ -40,9 +45,9 @@ pub struct Edge {
     /// The longest body, in bytes.
     pub body_bytes_max: usize,
     /// Answers a call.
-    pub answer: Box<dyn Fn(Access, axum::http::Request<Bytes>) -> Answering + Send + Sync>,
+    pub answer: Answer,
     /// The answer to a call that is not let in, by its path and headers.
-    pub refuse: Box<dyn Fn(&str, &HeaderMap, &Problem) -> Response + Send + Sync>,
+    pub refuse: Refuse,
 }
 
 impl fmt::Debug for Edge {

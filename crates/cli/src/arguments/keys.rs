@@ -12,7 +12,7 @@ use super::values::{audit_kind, id, instant, key_rate, label, name, scope, span}
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make an API key; its secret is printed once
-    Create(CreateKeyArguments),
+    Create(Box<CreateKeyArguments>),
     /// List the keys in force, when each was last used, and which expire soon
     List,
     /// Give a key a new secret, printed once; the one before it works a while longer

@@ -57,12 +57,31 @@ pub(crate) struct Remote {
     pub(crate) api_key: Option<String>,
 }
 
+/// A stand-in for a provider of models.
+#[derive(Debug, Args)]
+pub(crate) struct MockUpstreamArguments {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:8090", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Tokens of an output, unless the request sets a lower limit
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(crate) output_tokens: u64,
+    /// Tokens a second; 0: as fast as they can be sent
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) tokens_per_second: u64,
+    /// Milliseconds until the first token
+    #[arg(long, default_value_t = 200, value_name = "MS")]
+    pub(crate) first_token_ms: u64,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the server
     Serve(ServeArguments),
     /// Start a server on loopback, drive it with a public trace, and show its decisions
     Demo(DemoArguments),
+    /// Stand in for a provider of models: streams of tokens at a set rate, and faults on request
+    MockUpstream(MockUpstreamArguments),
     /// Check a catalog file: every problem with its line and a fix
     CheckCatalog {
         /// The file, TOML or JSON

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Read, Seen, length, part};
+use super::parts::{Read, Seen, length, part};
 use crate::usage::Report;
 
 /// The most choices of one stream.

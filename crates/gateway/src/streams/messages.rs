@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Read, length, named, part, text};
+use super::parts::{Read, length, named, part, text};
 
 #[derive(Debug, Default)]
 pub(super) struct Messages {

@@ -5,23 +5,15 @@
 
 mod chat;
 mod messages;
+mod parts;
 mod responses;
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 
+use self::parts::{Seen, named};
 use crate::sse::Event;
 use crate::surface::Surface;
 use crate::usage::Report;
-
-/// What an event means.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    /// Bytes of text that a model wrote.
-    pub(crate) text: u64,
-    /// It says nothing but the usage, for which the caller has not asked.
-    pub(crate) is_hidden: bool,
-}
 
 /// A stream as it has been read so far.
 #[derive(Debug)]
@@ -40,23 +32,6 @@ enum Kind {
     Chat(chat::Chat),
     Responses(responses::Responses),
     Messages(messages::Messages),
-}
-
-fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
-}
-
-/// An event with a name.
-fn named(name: &str, data: &serde_json::Value) -> String {
-    format!("event: {name}\ndata: {data}\n\n")
-}
-
-/// What an event means, and the usage that it reports.
-type Read = (Seen, Option<Report>);
-
-/// An event that writes so much text.
-fn text(text: u64) -> Seen {
-    Seen { text, is_hidden: false }
 }
 
 impl Reading {
@@ -120,9 +95,4 @@ impl Reading {
             ),
         })
     }
-}
-
-/// A part of an event, if it has the shape that is looked for.
-fn part<'a, T: serde::Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
 }

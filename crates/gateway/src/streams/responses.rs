@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Read, length, named, part, text};
+use super::parts::{Read, length, named, part, text};
 use crate::usage::Report;
 
 /// The most bytes of output that are kept; what is beyond is left out of the last event of a stream that is cut.

@@ -214,7 +214,7 @@ async fn a_call_that_is_given_up_before_its_answer_costs_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upstream_that_does_not_answer_costs_nothing() {
     let slow = |address: &str| {
-        crate::world::config(address, "")
+        crate::world::setup(address, "")
             .replace("protocol =", "answer_timeout = \"1s\"\nidle_timeout = \"1s\"\nprotocol =")
     };
     let world = World::with(crate::world::CATALOG, slow).await;

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{CATALOG, WRITING, World, answer, config, request, text};
+use crate::world::{CATALOG, WRITING, World, answer, request, setup, text};
 
 fn lines(all: &[(&str, u64)]) -> std::collections::BTreeMap<String, u64> {
     all.iter().map(|(meter, n)| ((*meter).to_owned(), *n)).collect()
@@ -42,8 +42,7 @@ async fn a_burst_does_not_pass_a_balance() {
             .replace("input_tokens = \"0.001\"", "input_tokens = \"0\"")
             .replace("cached_input_tokens = \"0.0001\"", "cached_input_tokens = \"0\"");
         let world = Arc::new(
-            World::with(&catalog.replace("limit = \"1000\"", "limit = \"100000\""), |at| config(at, ""))
-                .await,
+            World::with(&catalog.replace("limit = \"1000\"", "limit = \"100000\""), |at| setup(at, "")).await,
         );
         let mut calls = JoinSet::new();
         for _ in 0..50 {
@@ -126,7 +125,7 @@ async fn a_report_is_hidden_from_those_who_did_not_ask() {
 async fn only_what_was_not_served_is_sent_again() {
     let two = |first: &'static str| {
         move |address: &str| {
-            config(address, "").replace(
+            setup(address, "").replace(
                 "[models.m]",
                 &format!(
                     "[upstreams.first]\nbase_url = \"http://{}\"\nprotocol = \"openai\"\nanswer_timeout = \"1s\"\n[models.m]",
@@ -166,7 +165,7 @@ async fn only_what_was_not_served_is_sent_again() {
 async fn a_fallback_is_charged_at_its_own_price() {
     let more = "[upstreams.none]\nbase_url = \"http://127.0.0.1:1\"\nprotocol = \"openai\"\n[models.smart]\nfeature = \"chat\"\nmax_output_tokens = 100\ndimensions = { model = \"dear\" }\n\
         targets = [{ upstream = \"none\" }, { upstream = \"o\", weight = 0, dimensions = { model = \"m\" } }]\n";
-    let world = World::with(CATALOG, |address| config(address, more)).await;
+    let world = World::with(CATALOG, |address| setup(address, more)).await;
     let body = request(WRITING[0], false, 50, json!({"input_tokens": 100, "output_tokens": 10}))
         .replace("\"m\"", "\"smart\"");
     let (status, got) = text(world.send(WRITING[0], body).await).await;
@@ -305,7 +304,7 @@ async fn a_partial_grant_caps_the_output() {
 async fn sdks_learn_whether_to_try_again() {
     let catalog = CATALOG
         .replace("limit = 6_000, period = \"1m\", burst = 6_000", "limit = 2, period = \"10s\", burst = 1");
-    let world = World::with(&catalog, |address| config(address, "")).await;
+    let world = World::with(&catalog, |address| setup(address, "")).await;
     for path in WRITING {
         let mut refused = world.send(path, request(path, false, 5, json!({}))).await;
         if refused.status() == StatusCode::OK {
@@ -326,7 +325,7 @@ async fn sdks_learn_whether_to_try_again() {
     // A spend cap of the month.
     let catalog =
         CATALOG.replace("limit = \"1000\", every = \"month\"", "limit = \"0.02\", every = \"month\"");
-    let world = World::with(&catalog, |address| config(address, "")).await;
+    let world = World::with(&catalog, |address| setup(address, "")).await;
     let bound = KeyGateway { path: Some("team:red".parse().expect("a path")), models: None };
     let key = world.new_key(Some(bound)).await;
     for path in WRITING {

@@ -10,7 +10,7 @@ use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{Category, Event, KeyGateway, Label, Name, Record};
 use headworks_engine::{Caller, Clock, Engine, Idempotency, Limits};
-use headworks_gateway::{Body, Config, Gateway};
+use headworks_gateway::{Body, Gateway, Setup};
 use headworks_mock_upstream::{MockUpstream, Options};
 use headworks_store::{Memory, Store as _, wait};
 use headworks_wire::{CreateKeyRequest, Scope};
@@ -58,8 +58,8 @@ pub(crate) struct World {
     pub(crate) key: String,
 }
 
-/// The configuration of a gateway before one upstream, which speaks both protocols.
-pub(crate) fn config(address: &str, more: &str) -> String {
+/// The set-up of a gateway before one upstream, which speaks both protocols.
+pub(crate) fn setup(address: &str, more: &str) -> String {
     format!(
         r#"
 drain = "1s"
@@ -84,10 +84,10 @@ targets = [{{ upstream = "o" }}, {{ upstream = "a" }}]
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(CATALOG, |address| config(address, "")).await
+        Self::with(CATALOG, |address| setup(address, "")).await
     }
 
-    pub(crate) async fn with(catalog: &str, config: impl FnOnce(&str) -> String) -> Self {
+    pub(crate) async fn with(catalog: &str, setup: impl FnOnce(&str) -> String) -> Self {
         let store = Arc::new(Memory::new());
         let catalog = Catalog::parse(catalog, Format::Toml).unwrap_or_else(|e| panic!("{e}"));
         let engine =
@@ -96,8 +96,8 @@ impl World {
             MockUpstream::start(([127, 0, 0, 1], 0).into(), Options::default()).await.expect("listens");
         let api =
             Arc::new(Api::new(Arc::clone(&engine), Arc::new(Signer::ephemeral().expect("a key")), false));
-        let config = Config::parse(&config(&upstream.address.to_string())).expect("a configuration");
-        let gateway = Gateway::new(Arc::clone(&api), config);
+        let setup = Setup::parse(&setup(&upstream.address.to_string())).expect("a set-up");
+        let gateway = Gateway::new(Arc::clone(&api), setup);
         let mut world = Self { store, engine, api, gateway, upstream, key: String::new() };
         world.run("acme", "open", Command::Open(Patch::default())).await;
         world.grant("1000").await;
@@ -168,15 +168,13 @@ impl World {
 
     pub(crate) fn charges(&self) -> Vec<(BTreeMap<String, u64>, String)> {
         let records = self.records();
-        let charges = records.iter().filter_map(|record| match &record.event {
-            Event::Settled { charge, .. } => {
-                let lines = charge.usage.lines.iter().filter(|line| line.quantity > 0);
-                let lines = lines.map(|line| (line.meter.to_string(), line.quantity)).collect();
-                let credits: i64 = charge.draws.iter().map(|draw| draw.amount).sum();
-                assert_eq!(credits, charge.price.nano(), "draws add up to the price");
-                Some((lines, charge.price.to_string()))
-            }
-            _ => None,
+        let charges = records.iter().filter_map(|record| {
+            let Event::Settled { charge, .. } = &record.event else { return None };
+            let lines = charge.usage.lines.iter().filter(|line| line.quantity > 0);
+            let lines = lines.map(|line| (line.meter.to_string(), line.quantity)).collect();
+            let credits: i64 = charge.draws.iter().map(|draw| draw.amount).sum();
+            assert_eq!(credits, charge.price.nano(), "draws add up to the price");
+            Some((lines, charge.price.to_string()))
         });
         charges.collect()
     }

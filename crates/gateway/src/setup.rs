@@ -1,4 +1,4 @@
-//! The gateway's configuration: upstreams, and the models that are sold.
+//! The gateway's set-up: upstreams, and the models that are sold.
 //!
 //! Never holds a secret that could be printed: keys of upstreams are read from the environment or a file and shown as `…`.
 
@@ -159,7 +159,7 @@ pub(crate) struct Model {
 
 /// Everything that the gateway is told at its start.
 #[derive(Debug)]
-pub struct Config {
+pub struct Setup {
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) models: BTreeMap<String, Model>,
     /// How long an answer whose caller has gone is still read.
@@ -167,7 +167,7 @@ pub struct Config {
 }
 
 fn duration(span: Span) -> Duration {
-    Duration::from_micros(u64::try_from(span.micros()).unwrap_or(0))
+    Duration::from_micros(span.micros())
 }
 
 fn key(source: &KeySource, of: &str, protocol: Protocol) -> Result<HeaderValue, String> {
@@ -270,8 +270,8 @@ fn model(name: String, source: ModelSource, upstreams: &[Upstream]) -> Result<Mo
     Ok(Model { feature: source.feature, dimensions, output_max: source.max_output_tokens, targets, name })
 }
 
-impl Config {
-    /// Reads a configuration; keys of upstreams come from the environment and from files.
+impl Setup {
+    /// Reads a set-up; keys of upstreams come from the environment and from files.
     ///
     /// # Errors
     /// With the place that is wrong, and what to write there.

@@ -1,0 +1,131 @@
+//! What infers nothing and costs nothing: the models that there are, and counts of tokens.
+
+use bytes::Bytes;
+use headworks_api::Access;
+use headworks_wire as wire;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::json;
+
+use crate::denial::{Refused, Why};
+use crate::reply::{Body, whole};
+use crate::setup::{Model, Protocol};
+use crate::shared::{Shared, held_dimensions, place};
+use crate::surface::{Asked, Surface};
+use crate::upstream::{passed, request};
+use crate::usage;
+
+pub(crate) const MODELS: &str = "/v1/models";
+pub(crate) const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+/// The longest answer to a count, in bytes.
+const COUNTED_MAX: usize = 1 << 20;
+
+/// The models that a key may use.
+pub(crate) fn models(
+    shared: &Shared,
+    access: &Access,
+    protocol: Protocol,
+    one: Option<&str>,
+) -> Result<Response<Body>, Refused> {
+    access.place().map_err(|problem| Refused::of_problem(&problem))?;
+    let shown = |name: &str| match protocol {
+        Protocol::Openai => json!({"id": name, "object": "model", "created": 0, "owned_by": "headworks"}),
+        Protocol::Anthropic => {
+            json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+        }
+    };
+    let body = if let Some(name) = one {
+        shown(&shared.model(access, name)?.name)
+    } else {
+        let speaks =
+            |model: &&Model| !shared.targets(model, protocol).is_empty() && access.may_use(&model.name);
+        let all: Vec<_> =
+            shared.setup.models.values().filter(speaks).map(|model| shown(&model.name)).collect();
+        match protocol {
+            Protocol::Openai => json!({"object": "list", "data": all}),
+            Protocol::Anthropic => {
+                let (first, last) =
+                    (all.first().map(|m| m["id"].clone()), all.last().map(|m| m["id"].clone()));
+                json!({"data": all, "has_more": false, "first_id": first, "last_id": last})
+            }
+        }
+    };
+    let mut response = whole(StatusCode::OK, Bytes::from(body.to_string()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Counts tokens at the upstream: infers nothing and costs nothing, for those who may use the model.
+pub(crate) async fn count(
+    shared: &Shared,
+    access: Access,
+    request: Request<Bytes>,
+) -> Result<Response<Body>, Refused> {
+    let (head, body) = request.into_parts();
+    let invalid = |why: String| Refused::new(Why::Invalid, "invalid_request", why);
+    let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into()))?;
+    let asked = Asked::read(Surface::Messages, text).map_err(invalid)?;
+    let (account, path) = place(&access, &head.headers)?;
+    let model = shared.model(&access, &asked.model)?;
+    let (meters, dimensions) = shared.sold(model)?;
+    let peek = wire::AuthorizeRequest {
+        account: (&account).into(),
+        feature: model.feature.clone(),
+        path,
+        dimensions: held_dimensions(&asked, model, &dimensions),
+        quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
+        parts: None,
+        min: None,
+        settle: wire::Settle::Later,
+        consent: true,
+        life: None,
+        max_wait: None,
+        source: None,
+        idempotency_key: None,
+    };
+    let decision = shared.api.check_as(&access, wire::Scope::Gateway, &peek).await;
+    let decision = decision.map_err(|problem| Refused::of_problem(&problem))?;
+    if decision.outcome == "deny" {
+        return Err(Refused::of_decision(&decision));
+    }
+    forward(shared, model, &asked, &head.headers).await
+}
+
+/// Passes a count of tokens on to the first target that can be reached.
+async fn forward(
+    shared: &Shared,
+    model: &Model,
+    asked: &Asked<'_>,
+    head: &HeaderMap,
+) -> Result<Response<Body>, Refused> {
+    let refused = |why: Why, reason: &str, message: &str| Err(Refused::new(why, reason, message));
+    let place = shared.targets(model, Surface::Messages.protocol()).first().copied();
+    let Some(target) = place.and_then(|place| model.targets.get(place)) else {
+        return refused(Why::NotFound, "model_not_found", "the model is not served at /v1/messages");
+    };
+    let (Some(upstream), Some(client)) =
+        (shared.setup.upstreams.get(target.upstream), shared.clients.get(target.upstream))
+    else {
+        return refused(Why::Internal, "internal_error", "the model's target is gone");
+    };
+    let body = Bytes::from(asked.body(&target.model, None, false));
+    let Ok(sent) = request(upstream, (&Method::POST, COUNT_TOKENS), head, body) else {
+        return refused(Why::Internal, "internal_error", "the request cannot be sent");
+    };
+    let counted = tokio::time::timeout(upstream.idle_timeout, async {
+        let answer = client.send(sent).await.map_err(|_| ())?;
+        let (status, headers) = (answer.status(), passed(answer.headers()));
+        let body =
+            http_body_util::Limited::new(answer.into_body(), COUNTED_MAX).collect().await.map_err(|_| ())?;
+        let mut response = whole(status, body.to_bytes());
+        response.headers_mut().extend(headers);
+        response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        Ok::<_, ()>(response)
+    });
+    match counted.await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(())) => refused(Why::Upstream, "upstream_failed", "the upstream cannot be reached"),
+        Err(_) => refused(Why::Timeout, "upstream_timeout", "the upstream did not answer in time"),
+    }
+}

@@ -1,0 +1,129 @@
+//! The end of a call's hold: what was used, by whose word, and at whose price.
+
+use headworks_core::capacity::controller::Answered;
+use headworks_core::record::{Dimension, Dimensions, Label, Name};
+use headworks_core::waterfall::Quantities;
+use headworks_engine::{Lease, Upstream as Facts};
+
+use crate::call::Call;
+use crate::estimate::TurnedOut;
+use crate::usage::{self, Report};
+
+impl Call {
+    /// Ends the hold at zero.
+    pub(crate) async fn release(&mut self) {
+        let Some(lease) = self.held.lease.take() else { return };
+        let hold = lease.hold();
+        if let Err(e) = lease.release().await {
+            tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is released later");
+        }
+    }
+
+    /// The use as reported so far; what was not reported is counted.
+    pub(crate) fn classes(
+        &self,
+        report: Option<&Report>,
+        is_final: bool,
+        text: u64,
+    ) -> Vec<(&'static str, u64)> {
+        if let Some(report) = report.filter(|_| is_final) {
+            return report.classes();
+        }
+        let mut report = report.cloned().unwrap_or_default();
+        report.input_tokens.get_or_insert(self.held.input);
+        let counted = self.shared.learned.text(&self.model, text);
+        let output = report.output_tokens.get_or_insert(0);
+        *output = counted.max(*output);
+        report.classes()
+    }
+
+    /// Ends the hold at what was used. `is_reported`: an upstream says so; what was counted is never charged beyond the hold.
+    pub(crate) async fn settle(
+        &mut self,
+        target: usize,
+        report: Option<&Report>,
+        classes: &[(&'static str, u64)],
+        is_reported: bool,
+    ) {
+        let Some(mut lease) = self.held.lease.take() else { return };
+        let (input, output) = usage::totals(classes);
+        let mut quantities = usage::quantities(&self.held.meters, classes);
+        if is_reported {
+            // What turned out larger than it was held is held as well, as far as anybody pays for it.
+            let covered = self.held_output(&lease);
+            let more = [
+                ("input_tokens", input.saturating_sub(self.held.input)),
+                ("output_tokens", output.saturating_sub(covered)),
+            ];
+            let more = usage::quantities(
+                &self.held.meters,
+                &more.into_iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>(),
+            );
+            if !more.is_empty() {
+                extend(&mut lease, more, &self.held.account).await;
+            }
+        }
+        for meter in &self.held.meters {
+            if meter.as_str() != "requests" && quantities.iter().all(|(known, _)| known != meter) {
+                quantities.push((meter.clone(), 0));
+            }
+        }
+        let dimensions = self.turned_out(target, report, is_reported);
+        let hold = lease.hold();
+        if let Err(e) = lease.settle_as(quantities, dimensions).await {
+            tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is settled later");
+        }
+    }
+
+    fn held_output(&self, lease: &Lease) -> u64 {
+        let Some(meter) = &self.held.output_meter else { return u64::MAX };
+        let covered = lease.covered().iter().find(|(known, _)| known == meter);
+        covered.map_or(0, |(_, covered)| *covered).saturating_sub(self.held.input_in_output)
+    }
+
+    /// What the use is priced by, if that is not what it was held by.
+    fn turned_out(&self, target: usize, report: Option<&Report>, is_reported: bool) -> Option<Dimensions> {
+        let served = self.model().and_then(|model| model.targets.get(target));
+        let model = self.model()?;
+        let mut dimensions = self.held.dimensions.clone();
+        if let Some(served) = served.filter(|served| served.dimensions != model.dimensions) {
+            let known =
+                served.dimensions.clone().into_iter().filter(|(name, _)| self.held.knows.contains(name));
+            dimensions.extend(known);
+        }
+        for name in &self.held.knows {
+            let value = match name.as_str() {
+                "usage" => Some(if is_reported { "reported" } else { "estimated" }),
+                other => report.and_then(|report| report.dimension(other)),
+            };
+            if let Some(value) = value.and_then(|value| Label::new(value).ok()) {
+                dimensions.insert(name.clone(), value);
+            }
+        }
+        (dimensions != self.held.dimensions)
+            .then(|| dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect())
+    }
+
+    /// What is learned from a call that was served as a whole.
+    pub(crate) fn learn(&self, report: &Report, text: u64) {
+        let Some(output_tokens) = report.output_tokens else { return };
+        let (input_tokens, _) = usage::totals(&report.classes());
+        let of = TurnedOut { input: self.input, input_tokens, text, output_tokens };
+        self.shared.learned.note(&self.model, &self.held.account, of);
+    }
+
+    /// Says to the supply that its upstream served the call.
+    pub(crate) fn feed_served(&self) {
+        if let Some(lease) = &self.held.lease
+            && let Err(e) = lease.feed(Answered::Served, Facts::default())
+        {
+            tracing::debug!(error = %e, "a supply was not told of an answer");
+        }
+    }
+}
+
+async fn extend(lease: &mut Lease, more: Quantities, account: &Name) {
+    if let Err(e) = lease.extend(more, None).await {
+        tracing::debug!(%account, hold = lease.hold().0, error = %e, "a hold was not extended");
+    }
+}

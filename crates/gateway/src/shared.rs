@@ -1,0 +1,117 @@
+//! What all calls of a gateway share: what is sold, who serves it, and what was learned of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use headworks_api::{Access, Api};
+use headworks_core::record::{Label, Level, Name, Path, Segment};
+use http::HeaderMap;
+
+use crate::denial::{Refused, Why};
+use crate::estimate::Learned;
+use crate::setup::{Model, Protocol, Setup};
+use crate::surface::{Asked, DIMENSIONS};
+use crate::upstream::Requests;
+
+/// A part of the caller's own: where in its place the call belongs.
+const SESSION: &str = "x-headworks-session";
+
+/// What all calls share.
+pub(crate) struct Shared {
+    pub(crate) api: Arc<Api>,
+    pub(crate) setup: Setup,
+    pub(crate) clients: Vec<Requests>,
+    pub(crate) learned: Learned,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("setup", &self.setup).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(api: Arc<Api>, setup: Setup) -> Self {
+        let clients = setup.upstreams.iter().map(Requests::new).collect();
+        Self { api, setup, clients, learned: Learned::default() }
+    }
+
+    /// A model that a caller may use.
+    pub(crate) fn model(&self, access: &Access, name: &str) -> Result<&Model, Refused> {
+        let found = self.setup.models.get(name).filter(|_| access.may_use(name));
+        found.ok_or_else(|| {
+            let message =
+                format!("there is no model `{name}` for this key; GET /v1/models lists those that there are");
+            Refused::new(Why::NotFound, "model_not_found", message)
+        })
+    }
+
+    /// The meters and dimensions of the feature that a model is sold as.
+    pub(crate) fn sold(&self, model: &Model) -> Result<(Vec<Name>, Vec<Name>), Refused> {
+        let catalog = self.api.engine().catalog();
+        let Some(feature) = catalog.feature(model.feature.as_str()) else {
+            tracing::error!(model = model.name, feature = %model.feature, "the catalog does not know the feature of a model");
+            let message = format!(
+                "the model `{}` is not for sale now: the operator's catalog lacks its feature",
+                model.name
+            );
+            return Err(Refused::new(Why::Internal, "unknown_feature", message));
+        };
+        Ok((feature.meters.clone(), feature.dimensions().to_vec()))
+    }
+
+    /// The targets of a model that speak a protocol, in the order to try them: one by weight first, then the others as listed.
+    pub(crate) fn targets(&self, model: &Model, protocol: Protocol) -> Vec<usize> {
+        let speaks = |place: &usize| {
+            let upstream =
+                model.targets.get(*place).and_then(|target| self.setup.upstreams.get(target.upstream));
+            upstream.is_some_and(|upstream| upstream.protocol == protocol)
+        };
+        let mut places: Vec<usize> = (0..model.targets.len()).filter(speaks).collect();
+        let weight = |place: &usize| model.targets.get(*place).map_or(0, |target| u64::from(target.weight));
+        let all: u64 = places.iter().map(weight).sum();
+        if places.len() > 1 && all > 0 {
+            let mut draw = random() % all;
+            let first = places.iter().position(|place| {
+                let weight = weight(place);
+                let is_drawn = draw < weight;
+                draw = draw.saturating_sub(weight);
+                is_drawn
+            });
+            let first = places.remove(first.unwrap_or(0));
+            places.insert(0, first);
+        }
+        places
+    }
+}
+
+/// The place of a call, with the session that the caller names.
+pub(crate) fn place(access: &Access, headers: &HeaderMap) -> Result<(Name, Path), Refused> {
+    let (account, path) = access.place().map_err(|problem| Refused::of_problem(&problem))?;
+    let Some(session) = headers.get(SESSION) else { return Ok((account, path)) };
+    let name = session.to_str().ok().and_then(|text| Name::id(text).ok()).ok_or_else(|| {
+        Refused::new(Why::Invalid, "invalid_session", format!("`{SESSION}` is not a name of up to 256 bytes"))
+    })?;
+    Ok((account, path.with(Segment { level: Level::Session, name })))
+}
+
+/// What a hold is priced by: the model's dimensions, and those of the request that the feature knows.
+pub(crate) fn held_dimensions(asked: &Asked<'_>, model: &Model, known: &[Name]) -> BTreeMap<Name, Label> {
+    let mut dimensions = model.dimensions.clone();
+    dimensions.retain(|name, _| known.contains(name));
+    for name in DIMENSIONS {
+        let Some(known) = known.iter().find(|known| known.as_str() == name) else { continue };
+        let value = asked.dimension(name).filter(|value| value != "auto");
+        if let Some(value) = value.and_then(|value| Label::new(&value).ok()) {
+            dimensions.entry(known.clone()).or_insert(value);
+        }
+    }
+    dimensions
+}
+
+/// A number that nobody needs to be unable to guess.
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,98 @@
+//! Requests, and what they wish.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// How requests are served that wish nothing else.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Tokens of an output, unless the request sets a lower limit.
+    pub output_tokens: u64,
+    /// Tokens a second; 0: as fast as they can be sent.
+    pub tokens_per_second: u64,
+    /// Until the first token.
+    pub first_token: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { output_tokens: 64, tokens_per_second: 0, first_token: Duration::ZERO }
+    }
+}
+
+/// How one request is served: its field `mock`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wish {
+    /// Tokens of the input. Default: a quarter of the bytes of the request.
+    pub(crate) input_tokens: Option<u64>,
+    pub(crate) output_tokens: Option<u64>,
+    pub(crate) tokens_per_second: Option<u64>,
+    pub(crate) first_token_ms: Option<u64>,
+    /// Tokens of an event. Default 1.
+    pub(crate) tokens_per_event: Option<u64>,
+    /// The usage that is reported; null: none.
+    pub(crate) usage: Option<Value>,
+    /// No usage is reported.
+    #[serde(default)]
+    pub(crate) no_usage: bool,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// A fault.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Fault {
+    /// Refuse with this status.
+    Status(u16),
+    /// Never answer.
+    Hang,
+    /// Break the connection after so many events.
+    CutAfter(u64),
+    /// End the body after so many events, as if all were well.
+    EndAfter(u64),
+    /// Send something that is no event after so many events, and end.
+    MalformedAfter(u64),
+    /// Send an error of the protocol after so many events, and end.
+    ErrorAfter(u64),
+}
+
+/// The surfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Surface {
+    Chat,
+    Completions,
+    Responses,
+    Embeddings,
+    Messages,
+}
+
+/// A request as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) surface: Surface,
+    pub(crate) id: String,
+    pub(crate) model: String,
+    pub(crate) wish: Wish,
+    pub(crate) choices: u64,
+    pub(crate) input: u64,
+    /// Tokens of each output.
+    pub(crate) output: u64,
+    /// The output ends because its limit is reached.
+    pub(crate) is_limited: bool,
+    pub(crate) wants_usage: bool,
+}
+
+/// Waits as long as it takes to write so many tokens.
+pub(crate) async fn wait(options: Options, asked: &Asked, tokens: u64) {
+    let first = asked.wish.first_token_ms.map_or(options.first_token, Duration::from_millis);
+    let rate = asked.wish.tokens_per_second.unwrap_or(options.tokens_per_second);
+    let micros = tokens.saturating_mul(1_000_000).checked_div(rate).unwrap_or(0);
+    let writing = Duration::from_micros(micros);
+    let all = first + writing;
+    if !all.is_zero() {
+        tokio::time::sleep(all).await;
+    }
+}
