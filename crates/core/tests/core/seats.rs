@@ -2,13 +2,15 @@
 
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, Extend, NewSeat, Step};
-use headworks_core::record::{Category, Decision, HoldId, Level, Lifter, Outcome, Reason, Segment, Wall};
+use headworks_core::record::{
+    Category, Decision, Draw, HoldId, Level, Lifter, Outcome, Reason, Segment, Seq, Wall,
+};
 use headworks_core::view;
 use headworks_core::waterfall::{Authorize, Refusal};
 
 use crate::audit::trusted;
 use crate::closed::closing;
-use crate::common::{AskExt as _, World, ask, at, catalog, name, quantities};
+use crate::common::{AskExt as _, World, ask, at, catalog, name, overriding, quantities};
 
 /// A token costs a credit. A seat brings 10 in five hours, a premium seat 40; then the pool pays.
 const CATALOG: &str = r#"
@@ -68,10 +70,28 @@ fn chat(who: &str, tokens: u64) -> Authorize {
     ask("chat", &[("tokens", tokens)]).now().on_path(&format!("user:{who}"))
 }
 
+/// Whether a hold may grow by so many tokens. Nothing is written.
+fn grows(w: &World, hold: Seq, tokens: u64) -> bool {
+    let more = Extend {
+        hold: HoldId(hold),
+        quantities: quantities(&[("tokens", tokens)]),
+        more: Vec::new(),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    };
+    matches!(w.run(&Command::Extend(more)).expect("decides"), Step::Append(_))
+}
+
 /// What the allowance paid, and what credits did.
 fn paid(decision: &Decision) -> (i64, i64) {
+    drawn(&decision.draws)
+}
+
+fn drawn(draws: &[Draw]) -> (i64, i64) {
     let of = |layer: &str| {
-        let draws = decision.draws.iter().filter(|d| d.layer.as_str() == layer);
+        let draws = draws.iter().filter(|d| d.layer.as_str() == layer);
         draws.map(|d| d.amount / 1_000_000_000).sum()
     };
     (of("included"), of("credits"))
@@ -140,7 +160,7 @@ fn a_type_of_seat_has_its_own_figures() {
     set(&mut w, "s1", Some("premium"), Some("ann"));
     assert_eq!(left(&w), [Some((40 * NANO, 32 * NANO)), Some((5, 4))]);
     assert_eq!(paid(&w.ask(&chat("ann", 33))), (32, 1));
-    let mut own = crate::common::overriding("included.five_hours", "45");
+    let mut own = overriding("included.five_hours", "45");
     own.path = "user:ann".parse().expect("a path");
     w.apply(Command::Override(own)).expect("overrides");
     assert_eq!(paid(&w.ask(&chat("ann", 6))), (5, 1));
@@ -263,38 +283,85 @@ fn what_only_seats_pay_needs_a_seat() {
     }
 }
 
-/// A hold that was opened without a seat grows by the figures of then: 10 requests' worth of tokens a user, 40 with a seat.
+/// What a hold of 4 may grow to, and what its settlement at 30 draws from the allowance, are figures of the seat that it was opened with,
+/// as that seat is now: 10 without one, 5 with a small one, 20 with a premium one.
 #[test]
-fn a_hold_grows_with_the_seat_that_it_was_opened_with() {
-    let text = optional()
-        .replace(
-            "name = \"rpm\", per = \"user\", window",
-            "name = \"rpm\", per = \"user\", count = \"tokens\", window",
+fn a_later_change_reaches_holds_of_the_seat_alone() {
+    let text = |window: &str| {
+        format!(
+            r#"
+version = "t"
+meters = {{ tokens = {{ unit = "token" }} }}
+[features.chat]
+meters = ["tokens"]
+rate_card = "card"
+hold = {{ life = "1h", life_max = "24h" }}
+[[rate_cards.card]]
+effective_from = "2020-01-01T00:00:00Z"
+prices = [{{ credits = {{ tokens = "1" }} }}]
+[plans.p]
+features = ["chat"]
+guards = [{{ name = "tpm", per = "user", count = "tokens", window.{window} }}]
+waterfall = [
+  {{ allowance = {{ name = "included", per = "user", windows = [{{ name = "day", window.fixed = {{ limit = "10", every = "day" }} }}] }} }},
+  {{ grants = {{ name = "credits" }} }},
+]
+seats = {{ types = {{ small = {{ "included.day" = "5", tpm = 5 }}, premium = {{ "included.day" = "20", tpm = 20 }} }} }}
+"#
         )
-        .replace("limit = 3", "limit = 10")
-        .replace("rpm = 5", "rpm = 40");
-    let mut w = world(&text);
-    set(&mut w, "s1", Some("premium"), None);
-    let grow = |w: &mut World, hold| {
-        let more = Extend {
-            hold,
-            quantities: quantities(&[("tokens", 8)]),
-            more: Vec::new(),
-            minimum: None,
-            life: None,
-            progress: None,
-            consented: false,
-        };
-        w.run(&Command::Extend(more)).map(|step| matches!(step, Step::Append(_)))
     };
-    w.ask(&ask("chat", &[("tokens", 5)]).on_path("user:ann"));
-    let without = HoldId(w.account.seq);
-    set(&mut w, "s1", Some("premium"), Some("ann"));
-    assert_eq!(grow(&mut w, without), Ok(false), "13 are more than 10");
-    w.ask(&ask("chat", &[("tokens", 5)]).on_path("user:ann"));
-    let with = HoldId(w.account.seq);
-    assert_eq!(grow(&mut w, with), Ok(true), "18 of 40");
-    trusted(&w, &catalog(&text));
+    let overridden = |w: &mut World, path: &str, figure: &str| {
+        for limit in ["tpm", "included.day"] {
+            let mut own = overriding(limit, figure);
+            own.path = path.parse().expect("a path");
+            w.apply(Command::Override(own)).expect("overrides");
+        }
+    };
+    let remove = |w: &mut World| {
+        w.apply(Command::RemoveSeat { seat: name("s1"), reason: None }).expect("removes");
+    };
+    type Change<'a> = &'a dyn Fn(&mut World);
+    let rows: [(&str, Option<&str>, Change<'_>, u64); 11] = [
+        ("nothing changes", None, &|_| {}, 10),
+        ("she gets a better one", None, &|w| set(w, "s1", Some("premium"), Some("ann")), 10),
+        ("she gets a smaller one", None, &|w| set(w, "s1", Some("small"), Some("ann")), 10),
+        ("all of hers is overridden", None, &|w| overridden(w, "user:ann", "8"), 8),
+        (
+            "a seat that she gets is overridden",
+            None,
+            &|w| {
+                set(w, "s1", Some("premium"), Some("ann"));
+                overridden(w, "seat:s1", "8");
+            },
+            10,
+        ),
+        ("she keeps her seat", Some("premium"), &|_| {}, 20),
+        ("her seat is of a smaller type", Some("premium"), &|w| set(w, "s1", Some("small"), Some("ann")), 5),
+        ("her seat is of a better type", Some("small"), &|w| set(w, "s1", Some("premium"), Some("ann")), 20),
+        ("another gets it", Some("premium"), &|w| set(w, "s1", Some("premium"), Some("bob")), 20),
+        ("it is removed", Some("premium"), &remove, 10),
+        ("it is overridden", Some("premium"), &|w| overridden(w, "seat:s1", "8"), 8),
+    ];
+    let windows = [
+        "fixed = { limit = 10, every = \"day\" }",
+        "growth = { start = 10, percent = 50, max = 10, every = \"day\" }",
+    ];
+    for (window, (what, opened_with, change, most)) in
+        windows.iter().flat_map(|w| rows.iter().map(move |r| (w, r)))
+    {
+        let text = text(window);
+        let mut w = world(&text);
+        set(&mut w, "s1", *opened_with, opened_with.map(|_| "ann"));
+        w.ask(&ask("chat", &[("tokens", 4)]).on_path("user:ann"));
+        let hold = w.account.seq;
+        change(&mut w);
+        assert!(grows(&w, hold, most - 4), "{what}: {window}");
+        assert!(!grows(&w, hold, most - 3), "{what}: {window}");
+        w.settle(hold, &[("tokens", 30)]).expect("settles");
+        let most = i64::try_from(*most).expect("small");
+        assert_eq!(drawn(&w.charge().draws), (most, 30 - most), "{what}");
+        trusted(&w, &catalog(&text));
+    }
 }
 
 #[test]

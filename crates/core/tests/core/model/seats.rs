@@ -122,10 +122,10 @@ impl Book {
         self.policy().seats.as_ref().is_some_and(|terms| terms.required) && path.seat.is_none()
     }
 
-    /// The figure that the type of a path's seat has for a limit: of the seat that use is counted for, or of that held now.
+    /// The figure that the type of a path's seat has for a limit. Use without a seat has none, also when its member has got one since.
     pub(super) fn typed(&self, which: Which, path: Path) -> Option<i64> {
         let terms = self.policy().seats.as_ref()?;
-        let seat = self.seats.get(&path.seat.or_else(|| self.held_on(path))?)?;
+        let seat = self.seats.get(&path.seat?)?;
         let figure = terms.figures.iter().find(|(of, _)| *of == which).filter(|_| seat.is_typed)?;
         Some(figure.1)
     }
