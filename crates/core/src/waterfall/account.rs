@@ -38,14 +38,16 @@ impl Run<'_, '_> {
             let until = Until::from(pause.until);
             self.refuse_at(Level::Account, Reason::Paused, Wall::Operator, until);
         }
-        if self.scene.plan.requires_seats() && usage.path.at(Level::Seat).is_none() {
+        // A hold from before there was debt, or before seats were required, may grow.
+        let is_new = !matches!(mode, Mode::Grow(_));
+        if is_new && self.scene.plan.requires_seats() && usage.path.at(Level::Seat).is_none() {
             let wall = Wall::Path(Level::Account);
             self.refuse_at(Level::Account, Reason::NoSeat, wall, Until::Never);
         }
         if mode == Mode::Hold && account.holds.len() >= HOLDS_MAX {
             self.refuse_at(Level::Account, Reason::AccountFull, Wall::Operator, Until::HoldsEnd);
         }
-        self.in_debt = !matches!(mode, Mode::Grow(_)) && self.books().debt.is_positive();
+        self.in_debt = is_new && self.books().debt.is_positive();
         if self.in_debt && !self.scene.plan.allows_in_debt {
             self.refuse_at(Level::Account, Reason::InDebt, Wall::Path(Level::Account), Until::Now);
         }

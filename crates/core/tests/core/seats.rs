@@ -364,6 +364,21 @@ seats = {{ types = {{ small = {{ "included.day" = "5", tpm = 5 }}, premium = {{ 
     }
 }
 
+/// New requests need a seat. A hold from before they did does not when it grows: it could not get one.
+#[test]
+fn a_hold_from_before_seats_were_required_grows_without_one() {
+    let text = optional() + "[plans.strict]\nextends = \"p\"\nseats = { required = true }\n";
+    let mut w = world(&text);
+    w.ask(&ask("chat", &[("tokens", 5)]).on_path("user:ann"));
+    let hold = w.account.seq;
+    w.settings(|s| s.plan = name("strict"));
+    assert_eq!(w.ask(&chat("ann", 1)).reason, Reason::NoSeat);
+    assert!(grows(&w, hold, 8));
+    w.settle(hold, &[("tokens", 13)]).expect("settles");
+    assert_eq!(w.available(), "87", "of 100");
+    trusted(&w, &catalog(&text));
+}
+
 #[test]
 fn seats_that_cannot_be_are_refused() {
     let mut w = world(CATALOG);
