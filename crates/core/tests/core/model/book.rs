@@ -95,6 +95,9 @@ pub(super) struct Use {
     pub(super) longer: u8,
     pub(super) refunds: u8,
     pub(super) is_refunded: bool,
+    /// The rules of when it was opened: a hold keeps them.
+    pub(super) overshoot: Overshoot,
+    pub(super) expiry_charges: bool,
 }
 
 impl Use {
@@ -337,7 +340,7 @@ impl Book {
 
     /// A hold passes its deadline.
     fn expire(&mut self, place: usize, at: i64) {
-        if self.policy().expiry_charges {
+        if self.uses[place].expiry_charges {
             self.charge_held(place, at);
             return;
         }
@@ -355,8 +358,8 @@ impl Book {
     }
 
     /// What may be owed, where so much more has just been lent.
-    pub(super) fn overshoot_room(&self, lent: i64) -> i64 {
-        match self.policy().overshoot {
+    pub(super) fn overshoot_room(&self, rule: Overshoot, lent: i64) -> i64 {
+        match rule {
             Overshoot::Refund | Overshoot::Reject => 0,
             Overshoot::Debt => (self.policy().lends() - self.overdraft() - lent - self.debt()).max(0),
             Overshoot::DebtUpTo(most) => (most.nano() - self.debt()).max(0),

@@ -2,7 +2,8 @@
 
 use headworks_core::command::{Adjust, Command, Correct, Extend, NewGrant, Step as Done};
 use headworks_core::record::{
-    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Reason, Recurrence, Rollover as Terms,
+    Credits, GrantId, HoldId, Instant, Label, Outcome, Overage, Overshoot, Reason, Recurrence,
+    Rollover as Terms,
 };
 
 use super::book::{Book, Payer, State, Use};
@@ -126,6 +127,8 @@ impl Run {
             longer: 0,
             refunds: 0,
             is_refunded: false,
+            overshoot: self.book.policy().overshoot,
+            expiry_charges: self.book.policy().expiry_charges,
         });
         self.book.uses.len() - 1
     }
@@ -269,10 +272,17 @@ impl Run {
         let request = ask.request().request;
         let command = Command::Record { request, at: ago.map(|_| Instant::from_micros(at)) };
         let price = self.book.price(ask, (at, now));
-        self.direct(&Ask { at_once: true, ..*ask }, command, price, at, now)
+        let overshoot = self.book.policy().overshoot;
+        self.direct(&Ask { at_once: true, ..*ask }, command, (price, overshoot), (at, now))
     }
 
-    fn direct(&mut self, ask: &Ask, command: Command, price: Price, at: i64, now: i64) -> Compared {
+    fn direct(
+        &mut self,
+        ask: &Ask,
+        command: Command,
+        (price, overshoot): (Price, Overshoot),
+        (at, now): (i64, i64),
+    ) -> Compared {
         let need = Need {
             feature: ask.feature,
             path: ask.path,
@@ -285,7 +295,7 @@ impl Run {
             has_happened: true,
             only: None,
         };
-        let pays = self.book.happened(&need);
+        let pays = self.book.happened(&need, overshoot);
         let done = self.world.apply(command);
         let Ok(draws) = pays else {
             return if done.is_err() { Ok(()) } else { Err("the model refuses what happened".to_owned()) };
@@ -324,7 +334,8 @@ impl Run {
         };
         let before = self.book.uses.len();
         let ask = Ask { consents: false, ..ask };
-        self.direct(&ask, common::settle(hold, &[("tokens", number(tokens))]), price, now, now)?;
+        let command = common::settle(hold, &[("tokens", number(tokens))]);
+        self.direct(&ask, command, (price, usage.overshoot), (now, now))?;
         if self.book.uses.len() > before {
             self.book.uses[place].state = State::Gone { expired: false };
         }

@@ -13,15 +13,15 @@ use super::price::{Round, units_paid};
 pub(super) struct Refused;
 
 impl Book {
-    /// Use that has happened: what no source pays follows the overshoot rule.
-    pub(super) fn happened(&self, need: &Need) -> Result<Vec<Draw>, Refused> {
+    /// Use that has happened: what no source pays follows an overshoot rule.
+    pub(super) fn happened(&self, need: &Need, rule: Overshoot) -> Result<Vec<Draw>, Refused> {
         let walk = self.walk(need);
         let (mut draws, rest) = (walk.draws, walk.unpaid);
-        if rest > 0 && self.policy().overshoot == Overshoot::Reject {
+        if rest > 0 && rule == Overshoot::Reject {
             return Err(Refused);
         }
         let lent: i64 = draws.iter().filter(|d| d.payer == Payer::Overdraft).map(|d| d.amount).sum();
-        let owed = rest.min(self.overshoot_room(lent));
+        let owed = rest.min(self.overshoot_room(rule, lent));
         let more = |payer, n| Draw { payer, layer: 0, at: need.at, amount: n, worth: n };
         draws.extend((owed > 0).then(|| more(Payer::Debt, owed)));
         draws.extend((rest > owed).then(|| more(Payer::Goodwill, rest - owed)));
@@ -81,13 +81,15 @@ impl Book {
         let held = self.uses[place].price;
         self.uses[place].price = held.turned_out(self.policy(), tokens, second);
         let (kept, back, rest) = self.front(place, tokens);
+        let was_hold = self.uses[place].state == State::Open;
+        // A hold keeps its rule. A correction has that of today.
+        let rule = if was_hold { self.uses[place].overshoot } else { self.policy().overshoot };
         let more = if rest > 0 {
-            self.happened(&self.growth(place, (tokens, rest), at, now))
+            self.happened(&self.growth(place, (tokens, rest), at, now), rule)
         } else {
             Ok(Vec::new())
         };
         let more = more.inspect_err(|_| self.uses[place].price = held)?;
-        let was_hold = self.uses[place].state == State::Open;
         self.uses[place].draws = kept;
         self.give_back(back, now, was_hold);
         self.pay(place, more, at, now);

@@ -12,6 +12,8 @@ use super::steps::Per;
 
 pub(super) const NANO: i64 = 1_000_000_000;
 pub(super) const FEATURES: [&str; 2] = ["a", "b"];
+/// Most plans ask for none.
+const CONSENTS: [Consent; 5] = [Consent::Allow, Consent::Allow, Consent::Allow, Consent::Ask, Consent::Never];
 const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"];
 
 /// What allowances count.
@@ -265,6 +267,16 @@ fn factor(dice: &mut Dice, unit: Unit) -> i64 {
     dice.pick(&[NANO, NANO, 650_000_000, 333_333_333, 1_000_000_001, 1_250_000_000, 7, least])
 }
 
+fn overshoot(dice: &mut Dice, goodwill: bool) -> Overshoot {
+    match dice.int(0, 5) {
+        1..=4 if goodwill => Overshoot::Refund,
+        0 | 1 => Overshoot::Refund,
+        2 => Overshoot::Debt,
+        3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
+        _ => Overshoot::Reject,
+    }
+}
+
 impl Policy {
     pub(super) fn random(dice: &mut Dice, family: Family) -> Self {
         let unit = match family {
@@ -285,13 +297,7 @@ impl Policy {
         };
         // One record opens one grant: what is made good is not mixed with debt that was repaid meanwhile.
         let goodwill = dice.one_in(3) && !layers.iter().any(|l| matches!(l, Layer::Overdraft { .. }));
-        let overshoot = match dice.int(0, 5) {
-            1..=4 if goodwill => Overshoot::Refund,
-            0 | 1 => Overshoot::Refund,
-            2 => Overshoot::Debt,
-            3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
-            _ => Overshoot::Reject,
-        };
+        let overshoot = overshoot(dice, goodwill);
         let policy = Self {
             version: 0,
             notation: 0,
@@ -303,13 +309,7 @@ impl Policy {
             dearer_from: dice.pick(&["2026-06-01T18:00:00Z", "2026-10-25T03:00:00Z", "2040-01-01T00:00:00Z"]),
             guards: (0..guards).map(|_| guard(dice)).collect(),
             layers,
-            consent: dice.pick(&[
-                Consent::Allow,
-                Consent::Allow,
-                Consent::Allow,
-                Consent::Ask,
-                Consent::Never,
-            ]),
+            consent: dice.pick(&CONSENTS),
             allowances_in_debt: dice.one_in(3),
             goodwill,
             overshoot,
@@ -326,12 +326,12 @@ impl Policy {
         self.unit != Unit::Tokens || !self.layers.iter().any(|l| matches!(l, Layer::Allowance { .. }))
     }
 
-    /// The same policy with another limit, length or price.
+    /// The same policy with another limit, length, price or rule.
     pub(super) fn changed(&self, dice: &mut Dice) -> Self {
         let mut next = self.clone();
         next.version += 1;
         let scale = |dice: &mut Dice, n: i64| (n * dice.int(2, 20) / 10).max(1);
-        match dice.int(0, 3) {
+        match dice.int(0, 4) {
             0 => {
                 next.prices = by_feature(dice, &[NANO, NANO / 2, 2 * NANO], self.large_above, self.hours);
                 if self.takes_factor() {
@@ -358,6 +358,12 @@ impl Policy {
                         Kind::SpendCap { limit, .. } => *limit = scale(dice, *limit / NANO) * NANO,
                     }
                 }
+            }
+            3 => {
+                next.overshoot = overshoot(dice, next.goodwill);
+                next.consent = dice.pick(&CONSENTS);
+                (next.expiry_charges, next.allowances_in_debt) = (dice.one_in(2), dice.one_in(2));
+                next.seats.iter_mut().for_each(|seats| seats.required = dice.one_in(2));
             }
             _ => {
                 for layer in &mut next.layers {

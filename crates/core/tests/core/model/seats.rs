@@ -21,7 +21,7 @@ const TYPE: &str = "premium";
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// Whether requests need one.
-    required: bool,
+    pub(super) required: bool,
     /// The figures of the type.
     figures: Vec<(Which, i64)>,
 }
