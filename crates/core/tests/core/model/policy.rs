@@ -353,7 +353,9 @@ impl Policy {
                         Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } | Kind::Slots { limit } => {
                             *limit = scale(dice, *limit);
                         }
-                        Kind::Growth { percent, .. } if dice.one_in(2) => *percent = scale(dice, *percent),
+                        Kind::Growth { percent, .. } if dice.one_in(2) => {
+                            *percent = scale(dice, *percent).min(1_000);
+                        }
                         Kind::Growth { start, max, .. } => *start = scale(dice, *start).min(*max),
                         Kind::SpendCap { limit, .. } => *limit = scale(dice, *limit / NANO) * NANO,
                     }
