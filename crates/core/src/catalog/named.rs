@@ -2,9 +2,9 @@
 
 use hashbrown::HashMap;
 
-use super::plan::{Count, Guard, Layer, PRICE_FACTOR, Plan, Program, WindowTerms};
+use super::plan::{Count, Layer, PRICE_FACTOR, Plan, Program, WindowTerms};
 use super::policy::Catalog;
-use crate::record::{Levels, Name, Unit};
+use crate::record::{Calendar, Levels, Name, Unit};
 
 impl Catalog {
     /// A limit whose name counts credits in this catalog and something else in the one after it, or the other way round. What was
@@ -20,7 +20,8 @@ impl Catalog {
     /// All limits of all plans, and whether each counts credits.
     fn limits(&self) -> HashMap<&Name, bool> {
         let programs = self.plans.values().flat_map(|plan| &plan.programs);
-        programs.flat_map(|(_, program)| program.limits()).collect()
+        let limits = programs.flat_map(|(_, program)| program.limits());
+        limits.map(|limit| (limit.name, limit.is_credits)).collect()
     }
 }
 
@@ -30,7 +31,11 @@ impl Plan {
         if name.as_str() == PRICE_FACTOR {
             return self.takes_price_factor().then_some((true, None));
         }
-        self.programs().find_map(|program| program.limit(name))
+        self.limit_named(name).map(|limit| (limit.is_credits, limit.window))
+    }
+
+    fn limit_named(&self, name: &Name) -> Option<Limit<'_>> {
+        self.programs().flat_map(Program::limits).find(|limit| limit.name == name)
     }
 
     /// The window of a postpaid layer, which lends credits in a unit.
@@ -47,13 +52,15 @@ impl Plan {
 
     /// Whether the periods of the window or pool with this name are counted from the billing anchor; `None`: it has none.
     pub(crate) fn is_billed(&self, name: &Name) -> Option<bool> {
-        self.programs().find_map(|program| program.is_billed(name))
+        let limit = self.limit_named(name).filter(|l| l.window.is_some() || l.calendar.is_some())?;
+        Some(limit.calendar.is_some_and(Calendar::is_anchored))
     }
 
     /// The levels of a window or pool whose periods end when they are closed, and whether it pays: then nobody without a seat has
     /// a period where it counts for seats, while a guard counts all of them together. `None`: there is no such one.
     pub(crate) fn closable(&self, name: &Name) -> Option<(Levels, bool)> {
-        self.programs().find_map(|program| program.closable(name))
+        let limit = self.limit_named(name).filter(|limit| limit.calendar.is_some_and(Calendar::is_manual))?;
+        Some((limit.levels?, limit.pays))
     }
 
     /// The levels of a window that a reset can clear, and whether that closes it: windows of allowances, and guards over
@@ -64,89 +71,60 @@ impl Plan {
 
     /// The levels that the limit with this name counts at; an overdraft and the factor on prices count at none.
     pub(super) fn counts_for(&self, name: &Name) -> Option<Levels> {
-        self.programs().find_map(|program| program.counts_for(name))
+        self.limit_named(name)?.levels
     }
 }
 
-impl Guard {
-    /// Whether it counts credits, rather than requests or units of meters.
-    fn counts_credits(&self) -> bool {
-        matches!(self.count, Count::Spend | Count::Price)
+/// A limit of a program.
+#[derive(Debug)]
+pub(super) struct Limit<'p> {
+    pub(super) name: &'p Name,
+    /// It counts credits, rather than requests or units of meters.
+    pub(super) is_credits: bool,
+    /// It is that of a source, rather than a guard.
+    pays: bool,
+    /// The levels that it counts at; an overdraft and postpaid credits count at none.
+    levels: Option<Levels>,
+    window: Option<&'p WindowTerms>,
+    /// The periods that it counts in, if they are those of a calendar.
+    calendar: Option<&'p Calendar>,
+}
+
+impl<'p> Limit<'p> {
+    fn of_window(name: &'p Name, levels: Option<Levels>, is_credits: bool, window: &'p WindowTerms) -> Self {
+        Self { name, is_credits, pays: true, levels, window: Some(window), calendar: window.calendar() }
+    }
+
+    fn of_credits(name: &'p Name) -> Self {
+        Self { name, is_credits: true, pays: true, levels: None, window: None, calendar: None }
     }
 }
 
 impl Program {
-    /// All limits by name, and whether each counts credits.
-    pub(super) fn limits(&self) -> impl Iterator<Item = (&Name, bool)> {
-        let guards = self.guards().map(|guard| (&guard.name, guard.counts_credits()));
-        let layers = self.layers().flat_map(|layer| {
-            let (windows, own) = match layer {
-                Layer::Allowance { windows, .. } => (windows.as_slice(), None),
-                Layer::Grants { name, pool: Some(_), .. }
-                | Layer::Overdraft { name, .. }
-                | Layer::Postpaid { name, .. } => (&[][..], Some((name, true))),
-                Layer::Grants { pool: None, .. } => (&[][..], None),
+    /// All its limits: those of guards first.
+    pub(super) fn limits(&self) -> impl Iterator<Item = Limit<'_>> {
+        let guards = self.guards().map(|guard| {
+            let is_credits = matches!(guard.count, Count::Spend | Count::Price);
+            let limit = Limit::of_window(&guard.name, Some(guard.level), is_credits, &guard.window);
+            Limit { pays: false, ..limit }
+        });
+        let counts_credits = self.unit == Unit::Credits;
+        let layers = self.layers().flat_map(move |layer| {
+            let (levels, windows, own) = match layer {
+                Layer::Allowance { level, windows, .. } => (Some(*level), windows.as_slice(), None),
+                Layer::Grants { pool: None, .. } => (None, &[][..], None),
+                Layer::Grants { name, pool: Some(pool), .. } => {
+                    let (levels, calendar) = (Some(pool.member), Some(&pool.window));
+                    (None, &[][..], Some(Limit { levels, calendar, ..Limit::of_credits(name) }))
+                }
+                Layer::Overdraft { name, .. } => (None, &[][..], Some(Limit::of_credits(name))),
+                Layer::Postpaid { name, window, .. } => {
+                    (None, &[][..], Some(Limit::of_window(name, None, true, window)))
+                }
             };
-            windows.iter().map(|(name, _)| (name, self.unit == Unit::Credits)).chain(own)
+            let windows = windows.iter();
+            windows.map(move |(name, w)| Limit::of_window(name, levels, counts_credits, w)).chain(own)
         });
         guards.chain(layers)
-    }
-
-    fn limit(&self, of: &Name) -> Option<(bool, Option<&WindowTerms>)> {
-        let guard = self.guards().find(|guard| guard.name == *of);
-        if let Some(guard) = guard {
-            return Some((guard.counts_credits(), Some(&guard.window)));
-        }
-        self.layers().find_map(|layer| match layer {
-            Layer::Allowance { windows, .. } => {
-                let (_, window) = windows.iter().find(|(name, _)| name == of)?;
-                Some((self.unit == Unit::Credits, Some(window)))
-            }
-            Layer::Grants { name, pool: Some(_), .. } | Layer::Overdraft { name, .. } => {
-                (name == of).then_some((true, None))
-            }
-            Layer::Postpaid { name, window, .. } => (name == of).then_some((true, Some(window))),
-            Layer::Grants { pool: None, .. } => None,
-        })
-    }
-
-    fn is_billed(&self, of: &Name) -> Option<bool> {
-        let pool = self.layers().find_map(|layer| match layer {
-            Layer::Grants { name, pool: Some(pool), .. } if name == of => Some(pool.window.is_anchored()),
-            Layer::Grants { .. }
-            | Layer::Allowance { .. }
-            | Layer::Overdraft { .. }
-            | Layer::Postpaid { .. } => None,
-        });
-        pool.or_else(|| self.limit(of)?.1.map(WindowTerms::is_billed))
-    }
-
-    fn closable(&self, of: &Name) -> Option<(Levels, bool)> {
-        let guard = self.guards().find(|guard| guard.name == *of && guard.window.is_manual());
-        guard.map(|guard| (guard.level, false)).or_else(|| {
-            let paying = self.layers().find_map(|layer| match layer {
-                Layer::Allowance { level, windows, .. } => {
-                    windows.iter().any(|(name, window)| name == of && window.is_manual()).then_some(*level)
-                }
-                Layer::Grants { name, pool: Some(pool), .. } => {
-                    (name == of && pool.window.is_manual()).then_some(pool.member)
-                }
-                Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
-            });
-            paying.map(|level| (level, true))
-        })
-    }
-
-    fn counts_for(&self, of: &Name) -> Option<Levels> {
-        let guard = self.guards().find(|guard| guard.name == *of).map(|guard| guard.level);
-        guard.or_else(|| {
-            self.layers().find_map(|layer| match layer {
-                Layer::Allowance { level, windows, .. } => {
-                    windows.iter().any(|(name, _)| name == of).then_some(*level)
-                }
-                Layer::Grants { name, pool: Some(pool), .. } => (name == of).then_some(pool.member),
-                Layer::Grants { pool: None, .. } | Layer::Postpaid { .. } | Layer::Overdraft { .. } => None,
-            })
-        })
     }
 }

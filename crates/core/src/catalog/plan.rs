@@ -290,14 +290,9 @@ impl WindowTerms {
         if let Self::Growth(terms) = self { terms.max } else { 0 }
     }
 
-    /// Whether its periods are counted from the billing anchor.
-    pub(super) fn is_billed(&self) -> bool {
-        matches!(self, Self::Fixed { calendar, .. } if calendar.is_anchored())
-    }
-
-    /// Whether its periods end when they are closed.
-    pub(super) fn is_manual(&self) -> bool {
-        matches!(self, Self::Fixed { calendar, .. } if calendar.is_manual())
+    /// The calendar of its periods; those of growth are neither closed nor billed.
+    pub(super) fn calendar(&self) -> Option<&Calendar> {
+        if let Self::Fixed { calendar, .. } = self { Some(calendar) } else { None }
     }
 
     /// Whether a reset closes it; `None`: it cannot be reset.

@@ -20,7 +20,8 @@ pub(super) fn check_limits<'a>(
     let mut known: BTreeMap<&Name, (&Name, bool)> = BTreeMap::new();
     for plan in work.each(whole.values()) {
         let programs = plans.get(plan.name).map_or(&[][..], |plan| plan.programs.as_slice());
-        for (limit, is_credits) in work.each(programs.iter().flat_map(|(_, program)| program.limits())) {
+        for limit in work.each(programs.iter().flat_map(|(_, program)| program.limits())) {
+            let (limit, is_credits) = (limit.name, limit.is_credits);
             let (other, before) = *known.entry(limit).or_insert((plan.name, is_credits));
             if before == is_credits {
                 continue;
