@@ -75,6 +75,12 @@ fn problems_name_line_and_fix() {
     );
     check("{ grants = { name = \"credits\" } }", "{ grants = { name = \"rpm\" } }", 20, &["used twice"]);
     check(
+        "{ name = \"rpm\", window.rate = { limit = 60, period = \"1m\" } }",
+        "{ name = \"included.day\", window.spend_cap = { limit = \"9\", every = \"day\" } }",
+        19,
+        &["`included.day` is used twice"],
+    );
+    check(
         "{ grants = { name = \"credits\" } }",
         "{ grant = { name = \"credits\" } }",
         20,

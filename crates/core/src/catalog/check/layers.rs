@@ -138,10 +138,6 @@ fn allowance_windows<'a>(
                 c.wrong("the names of allowance and window together are too long", "shorten one");
                 return;
             };
-            if compiled.iter().any(|(name, _)| *name == joined) {
-                let what = format_args!("the name `{}` is used twice in the allowance", shape.name);
-                c.wrong(what, "rename one");
-            }
             if let Some(window) = c.key("window", |c| window(&shape.window, unit, c)) {
                 compiled.push((joined, window));
             }

@@ -208,10 +208,21 @@ fn check_names<'a>(whole: &'a Whole<'a>, check: &mut Check<'a>) {
             if name.as_str().starts_with(PREFIX) {
                 c.wrong(format_args!("`{name}` is kept for abuse rules"), "rename it");
             }
-            if !seen.insert(name) {
+            if !seen.insert(name.clone()) {
                 c.wrong(format_args!("the name `{name}` is used twice in the plan"), "rename one");
             }
         });
+    }
+    // Windows of allowances are named like guards: `allowance.window`.
+    for layer in &whole.layers {
+        for window in &layer.windows {
+            let Ok(name) = Name::joined(layer.shape.name(), &window.shape.name) else { continue };
+            check.at(window.path(), |c| {
+                if !seen.insert(name.clone()) {
+                    c.wrong(format_args!("the name `{name}` is used twice in the plan"), "rename one");
+                }
+            });
+        }
     }
 }
 
