@@ -121,7 +121,11 @@ fn pay_shortfall(
         }
         Overshoot::DebtUpTo(limit) => up_to(limit, books.debt.nano()),
     };
-    let refunded = short.nano() - owed;
+    Ok(made_good(owed, short.nano() - owed, draws))
+}
+
+/// What is owed, and what the operator makes good.
+fn made_good(owed: i64, refunded: i64, draws: &mut Draws) -> Excess {
     let layer = Name::new(OVERSHOOT).unwrap_or_else(|_| unreachable!("`{OVERSHOOT}` is a name"));
     for (source, amount) in [(Source::Debt, owed), (Source::Goodwill, refunded)] {
         if amount > 0 {
@@ -129,7 +133,7 @@ fn pay_shortfall(
         }
     }
     let (owed, refunded) = (Credits::from_nano(owed), Credits::from_nano(refunded));
-    Ok(Excess { owed, refunded, ..Excess::default() })
+    Excess { owed, refunded, ..Excess::default() }
 }
 
 /// Ends a hold at a use that is known now: the front of its receipt is kept, the rest goes back, and use that it does not cover
@@ -154,7 +158,9 @@ pub(super) fn end_charged(
     Ok(end_paid(ctx, hold, (actual, price), kept, more, excess, event))
 }
 
-/// Ends a hold at a use within its estimate: its receipt pays all of it. Use that cannot be priced is not charged.
+/// Ends a hold at a use within its estimate: its receipt pays all of it. Allowances of units pay parts in order, so that those of a hold
+/// that has grown may be worth less together: then the operator makes good the rest, and nobody is charged beyond what was set aside.
+/// Use that cannot be priced is not charged.
 pub(crate) fn end_within(
     ctx: Context<'_>,
     hold: &Hold,
@@ -164,7 +170,9 @@ pub(crate) fn end_within(
     let Some(mut need) = Need::of(&Priced::from(&actual)) else { return end_free(ctx, hold, event(None)) };
     let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &hold.draws);
-    end_paid(ctx, hold, (actual, price), kept, Draws::new(), None, |charge| event(Some(charge)))
+    let mut more = Draws::new();
+    let excess = (need.credits() > 0).then(|| made_good(0, need.credits(), &mut more));
+    end_paid(ctx, hold, (actual, price), kept, more, excess, |charge| event(Some(charge)))
 }
 
 /// A hold's end, once the payers are known.

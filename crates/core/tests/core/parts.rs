@@ -601,6 +601,30 @@ fn credits_pay_parts_in_order() {
     }
 }
 
+/// A hold of 1 unit at 1 and 7 at 2 has 8 of 19 included, worth 15. It grows by 14 at 1 and 8 at 2: 11 more are included, worth 11, and
+/// credits pay 19. But in order 19 of all that are 15 at 1 and 4 at 2, worth 23 and not 26. As it expires at 45 nobody is charged
+/// beyond what it set aside: the operator makes good 3.
+#[test]
+fn a_hold_that_has_grown_expires_within_what_it_set_aside() {
+    let text = included(19);
+    let mut w = World::new(&text, "p");
+    w.grant("100", Category::Purchased);
+    let held = w.ask(&asked("model=b 1 input + model=a 7 input"));
+    assert_eq!(receipt(&held.draws), [("free", 8, 15 * NANO)]);
+    let hold = w.account.seq;
+    let step = w.run(&Command::Extend(extended(hold, "14 input + 8 input"))).expect("extends");
+    let decision = w.fold(step);
+    assert_eq!(receipt(&decision.draws), [("free", 11, 11 * NANO), ("credits", 19 * NANO, 19 * NANO)]);
+    w.expire(hold);
+    let charge = w.charge();
+    assert_eq!(charge.price, credits("45"));
+    let paid =
+        [("free", 19, 23 * NANO), ("credits", 19 * NANO, 19 * NANO), ("overshoot", 3 * NANO, 3 * NANO)];
+    assert_eq!(receipt(&charge.draws), paid);
+    assert_eq!((w.available(), used(&w, "free.day")), ("81".to_owned(), "19".to_owned()));
+    trusted(&w, &catalog(&text));
+}
+
 /// Each part is rounded up to its steps and has the size of its own; the factor rounds all of it once.
 #[test]
 fn steps_sizes_and_factors_are_of_parts_and_of_all() {

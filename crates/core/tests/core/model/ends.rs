@@ -99,7 +99,10 @@ impl Book {
 
     /// A hold ends as a charge of what it held.
     pub(super) fn charge_held(&mut self, place: usize, at: i64) {
-        let (kept, back, _) = self.front(place, self.uses[place].tokens);
+        let (mut kept, back, rest) = self.front(place, self.uses[place].tokens);
+        // It is never charged beyond what it set aside.
+        let good = Draw { payer: Payer::Goodwill, layer: 0, at, amount: rest, worth: rest };
+        kept.extend((rest > 0).then_some(good));
         self.uses[place].draws = kept;
         self.give_back(back, at, true);
         self.uses[place].state = State::Charged;
