@@ -77,7 +77,7 @@ pub(super) fn pay_excess<'u>(
     happened: Happened,
     held: &Priced<'u>,
     actual: &Priced<'_>,
-    need: Need<'_>,
+    mut need: Need<'_>,
     priced_before: &Priced<'u>,
 ) -> Result<(Draws, Option<Excess>), Refusal> {
     let grown = |l: &PricedLine<'_>| l.quantity > held.quantity_in(l.part, l.meter.as_str());
@@ -86,6 +86,10 @@ pub(super) fn pay_excess<'u>(
     let is_within = need.is_paid() && !actual.lines.iter().any(grown);
     if is_within && !has_parts {
         return Ok((Draws::new(), None));
+    }
+    if is_within {
+        // Its parts are counted. The request was let through, though nobody counted one that costs nothing.
+        need.ask_credits();
     }
     let scene = happened.scene(ctx, actual.feature)?;
     let run = draw_more(scene, actual, held, need, priced_before);

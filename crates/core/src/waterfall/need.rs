@@ -177,7 +177,7 @@ impl<'a> Need<'a> {
     }
 
     /// A need without a price is paid as soon as credits are asked.
-    pub(super) fn ask_credits(&mut self) {
+    pub(crate) fn ask_credits(&mut self) {
         if self.left > 0 {
             return;
         }

@@ -625,6 +625,27 @@ fn a_hold_that_has_grown_expires_within_what_it_set_aside() {
     trusted(&w, &catalog(&text));
 }
 
+/// A request that costs nothing is let through where its allowance is used. It is not counted later, with a second part or without.
+#[test]
+fn a_settlement_at_nothing_counts_no_request() {
+    let text = included(1).replace("allowance_unit = \"input\"", "allowance_unit = \"requests\"");
+    for turned_out in ["0 input", "0 input + 0 input"] {
+        let mut w = World::new(&text, "p");
+        w.ask(&asked("model=a 1 input").now());
+        let first = w.account.seq;
+        is_allowed(&w.ask(&asked("model=a 0 input")), "0");
+        let hold = w.account.seq;
+        w.apply(refund(first, None)).expect("refunds");
+        w.apply(settled(hold, turned_out)).expect("settles");
+        assert_eq!(
+            (receipt(&w.charge().draws), used(&w, "free.day")),
+            (vec![], "0".to_owned()),
+            "{turned_out}"
+        );
+        trusted(&w, &catalog(&text));
+    }
+}
+
 /// Each part is rounded up to its steps and has the size of its own; the factor rounds all of it once.
 #[test]
 fn steps_sizes_and_factors_are_of_parts_and_of_all() {
