@@ -30,17 +30,18 @@ impl Plan {
         now: Instant,
     ) -> (Terms, Option<Seq>) {
         match account.own_terms((limit, terms), path, now) {
-            (terms, None) if self.seats.is_some() => (self.seat_terms(account, (limit, terms), path), None),
+            (terms, None) if self.seats.is_some() => {
+                (self.seat_figure(account, limit, path).map_or(terms, |figure| figure.on(terms)), None)
+            }
             own => own,
         }
     }
 
-    /// The terms of a limit for use on a path: those that the type of its seat has, where it has any.
-    fn seat_terms(&self, account: &Account, (limit, terms): (&Name, Terms), path: &Path) -> Terms {
-        let Some(seats) = self.seats.as_deref().filter(|seats| !seats.kinds.is_empty()) else { return terms };
-        let figures = account.seat_kind(path).and_then(|kind| seats.kinds.get(kind));
-        let figure = figures.and_then(|figures| figures.get(limit));
-        figure.map_or(terms, |(figure, _)| Figure::Limit(*figure).on(terms))
+    /// The figure of a limit for use on a path that the type of its seat has, where it has one.
+    pub(crate) fn seat_figure(&self, account: &Account, limit: &Name, path: &Path) -> Option<Figure> {
+        let seats = self.seats.as_deref().filter(|seats| !seats.kinds.is_empty())?;
+        let (figure, _) = seats.kinds.get(account.seat_kind(path)?)?.get(limit)?;
+        Some(Figure::Limit(*figure))
     }
 }
 

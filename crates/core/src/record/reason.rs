@@ -20,7 +20,7 @@ pub enum Reason {
     /// The plan is for members with a seat, and nobody on the path has one.
     #[n(29)]
     NoSeat,
-    /// The cost is larger than a guard can ever admit.
+    /// The cost is larger than a guard or a spend cap can ever admit.
     #[n(2)]
     ExceedsCapacity,
     /// The request costs more than the plan lets one request cost.

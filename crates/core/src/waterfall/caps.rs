@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::run::Run;
-use crate::catalog::{Layer, Mode};
+use crate::catalog::{Layer, Mode, WindowTerms};
 use crate::record::{Basis, Level, Name, Reason, Rule, Verdict, Visit, VisitKind, Wall};
 
 impl Run<'_, '_> {
@@ -33,6 +33,9 @@ impl Run<'_, '_> {
         let mut walls: SmallVec<[(Reason, Wall); 2]> = SmallVec::new();
         let key_spend = self.rules().mode(Rule::KeySpend) == Mode::Enforce;
         let mut behind_caps = 0_i64;
+        let least = self.least_in_credits();
+        // What no source of credits would pay, no cap on them stops.
+        let takes_credits = program.layers().any(|l| !matches!(l, Layer::Allowance { .. }));
         for visit in &mut self.visits {
             let room = visit.terms.map_or(i64::MAX, |t| t.capacity().saturating_sub(visit.before));
             let left = match visit.kind {
@@ -54,14 +57,23 @@ impl Run<'_, '_> {
             let is_observed =
                 visit.kind == VisitKind::Guard && observed.iter().any(|name| **name == visit.name);
             if visit.basis == Basis::Spend
+                && takes_credits
                 && !is_observed
                 && wanted > room.saturating_sub(spent)
                 && (!is_rule || key_spend)
             {
-                visit.verdict = Verdict::Refused(if is_rule { Reason::KeySpend } else { Reason::SpendCap });
+                let whole = visit.terms.map_or(i64::MAX, |t| t.capacity());
+                visit.verdict = Verdict::Refused(if is_rule {
+                    Reason::KeySpend
+                } else if least.is_some_and(|least| least > whole) {
+                    Reason::ExceedsCapacity
+                } else {
+                    Reason::SpendCap
+                });
             }
-            if let Verdict::Refused(reason @ (Reason::SpendCap | Reason::KeySpend | Reason::MemberCap)) =
-                visit.verdict
+            let of_caps = [Reason::ExceedsCapacity, Reason::SpendCap, Reason::KeySpend, Reason::MemberCap];
+            if let Verdict::Refused(reason) = visit.verdict
+                && of_caps.contains(&reason)
                 && !source
             {
                 let wall = if is_rule { Wall::Abuse } else { Wall::Path(visit.level.innermost()) };
@@ -79,7 +91,6 @@ impl Run<'_, '_> {
             let is_seatless = |v: &Visit| v.verdict == Verdict::Refused(Reason::NoSeat);
             let allowances = || self.visits.iter().filter(|v| v.kind == VisitKind::Allowance);
             let needs_seat = allowances().any(is_seatless) && allowances().all(is_seatless);
-            let takes_credits = program.layers().any(|l| !matches!(l, Layer::Allowance { .. }));
             let (reason, wall) = if self.behind_invoices > 0 && self.behind_invoices >= wanted {
                 (Reason::InvoiceUnpaid, Wall::Path(Level::Account))
             } else if takes_credits || program.has_no_layers() {
@@ -91,5 +102,25 @@ impl Run<'_, '_> {
             };
             self.refuse(reason, wall);
         }
+    }
+
+    /// The credits it takes when all that is included is unused: a cap below that never lets it pass. `None` if credits cannot pay it.
+    fn least_in_credits(&self) -> Option<i64> {
+        let mut need = super::needed(self.scene, self.usage)?;
+        if need.covered_by().is_some() {
+            return None;
+        }
+        for layer in self.program.layers() {
+            let Layer::Allowance { level, windows, .. } = layer else { continue };
+            if level.contains(Level::Seat) && self.usage.path.at(Level::Seat).is_none() {
+                continue;
+            }
+            let whole = |(name, window): &(Name, WindowTerms)| self.look(name, *level, window).room.capacity;
+            let amount = need.allowance_share(windows.iter().map(whole).min().unwrap_or(0));
+            if amount > 0 {
+                need.pay_from_allowance(amount);
+            }
+        }
+        Some(need.credits())
     }
 }

@@ -85,7 +85,14 @@ impl Run<'_, '_> {
         let now = self.scene.now;
         let kept_back = self.kept_back(&terms, cost);
         let mut refused = None;
-        if cost > room.capacity.max(guard.window.grows_to()) {
+        // A figure of its own stands in the place of one that grows.
+        let grows = || {
+            let Scene { plan, account, .. } = self.scene;
+            cost <= guard.window.grows_to()
+                && overridden_by.is_none()
+                && plan.seat_figure(account, &guard.name, self.usage.path).is_none()
+        };
+        if cost > room.capacity && !grows() {
             refused = Some((Reason::ExceedsCapacity, Until::Never));
         } else if cost > room.free {
             let until = match terms {

@@ -126,10 +126,18 @@ pub(crate) fn decide_use(
             high = middle;
         }
     }
-    set(usage, granted.unwrap_or(asked));
-    if granted.is_none() {
-        return Ok(full);
-    }
+    let Some(granted) = granted else {
+        // What is too large as a whole may only have to wait for its least part.
+        if full.reason != Reason::ExceedsCapacity {
+            set(usage, asked);
+            return Ok(full);
+        }
+        set(usage, least);
+        let short = walk(without_offers, usage).ok_or(Refusal::TooLarge)?;
+        set(usage, asked);
+        return Ok(Decision { price: full.price, ..short });
+    };
+    set(usage, granted);
     let mut decision = walk(scene, usage).ok_or(Refusal::TooLarge)?;
     if decision.outcome == Outcome::Allow {
         (decision.outcome, decision.reason) = (Outcome::Partial, Reason::Partial);

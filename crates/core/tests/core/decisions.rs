@@ -140,7 +140,7 @@ fn reasons_of_money_in_order() {
     refused(&mut w, &by_alice(36), Reason::MemberCap, user);
     // Without a member the pool cannot pay.
     refused(&mut w, &ask("chat", &[("tokens", 16)]), Reason::MemberMissing, user);
-    // The spend cap of 50 binds a member whose own cap is higher.
+    // The whole spend cap of 50 binds a member whose own cap is higher.
     w.settings(|s| {
         s.segments.push(SegmentSettings {
             segment: "user:bob".parse().expect("segment"),
@@ -152,8 +152,8 @@ fn reasons_of_money_in_order() {
     });
     let by_bob = |n: u64| ask("chat", &[("tokens", n)]).on_path("user:bob");
     let decision = w.ask(&by_bob(61));
-    assert_eq!((decision.reason, decision.wall), (Reason::SpendCap, Some(account)));
-    // A window that never has room for 51 credits tells no reset.
+    assert_eq!((decision.reason, decision.wall), (Reason::ExceedsCapacity, Some(account)));
+    // A cap that never has room for 51 credits tells no reset.
     assert_eq!(decision.unblock.and_then(|u| u.at()), None);
     w.settings(|s| s.consent = Some(Consent::Never));
     refused(&mut w, &by_alice(11), Reason::ConsentNever, account);
@@ -428,8 +428,9 @@ fn capacity_is_the_last_condition() {
 fn every_reason_has_a_row_here() {
     let source = concat!(include_str!("decisions.rs"), include_str!("abuse.rs"));
     // Reached elsewhere: the bound of an account in `holds.rs`, unpaid invoices in `postpaid.rs`, seats in `seats.rs`,
-    // growth in `growth.rs`.
-    let elsewhere = [Reason::AccountFull, Reason::InvoiceUnpaid, Reason::NoSeat, Reason::GrowthLimit];
+    // growth in `growth.rs`, used caps in `whole_caps.rs`.
+    let elsewhere =
+        [Reason::AccountFull, Reason::InvoiceUnpaid, Reason::NoSeat, Reason::GrowthLimit, Reason::SpendCap];
     let rows = |r: &Reason| source.matches(&format!("Reason::{r:?}")).count() > 0 || elsewhere.contains(r);
     let missing: Vec<_> = Reason::ALL.iter().filter(|r| !rows(r)).collect();
     assert!(missing.is_empty(), "{missing:?}");

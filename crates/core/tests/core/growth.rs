@@ -177,8 +177,11 @@ fn an_override_takes_its_place() {
     let set = w.apply(Command::Override(overriding("ramp", "30"))).expect("overrides");
     assert_eq!(shown(&w).0, 30);
     let denied = w.ask(&units(31));
-    assert_eq!((denied.reason, denied.unblock.and_then(|u| u.at())), (Reason::GrowthLimit, None));
+    assert_eq!((denied.reason, denied.unblock.and_then(|u| u.at())), (Reason::ExceedsCapacity, None));
     uses(&mut w, 30);
+    let denied = w.ask(&units(1));
+    let midnight = at("2026-06-01T22:00:00Z");
+    assert_eq!((denied.reason, denied.unblock.and_then(|u| u.at())), (Reason::GrowthLimit, Some(midnight)));
     w.apply(Command::RemoveOverride { id: set, reason: None }).expect("removes");
     assert_eq!(shown(&w).0, 100);
     w.apply(Command::Override(overriding("ramp", "none"))).expect("overrides");

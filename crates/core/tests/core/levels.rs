@@ -114,7 +114,7 @@ fn an_override_of_an_outer_level_reaches_all_below_it() {
     let mut of_center = overriding("spend", "20");
     of_center.path = "cost_center:c".parse().expect("a path");
     w.apply(Command::Override(of_center)).expect("overrides");
-    assert_eq!(w.ask(&tokens(11, "organization:o/user:u")).reason, Reason::SpendCap);
+    assert_eq!(w.ask(&tokens(11, "organization:o/user:u")).reason, Reason::ExceedsCapacity);
     assert_eq!(w.ask(&tokens(20, WHOLE)).outcome, Outcome::Allow);
     trusted(&w, &catalog(&company("organization")));
 }

@@ -49,4 +49,5 @@ mod units;
 mod warnings;
 mod what_if;
 mod what_if_corrected;
+mod whole_caps;
 mod zones;

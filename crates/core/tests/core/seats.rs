@@ -52,7 +52,7 @@ fn user(of: &str) -> Segment {
     Segment { level: Level::User, name: name(of) }
 }
 
-fn set(w: &mut World, seat: &str, kind: Option<&str>, member: Option<&str>) {
+pub(crate) fn set(w: &mut World, seat: &str, kind: Option<&str>, member: Option<&str>) {
     w.apply(seat_of(seat, kind, member)).expect("sets the seat");
 }
 

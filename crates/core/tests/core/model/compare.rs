@@ -66,7 +66,6 @@ pub(super) fn denied(decision: &Decision, reason: Option<Reason>) -> Compared {
         return Err(format!("the model denies for {reason:?}, the engine {decision:?}"));
     }
     let of_sources = [
-        Reason::ExceedsCapacity,
         Reason::SpendCap,
         Reason::MemberCap,
         Reason::MemberMissing,

@@ -75,8 +75,7 @@ impl Book {
             only: in_debt.then_some(Side::Allowances),
         };
         let least = ask.least.unwrap_or(ask.tokens);
-        let mut reason = None;
-        for tokens in (least..=ask.tokens).rev() {
+        let refused = |tokens: i64| {
             let cost = Cost {
                 feature: ask.feature,
                 path: ask.path,
@@ -86,18 +85,46 @@ impl Book {
             };
             let paused = self.is_paused(now).then_some(Reason::Paused);
             let no_seat = self.lacks_seat(ask.path).then_some(Reason::NoSeat);
-            let refused = paused.or(no_seat).or(self.refused(&cost, now)).or(blocked);
-            if tokens == ask.tokens {
-                reason = refused;
-            }
-            if refused.is_some() {
+            paused.or(no_seat).or(self.refused(&cost, now)).or(blocked)
+        };
+        for tokens in (least..=ask.tokens).rev() {
+            if refused(tokens).is_some() {
                 continue;
             }
             if let Some(answer) = self.pays(&need(tokens), ask.consents) {
                 return answer.map_or(Answer::NeedsConsent, |draws| Answer::Grant(tokens, draws));
             }
         }
-        Answer::Deny(reason)
+        let reason = |tokens: i64| refused(tokens).or(self.too_dear(&need(tokens)));
+        let whole = reason(ask.tokens);
+        // The least part of what is too large is denied for a reason of its own.
+        Answer::Deny(if whole == Some(Reason::ExceedsCapacity) { reason(least) } else { whole })
+    }
+
+    /// Whether a cap is below what is left to credits when allowances pay all that they ever may.
+    pub(super) fn too_dear(&self, need: &Need) -> Option<Reason> {
+        let mut rest = need.price;
+        let mut takes_credits = false;
+        for (place, layer) in self.policy().layers.iter().enumerate() {
+            let Layer::Allowance { level, feature, .. } = layer else {
+                takes_credits = true;
+                continue;
+            };
+            let has_seat = !level.contains(&Level::Seat) || need.path.seat.is_some();
+            let pays = feature.is_none_or(|f| f == need.feature) && need.only != Some(Side::Credits);
+            if !has_seat || !pays {
+                continue;
+            }
+            let whole = self.limits(place, need.path, need.now).into_iter().min().unwrap_or(0);
+            rest -= match self.unit() {
+                Unit::Requests if need.requests <= whole => rest,
+                Unit::Requests => 0,
+                Unit::Credits => rest.min(whole),
+                Unit::Tokens => units_paid(need.parts, rest, whole).1,
+            };
+        }
+        let mut caps = self.caps(need.feature, need.path, need.now);
+        (takes_credits && caps.any(|(whole, _)| rest > whole)).then_some(Reason::ExceedsCapacity)
     }
 
     /// Whether consent concerns a draw.
@@ -127,7 +154,8 @@ impl Book {
         let never =
             consent == Consent::Never || need.has_happened && consent == Consent::Ask && !need.consents;
         let capped = !need.has_happened;
-        let mut budget = if capped { self.budget(need.feature, need.path, need.now) } else { i64::MAX };
+        let left = self.caps(need.feature, need.path, need.now).map(|(_, left)| left).min();
+        let mut budget = left.filter(|_| capped).unwrap_or(i64::MAX);
         let mut rest = need.price;
         let mut draws: Vec<Draw> = Vec::new();
         let mut allowances = 0;

@@ -213,7 +213,10 @@ impl Run {
         };
         let outcome = decision.as_ref().map_or(Outcome::Allow, |d| d.outcome);
         match (refused, pays) {
-            (Some(_), _) | (None, None) => return same("outcome of an extension", outcome, Outcome::Deny),
+            (refused @ Some(_), _) | (refused, None) => {
+                let decision = decision.ok_or("an extension that the model denies is no decision")?;
+                return denied(&decision, refused.or(self.book.too_dear(&need)));
+            }
             (None, Some(None)) => return same("outcome of an extension", outcome, Outcome::NeedsConsent),
             (None, Some(Some(draws))) => {
                 if outcome != Outcome::Allow {

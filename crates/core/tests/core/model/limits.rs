@@ -75,9 +75,9 @@ impl Book {
                 // So much more than the greatest of the seven periods before.
                 let greatest = self.greatest_before(guard, member, now, calendar);
                 let grown = (greatest * (100 + percent) / 100).clamp(start, max);
-                let limit = self.own(Which::Guard(index), cost.path, grown, now);
+                let own = self.figure(Which::Guard(index), cost.path, now);
                 let used = self.counted(index, guard, member, now).expect("a plain sum");
-                (limit.max(max), used + n <= limit)
+                (own.unwrap_or(max), used + n <= own.unwrap_or(grown))
             }
             Kind::Fixed { limit, .. } | Kind::FirstUse { limit, .. } => {
                 let limit = self.own(Which::Guard(index), cost.path, limit, now);
@@ -222,14 +222,15 @@ impl Book {
         self.draws().filter(|(u, d)| of(u, d)).map(|(_, d)| d.amount).sum()
     }
 
-    /// What spend caps leave, together.
-    pub(super) fn budget(&self, feature: usize, path: Path, now: i64) -> i64 {
+    /// Spend caps: their whole figure, and what they leave of it.
+    pub(super) fn caps(&self, feature: usize, path: Path, now: i64) -> impl Iterator<Item = (i64, i64)> {
         let guards = self.policy().guards.iter().enumerate();
-        let guards = guards.filter(|(_, g)| g.feature.is_none_or(|f| f == feature));
-        let left = guards.filter_map(|(i, g)| match g.kind {
+        let guards = guards.filter(move |(_, g)| g.feature.is_none_or(|f| f == feature));
+        guards.filter_map(move |(i, g)| match g.kind {
             Kind::SpendCap { limit, .. } => {
                 let limit = self.own(Which::Guard(i), path, limit, now);
-                Some(limit.saturating_sub(self.spent_in((i, g), path.only(g.level), now)).max(0))
+                let spent = self.spent_in((i, g), path.only(g.level), now);
+                Some((limit, limit.saturating_sub(spent).max(0)))
             }
             Kind::Rate { .. }
             | Kind::Sliding { .. }
@@ -237,8 +238,7 @@ impl Book {
             | Kind::FirstUse { .. }
             | Kind::Growth { .. }
             | Kind::Slots { .. } => None,
-        });
-        left.min().unwrap_or(i64::MAX)
+        })
     }
 
     pub(super) fn covering(&self, which: Which, member: Path, at: i64) -> Option<&Opened> {
@@ -298,7 +298,7 @@ impl Book {
     }
 
     /// The limits of an allowance's windows for a path.
-    fn limits(&self, layer: usize, path: Path, now: i64) -> Vec<i64> {
+    pub(super) fn limits(&self, layer: usize, path: Path, now: i64) -> Vec<i64> {
         let Layer::Allowance { windows, .. } = &self.policy().layers[layer] else { return Vec::new() };
         let one = |(i, window): (usize, &Window)| match window {
             Window::Fixed { limit, .. } | Window::FirstUse { limit, .. } => {

@@ -53,6 +53,11 @@ impl Policy {
 impl Book {
     /// The limit of a window for a path: that of an override, of the longest path first, then the newest; or that of its type of seat.
     pub(super) fn own(&self, which: Which, path: Path, limit: i64, now: i64) -> i64 {
+        self.figure(which, path, now).unwrap_or(limit)
+    }
+
+    /// The figure of an override or a type of seat, if there is one.
+    pub(super) fn figure(&self, which: Which, path: Path, now: i64) -> Option<i64> {
         let of = |(age, own): (usize, &Own)| {
             let applies = own.which == which && path.only(&own.place.named()) == own.place && now < own.until;
             // The innermost segment counts first: the longest path, then the newest.
@@ -60,8 +65,8 @@ impl Book {
             applies.then(|| ((long.into_iter().rev().collect::<Vec<_>>(), age), own.figure))
         };
         let longest = self.overrides.iter().enumerate().filter_map(of).max_by(|(a, _), (b, _)| a.cmp(b));
-        let Some((_, figure)) = longest else { return self.typed(which, path).unwrap_or(limit) };
-        figure.unwrap_or(i64::MAX)
+        let Some((_, figure)) = longest else { return self.typed(which, path) };
+        Some(figure.unwrap_or(i64::MAX))
     }
 }
 
