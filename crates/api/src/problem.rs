@@ -314,7 +314,9 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::AccountFull => Kind::AccountFull,
         Refusal::MoreThanLeft(_) => Kind::MoreThanLeft,
         Refusal::MoreThanCharged(_) => Kind::MoreThanCharged,
-        Refusal::UnknownWindow(_) | Refusal::NotClosable(_) | Refusal::UnknownLimit(_) => Kind::UnknownWindow,
+        Refusal::UnknownWindows(_) | Refusal::NotClosable(_) | Refusal::UnknownLimit(_) => {
+            Kind::UnknownWindow
+        }
         Refusal::NoReset => Kind::NoReset,
         Refusal::NothingToReset => Kind::NothingToReset,
         Refusal::NothingToCorrect => Kind::NothingToCorrect,

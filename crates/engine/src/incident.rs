@@ -95,14 +95,19 @@ impl IncidentAsk {
         self.plans.is_empty() || self.plans.contains(plan)
     }
 
-    /// Refuses what cannot be done to an account.
-    fn check(&self, ctx: Context<'_>) -> Result<(), Refusal> {
+    /// What the act opens for an account.
+    ///
+    /// # Errors
+    /// What cannot be done to it.
+    fn check(&self, ctx: Context<'_>) -> Result<Option<GrantTerms>, Refusal> {
         if let Command::Override(new) = &self.act {
-            return check_raise(ctx, new);
+            check_raise(ctx, new)?;
         }
+        let draft = run(ctx, &self.act, &History::new())?.into_draft();
+        // Windows that the plan lacks are no unused ones: they are refused before.
         let is_idle =
             matches!(&self.act, Command::Bank { windows, .. } if self.redeems && !would_clear(ctx, windows));
-        if is_idle { Err(Refusal::NothingToReset) } else { Ok(()) }
+        if is_idle { Err(Refusal::NothingToReset) } else { Ok(draft.and_then(|draft| draft.opens)) }
     }
 }
 
@@ -276,12 +281,7 @@ impl Engine {
         {
             self.may_claim_all(account, &ask.key, new).await?;
         }
-        self.view(account, |ctx| {
-            ask.check(ctx)?;
-            let draft = run(ctx, &ask.act, &History::new())?.into_draft();
-            Ok(Part::Done(draft.and_then(|draft| draft.opens)))
-        })
-        .await
+        self.view(account, |ctx| Ok(Part::Done(ask.check(ctx)?))).await
     }
 
     async fn act_on(
@@ -292,7 +292,7 @@ impl Engine {
     ) -> Result<Part, EngineError> {
         let caller = Caller { actor, ..Caller::default() };
         if !self.is_known(account, IndexKey::of_key(account, ask.act.operation(), &ask.key.text)).await? {
-            self.view(account, |ctx| Ok(ask.check(ctx)?)).await?;
+            self.view(account, |ctx| Ok(ask.check(ctx).map(drop)?)).await?;
         }
         let acted = self.run(account, Some(&ask.key), caller, &ask.act).await?;
         let Effect::Recorded(record) = acted.effect else { return Ok(Part::Before) };

@@ -32,8 +32,9 @@ pub(super) fn bank(
     if windows.is_empty() {
         return Err(Refusal::NoWindows);
     }
-    if let Some(unknown) = windows.iter().find(|w| plan.resettable(w).is_none()) {
-        return Err(Refusal::UnknownWindow(unknown.clone()));
+    let unknown: Vec<Name> = windows.iter().filter(|w| plan.resettable(w).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        return Err(Refusal::UnknownWindows(unknown));
     }
     let terms = ResetTerms { windows: windows.to_vec(), expires_at, reference };
     Ok(Draft::of_cycle(CycleEvent::Banked(terms)))

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::request::QUANTITY_MAX;
@@ -98,8 +99,8 @@ pub enum Refusal {
     UnknownZone,
     /// The rollover contradicts itself, or would leave too many grants open.
     BadRollover,
-    /// The account's plan has no such window, or it counts open holds.
-    UnknownWindow(Name),
+    /// The account's plan has no such windows that a reset can clear.
+    UnknownWindows(Vec<Name>),
     /// The plan has no window or pool of that name whose periods are closed by hand.
     NotClosable(Name),
     /// The periods of this window or pool are those of seats, and the path names neither one nor a member with one.
@@ -273,10 +274,14 @@ impl fmt::Display for Refusal {
                 f,
                 "`{name}` counts for each seat; name in `path` the seat whose period ends, such as seat:s1, or the member that holds it, such as user:alice"
             ),
-            Self::UnknownWindow(name) => write!(
-                f,
-                "the account's plan has no window `{name}` that a reset can clear; write a guard or `allowance.window`"
-            ),
+            Self::UnknownWindows(names) => {
+                f.write_str("the account's plan has no window ")?;
+                for (i, name) in names.iter().enumerate() {
+                    let before = if i == 0 { "" } else { " or " };
+                    write!(f, "{before}`{name}`")?;
+                }
+                f.write_str(" that a reset can clear; write a guard or `allowance.window`")
+            }
             Self::NoReset => f.write_str("the account has no such banked reset to redeem"),
             Self::UnknownLimit(name) => write!(
                 f,

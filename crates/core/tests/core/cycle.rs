@@ -413,7 +413,15 @@ fn what_cannot_recur_is_refused() {
         r.rollover.as_mut().expect("rolls").life = Some("36500d".parse().expect("span"));
     };
     assert_eq!(try_with(&w, &life), Some(Refusal::BadRollover));
-    assert_eq!(bank(&mut w, &["rate"]), Err(Refusal::UnknownWindow(name("rate"))));
+    assert_eq!(bank(&mut w, &["rate"]), Err(Refusal::UnknownWindows(vec![name("rate")])));
+    // All that the plan lacks, and nothing that it has.
+    let refused = bank(&mut w, &["hourly", "rate", "daily"]).expect_err("refused");
+    assert_eq!(refused, Refusal::UnknownWindows(vec![name("hourly"), name("rate")]));
+    let text = refused.to_string();
+    assert!(
+        text.starts_with("the account's plan has no window `hourly` or `rate` that a reset can clear"),
+        "{text}"
+    );
     assert!(
         !w.log.iter().any(|r| matches!(&r.event, Event::Cycle(p) if matches!(**p, CycleEvent::Banked(_))))
     );

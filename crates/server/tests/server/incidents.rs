@@ -37,6 +37,9 @@ waterfall = [
 [plans.basic]
 features = ["chat"]
 waterfall = [{ grants = { name = "credits" } }]
+[plans.jobs]
+extends = "basic"
+guards = [{ name = "calls", window.fixed = { limit = 9, every = "day" } }]
 "#;
 
 async fn asked(s: &Server, ask: &Value) -> Reply {
@@ -237,6 +240,17 @@ async fn a_reset_is_banked_or_redeemed_at_once() {
     );
     let run = done(&s, &quoted(&s, &ask("bank", false)).await).await;
     assert_eq!(run["accounts"], json!(["fresh", "spent"]));
+    // A window that the plan lacks is named, rather than those that are unused.
+    post(&s, "/v1/accounts", "open", json!({"id": "job", "plan": "jobs"})).await;
+    for redeem in [true, false] {
+        let mut two = ask("two", redeem);
+        two["act"]["reset"]["windows"] = json!(["included.week", "calls"]);
+        two["accounts"] = json!(["job"]);
+        let skipped = &done(&s, &two).await["skipped"][0];
+        assert_eq!(skipped["problem"], "unknown_window");
+        let why = skipped["why"].as_str().expect("why");
+        assert!(why.contains("no window `included.week` that a reset can clear"), "{why}");
+    }
     let resets = s.call("GET", "/v1/accounts/fresh/resets", "", "").await.body;
     assert_eq!(resets["resets"][0]["reference"], cause);
 }
