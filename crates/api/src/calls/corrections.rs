@@ -7,7 +7,7 @@ use headworks_engine::{Effect, Reprice};
 use headworks_wire as wire;
 use wire::{Reference, Scope};
 
-use super::{change, named};
+use super::{change, known, named};
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::Key;
@@ -53,6 +53,7 @@ impl Api {
         if ask.from >= ask.to {
             return Err(Problem::invalid("`from` must be before `to`"));
         }
+        known::features(&self.engine, &known::REPRICED, &ask.features)?;
         let after = match &ask.after {
             None => None,
             Some(Reference::Record(account, seq)) => Some((account.clone(), *seq)),

@@ -7,6 +7,7 @@ use headworks_engine::{Engine, IncidentAsk, Used};
 use headworks_wire as wire;
 use wire::{IncidentAct, Reference};
 
+use super::known;
 use crate::access::{Access, Act};
 use crate::api::Api;
 use crate::idempotency::of_incident;
@@ -31,6 +32,10 @@ impl Api {
     ) -> Result<wire::IncidentAnswer, Problem> {
         access.may(Act::RunIncident)?;
         let incident = asked(&ask, &self.engine)?;
+        // One that has been shown goes on whatever becomes of the catalog.
+        if ask.apply.is_none() {
+            known::incident(&self.engine, &incident)?;
+        }
         let digest = render::hex(&incident.key.digest);
         if ask.apply.as_ref().is_some_and(|quoted| *quoted != digest) {
             return Err(Problem::invalid(

@@ -21,6 +21,7 @@ pub(crate) mod inbound;
 mod incidents;
 mod increases;
 mod invoices;
+mod known;
 pub(crate) mod ledger;
 mod overrides;
 mod pauses;

@@ -32,7 +32,7 @@ pub use changes::changes;
 pub(crate) use feature::Prices;
 pub use feature::{Feature, NoPrice};
 pub(crate) use graduated::{FREE, Ladder, MeterPrice};
-pub use nearest::Unmatched;
+pub use nearest::{Unmatched, nearest};
 pub use plan::Plan;
 pub(crate) use plan::{
     Categories, Count, FACTOR_MAX, Guard, Layer, PRICE_FACTOR, Pool, Program, WindowTerms,

@@ -1,6 +1,6 @@
-//! What a request without a price may have meant: prices that differ from it in one dimension.
+//! What an unknown name may have meant, and a request without a price: prices that differ from it in one dimension.
 //!
-//! Never looks at more than so many prices, and at no more of a value than its beginning: the cost of a refusal is bounded
+//! Never looks at more than so many names or prices, and at no more of one than its beginning: the cost of a refusal is bounded
 //! (`the_nearest_prices_are_told`).
 
 use alloc::string::String;
@@ -10,10 +10,10 @@ use core::fmt;
 use super::feature::{CardVersion, Feature, PriceEntry, Shape};
 use crate::record::{Dimension, Instant, Name};
 
-/// The most prices that are told.
+/// The most names or prices that are told.
 const TOLD_MAX: usize = 3;
 
-/// The most prices that are looked at, shared by the shapes.
+/// The most names that are looked at, and the most prices, shared by the shapes.
 const SEEN_MAX: usize = 512;
 
 /// The most bytes of a value that are compared.
@@ -26,6 +26,16 @@ pub struct Unmatched {
     pub sent: Vec<Dimension>,
     /// The dimensions of prices that differ in one of them, the nearest first; at most three.
     pub nearest: Vec<Vec<(Name, String)>>,
+}
+
+/// The known names, in order, that are nearest to an unknown one, the nearest first; at most three.
+#[must_use]
+pub fn nearest<'n>(unknown: &Name, known: &[&'n Name]) -> Vec<&'n Name> {
+    let place = known.partition_point(|name| *name < unknown);
+    let seen = known.iter().skip(first_seen(place, known.len(), SEEN_MAX)).take(SEEN_MAX);
+    let mut near: Vec<_> = seen.map(|name| (distance(name.as_str(), unknown.as_str()), *name)).collect();
+    near.sort_unstable();
+    near.into_iter().take(TOLD_MAX).map(|(_, name)| name).collect()
 }
 
 impl Feature {
@@ -63,14 +73,18 @@ fn near<'s>(
     let values: Vec<Option<&str>> = shape.names.iter().map(value).collect();
     let known = || values.iter().map(|value| value.unwrap_or_default());
     let place = shape.entries.partition_point(|entry| entry.values.iter().map(String::as_str).lt(known()));
-    let first = place.saturating_sub(most / 2).min(shape.entries.len().saturating_sub(most));
-    let seen = shape.entries.iter().skip(first).take(most);
+    let seen = shape.entries.iter().skip(first_seen(place, shape.entries.len(), most)).take(most);
     seen.filter_map(move |entry| {
         let mut differing =
             entry.values.iter().zip(&values).filter(|(has, sent)| Some(has.as_str()) != **sent);
         let (has, sent) = differing.next()?;
         differing.next().is_none().then(|| (distance(has, sent.unwrap_or_default()), shape, entry))
     })
+}
+
+/// The first of so many that stand around a place, of all that there are.
+fn first_seen(place: usize, all: usize, most: usize) -> usize {
+    place.saturating_sub(most / 2).min(all.saturating_sub(most))
 }
 
 /// How many bytes must be added, removed or changed to make one text of the other (Levenshtein), as far as they are compared.
@@ -115,7 +129,29 @@ impl fmt::Display for Unmatched {
 
 #[cfg(test)]
 mod tests {
-    use super::distance;
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    use super::{Name, SEEN_MAX, distance, nearest};
+
+    fn near(unknown: &str, known: &[&str]) -> Vec<alloc::string::String> {
+        let name = |text: &str| Name::new(text).expect("a name");
+        let mut known: Vec<Name> = known.iter().map(|text| name(text)).collect();
+        known.sort();
+        let known: Vec<&Name> = known.iter().collect();
+        nearest(&name(unknown), &known).into_iter().map(|name| name.as_str().into()).collect()
+    }
+
+    #[test]
+    fn the_nearest_names_come_first() {
+        assert_eq!(near("plsu", &["basic", "plus", "pro"]), ["plus", "pro", "basic"]);
+        assert_eq!(near("x", &[]), [""; 0]);
+        // However many names there are, those next to it are found.
+        let many: Vec<_> = (10_000..10_000 + 4 * SEEN_MAX).map(|n| format!("f{n}")).collect();
+        let many: Vec<&str> = many.iter().map(|text| &**text).collect();
+        assert_eq!(near("f10700x", &many)[0], "f10700");
+        assert_eq!(near("zzz", &many).len(), 3);
+    }
 
     /// Published pairs: Levenshtein's own and those of textbooks.
     #[test]

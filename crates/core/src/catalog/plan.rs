@@ -218,6 +218,19 @@ impl Program {
         self.layers.iter().map(|layer| &**layer)
     }
 
+    /// The names of its windows: guards, those of allowances, and postpaid layers.
+    pub(super) fn window_names(&self) -> impl Iterator<Item = &Name> {
+        let layers = self.layers().flat_map(|layer| {
+            let (windows, own) = match layer {
+                Layer::Allowance { windows, .. } => (windows.as_slice(), None),
+                Layer::Postpaid { name, .. } => (&[][..], Some(name)),
+                Layer::Grants { .. } | Layer::Overdraft { .. } => (&[][..], None),
+            };
+            windows.iter().map(|(name, _)| name).chain(own)
+        });
+        self.guards().map(|guard| &guard.name).chain(layers)
+    }
+
     /// Whether nothing pays.
     pub(crate) fn has_no_layers(&self) -> bool {
         self.layers.is_empty()

@@ -12,7 +12,7 @@ use super::abuse::Rules;
 use super::check;
 use super::feature::Feature;
 use super::places::locate;
-use super::plan::Plan;
+use super::plan::{Plan, Program};
 use super::problems::{Found, ParseError, Problems};
 use super::supplies::{DEFAULT_CLASS, SupplyTerms};
 use super::text::{self, Format};
@@ -159,6 +159,18 @@ impl Catalog {
         let mut names: Vec<_> = self.features.keys().collect();
         names.sort_unstable();
         names
+    }
+
+    /// The names of all windows that a reset can clear, of all plans; some more than once.
+    #[must_use]
+    pub fn resettable_names(&self) -> Vec<&Name> {
+        self.plans.values().flat_map(|plan| plan.resettable.keys()).collect()
+    }
+
+    /// The names of all limits with windows, of all plans; some more than once.
+    #[must_use]
+    pub fn window_names(&self) -> Vec<&Name> {
+        self.plans.values().flat_map(Plan::programs).flat_map(Program::window_names).collect()
     }
 
     /// The unit of credits, if all features with prices share one; `None`: `credits`, or several. A figure of

@@ -333,3 +333,67 @@ async fn an_incident_that_cannot_be_is_refused() {
         assert_eq!(reply.status, status, "{scopes:?} {accounts:?}: {}", reply.body);
     }
 }
+
+/// A name in no catalog would match nobody without a word. Each is told with its field and the nearest that there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_no_catalog_has_is_refused() {
+    let s = Server::start().await;
+    opened(&s, &[("a", "plus"), ("b", "basic")]).await;
+    let times = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+    let ask = |part: &str, value: Value| {
+        let grant = json!({"grant": {"amount": "1", "category": "promotional"}});
+        let mut ask = json!({"id": "x", "cause": "c", "act": grant});
+        ask[part] = value;
+        ask
+    };
+    let used = |feature: &str| json!({"features": [feature], "from": times.0, "to": times.1});
+    let raise = |limit: &str| json!({"raise": {"limit": limit, "value": 9, "until": "2100-01-01T00:00:00Z"}});
+    let grant = json!({"grant": {"amount": "1", "category": "promotional", "features": ["chat", "dra"]}});
+    let rows = [
+        (
+            ask("plans", json!(["plus", "plsu"])),
+            "unknown_plan",
+            "`plans`: no catalog has a plan `plsu`; the nearest are `plus`",
+        ),
+        (
+            ask("used", used("caht")),
+            "unknown_feature",
+            "`used.features`: no catalog has a feature `caht`; the nearest are `chat`",
+        ),
+        (
+            ask("act", grant),
+            "unknown_feature",
+            "`act.grant.features`: the catalog has no feature `dra`; the nearest are `draw`",
+        ),
+        (
+            ask("act", raise("rmp")),
+            "unknown_window",
+            "`act.raise.limit`: no plan has a window `rmp`; the nearest are `rpm`",
+        ),
+        (
+            ask("act", json!({"reset": {"windows": ["included.week", "call"]}})),
+            "unknown_window",
+            "`act.reset.windows`: no plan has, for a reset to clear, a window `call`; the nearest are `calls`",
+        ),
+    ];
+    for (wrong, problem, detail) in rows {
+        let refused = asked(&s, &wrong).await;
+        assert_eq!((refused.status, refused.problem()), (422, problem), "{wrong}: {}", refused.body);
+        let told = refused.body["detail"].as_str().expect("a detail");
+        assert!(told.starts_with(detail), "{told}");
+    }
+    let reprice = json!({"from": times.0, "to": times.1, "features": ["caht"]});
+    let refused = s.call("POST", "/v1/catalog/corrections", "", &reprice.to_string()).await;
+    assert_eq!((refused.status, refused.problem()), (422, "unknown_feature"), "{}", refused.body);
+    // Accounts stay on a plan that the catalog has given up, and their use was of its features.
+    let given = quoted(&s, &ask("act", raise("rpm"))).await;
+    let without = CATALOG.replace("\"i\"", "\"j\"").replace("plans.plus", "plans.max");
+    let without = without.replace("default_plan = \"plus\"", "default_plan = \"max\"");
+    let put = s.call("PUT", "/v1/catalog", "", &without.replace("rpm", "calls_a_minute")).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    assert_eq!(done(&s, &ask("plans", json!(["plus"]))).await["accounts"], json!(["a"]));
+    assert_eq!(done(&s, &ask("used", used("draw"))).await["accounts"], json!([]));
+    assert_eq!(asked(&s, &ask("plans", json!(["plsu"]))).await.problem(), "unknown_plan");
+    // What has been shown can be done to its end.
+    assert_eq!(done(&s, &given).await["accounts"], json!([]));
+}
