@@ -136,7 +136,7 @@ fn override_limits(account: &mut Account, catalog: &Catalog, now: Instant) {
         let new = NewOverride {
             limit: name(&limit),
             path: Path::default(),
-            figure: NewFigure::Recorded(Figure::Limit(figure)),
+            figure: NewFigure::Recorded(Figure::Limit(figure), None),
             until: None,
             reason: None,
         };

@@ -10,7 +10,9 @@ use crate::account::{Account, CountedWindow, Increase, Overriding, Seat};
 use crate::catalog::source::Unpaid;
 use crate::catalog::{Count, Layer, Program, WindowTerms};
 use crate::command::billed_windows;
-use crate::record::{CREDITS, Credits, Instant, Levels, Name, Path, REQUESTS, Seq, Terms, Unit, own_unit};
+use crate::record::{
+    CREDITS, Credits, Instant, Levels, Name, Override, Path, REQUESTS, Seq, Terms, Unit, own_unit,
+};
 use crate::waterfall::{Context, Refusal};
 use crate::window::Used;
 
@@ -39,19 +41,19 @@ pub struct WindowView {
     pub overridden_by: Option<Seq>,
 }
 
-/// The overrides in force, and whether each counts credits.
+/// The overrides in force, and whether the figure of each is in credits.
 #[must_use]
 pub fn overrides(ctx: Context<'_>) -> Vec<(Overriding, bool)> {
     let all = ctx.account.rare().overrides.iter();
     let in_force = all.filter(|o| o.is_in_force(ctx.now));
-    in_force.map(|o| (o.clone(), is_credits(ctx, &o.terms.limit))).collect()
+    in_force.map(|o| (o.clone(), is_credits(ctx, &o.terms))).collect()
 }
 
-/// The requests for higher limits, and whether each counts credits.
+/// The requests for higher limits, and whether the figure of each is in credits.
 #[must_use]
 pub fn increases(ctx: Context<'_>) -> Vec<(Increase, bool)> {
     let all = ctx.account.rare().increases.iter();
-    all.map(|increase| (increase.clone(), is_credits(ctx, &increase.terms.limit))).collect()
+    all.map(|increase| (increase.clone(), is_credits(ctx, &increase.terms))).collect()
 }
 
 /// The seats, by name.
@@ -60,10 +62,12 @@ pub fn seats(ctx: Context<'_>) -> Vec<Seat> {
     ctx.account.rare().seats.clone()
 }
 
-/// Whether a limit counts credits.
-fn is_credits(ctx: Context<'_>, limit: &Name) -> bool {
-    let limit = ctx.plan().ok().and_then(|plan| plan.limit(limit));
-    limit.is_some_and(|(is_credits, _)| is_credits)
+/// Whether a figure is in credits: as it was given, whatever plan the account has now.
+fn is_credits(ctx: Context<'_>, of: &Override) -> bool {
+    of.is_credits.unwrap_or_else(|| {
+        let limit = ctx.plan().ok().and_then(|plan| plan.limit(&of.limit));
+        limit.is_some_and(|(is_credits, _)| is_credits)
+    })
 }
 
 /// The account as it would be if it were resumed now: one that is paused without a planned end has no instants to come that

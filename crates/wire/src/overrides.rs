@@ -63,7 +63,7 @@ pub struct Override {
     pub limit: Name,
     /// The place that it is for; the empty path is the account.
     pub path: Path,
-    /// The figure, or `none`.
+    /// The figure as it was given, or `none`, whatever plan the account has now.
     pub value: String,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -53,11 +53,11 @@ fn approved(
     until: Option<Instant>,
     reason: &Option<Label>,
 ) -> Result<Override, Refusal> {
-    let Override { limit, path, figure: asked, until: asked_until, .. } = increase.terms.clone();
+    let Override { limit, path, figure: asked, until: asked_until, is_credits, .. } = increase.terms.clone();
     let new = NewOverride {
         limit,
         path,
-        figure: figure.cloned().unwrap_or(NewFigure::Recorded(asked)),
+        figure: figure.cloned().unwrap_or(NewFigure::Recorded(asked, is_credits)),
         until: until.or(asked_until),
         reason: reason.clone(),
     };

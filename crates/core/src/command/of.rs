@@ -226,8 +226,10 @@ fn cycle_of(cycle: &CycleEvent) -> Option<Command> {
         CycleEvent::RenewalStopped { schedule, reason } => {
             Some(Command::StopRenewal { grant: *schedule, reason: reason.clone() })
         }
-        CycleEvent::Overridden(Override { approves: Some(asked), figure, until, reason, .. }) => {
-            let (figure, until) = (Some(NewFigure::Recorded(*figure)), *until);
+        CycleEvent::Overridden(Override {
+            approves: Some(asked), figure, until, reason, is_credits, ..
+        }) => {
+            let (figure, until) = (Some(NewFigure::Recorded(*figure, *is_credits)), *until);
             let answer = AnswerIncrease::Approve { figure, until, reason: reason.clone() };
             Some(Command::AnswerIncrease { asked: *asked, answer })
         }
@@ -272,7 +274,7 @@ fn new_override(terms: &Override) -> NewOverride {
     NewOverride {
         limit: terms.limit.clone(),
         path: terms.path.clone(),
-        figure: NewFigure::Recorded(terms.figure),
+        figure: NewFigure::Recorded(terms.figure, terms.is_credits),
         until: terms.until,
         reason: terms.reason.clone(),
     }

@@ -30,8 +30,8 @@ pub struct NewOverride {
 pub enum NewFigure {
     /// As written: credits as a decimal number, anything else as a whole one.
     Written(Label),
-    /// As recorded.
-    Recorded(Figure),
+    /// As recorded, and whether it is in credits, where that is recorded.
+    Recorded(Figure, Option<bool>),
     /// No limit.
     Unlimited,
 }
@@ -53,11 +53,11 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
         return Err(Refusal::AccountFull);
     }
     let is_factor = new.limit.as_str() == PRICE_FACTOR;
-    let figure = match &new.figure {
-        NewFigure::Recorded(figure) => *figure,
-        NewFigure::Unlimited => Figure::Unlimited,
+    let (figure, is_credits) = match &new.figure {
+        NewFigure::Recorded(figure, is_credits) => (*figure, *is_credits),
+        NewFigure::Unlimited => (Figure::Unlimited, Some(is_credits)),
         NewFigure::Written(text) => match Figure::written(text.as_str(), is_credits) {
-            Some(figure) => Figure::Limit(figure),
+            Some(figure) => (Figure::Limit(figure), Some(is_credits)),
             None if is_factor => return Err(BAD_FACTOR),
             None if is_credits => {
                 return Err(Refusal::BadOverride(
@@ -81,7 +81,7 @@ pub(super) fn terms(ctx: Context<'_>, new: &NewOverride) -> Result<Override, Ref
         ));
     }
     let NewOverride { limit, path, until, reason, .. } = new.clone();
-    Ok(Override { limit, path, figure, until, reason, approves: None })
+    Ok(Override { limit, path, figure, until, reason, approves: None, is_credits })
 }
 
 /// Refuses an override of a limit that would not be higher by it, for the account itself.

@@ -34,6 +34,9 @@ pub struct Override {
     /// The request for a higher limit that it approves.
     #[n(5)]
     pub approves: Option<Seq>,
+    /// Whether the figure is in credits, as it was given; `None`: as the plan's limit is.
+    #[n(6)]
+    pub is_credits: Option<bool>,
 }
 
 /// A figure that takes the place of a plan's.

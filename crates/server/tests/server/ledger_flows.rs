@@ -241,6 +241,36 @@ async fn a_limit_is_overridden_until_its_instant() {
     reconciles(&s).await;
 }
 
+/// An override outlives the plan that has its limit: in force again with the plan, it is listed as it was given.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_figure_reads_as_it_was_given_whatever_the_plan() {
+    let s = start().await;
+    let limits = "[plans.p]\nguards = [{ name = \"cap\", window.spend_cap = { limit = \"5\", every = \"day\" } }, \
+                  { name = \"rpm\", window.fixed = { limit = 5, every = \"hour\" } }]\n";
+    put(&s, &CATALOG.replace("\"t2\"", "\"t4\"").replace("[plans.p]\n", limits), "c4").await;
+    let given = json!([["cap", "2.5"], ["cap", "none"], ["price_factor", "0.65"], ["rpm", "7"]]);
+    for (n, one) in given.as_array().expect("rows").iter().enumerate() {
+        let ask = json!({"limit": one[0], "value": one[1], "path": if n == 1 { "user:ann" } else { "" }});
+        post(&s, "/v1/accounts/acme/overrides", &format!("o{n}"), ask.clone()).await;
+        post(&s, "/v1/accounts/acme/increases", &format!("i{n}"), ask).await;
+    }
+    let listed = async |kind: &str| {
+        let all = s.call("GET", &format!("/v1/accounts/acme/{kind}"), "", "").await.body[kind].clone();
+        let rows = all.as_array().expect("a list").iter().map(|o| json!([o["limit"], o["value"]]));
+        json!(rows.collect::<Vec<_>>())
+    };
+    let both = async || (listed("overrides").await, listed("increases").await);
+    assert_eq!(both().await, (given.clone(), given.clone()));
+    // A plan without these limits, then a catalog without the plan that has them, then one without the account's own plan.
+    post(&s, "/v1/accounts/acme/plan", "p1", json!({"plan": "team"})).await;
+    assert_eq!(both().await, (given.clone(), given.clone()));
+    put(&s, &CATALOG.replace("\"t2\"", "\"t5\""), "c5").await;
+    assert_eq!(both().await, (given.clone(), given.clone()));
+    put(&s, &CATALOG.replace("\"t2\"", "\"t6\"").replace("plans.team", "plans.squad"), "c6").await;
+    assert_eq!(both().await, (given.clone(), given));
+    reconciles(&s).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_period_is_closed_once_for_each_key_and_for_one_member() {
     let s = start().await;
