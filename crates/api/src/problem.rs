@@ -263,7 +263,7 @@ fn kind_of(refusal: &Refusal) -> Kind {
         Refusal::UnknownFeature(_) => Kind::UnknownFeature,
         Refusal::UnknownPlan(_) => Kind::UnknownPlan,
         Refusal::MissingMeter(_) => Kind::MissingMeter,
-        Refusal::UnknownMeter(_) => Kind::UnknownMeter,
+        Refusal::UnknownMeter(_) | Refusal::MeterUnpriced(_) | Refusal::MeterNotHeld(_) => Kind::UnknownMeter,
         Refusal::NoPrice(..) => Kind::UnknownPrice,
         Refusal::TooLarge | Refusal::BooksFull(_) => Kind::AmountTooLarge,
         Refusal::BadMinimum(_)

@@ -98,7 +98,11 @@ fn corrected_part(
             continue;
         }
         let line = usage.lines.iter_mut().find(|l| l.meter == *meter);
-        line.ok_or_else(|| Refusal::UnknownMeter(meter.clone()))?.quantity = *quantity;
+        let Some(line) = line else {
+            let unknown = Refusal::UnknownMeter(meter.clone());
+            return Err(unknown.or_since(catalog.feature(usage.feature.as_str()), Refusal::MeterUnpriced));
+        };
+        line.quantity = *quantity;
     }
     // A use that did not happen, and did after all, is a request again.
     let is_request = |line: &Line| line.meter.as_str() == REQUESTS && line.quantity == 0;

@@ -122,7 +122,9 @@ pub(crate) fn growth(ctx: Context<'_>, hold: &Hold, ask: &Extend) -> Result<Use,
                 }
                 line.price = line.price.after(line.quantity);
             }
-            requantify(part, asked.quantities, true)
+            requantify(part, asked.quantities, true).map_err(|e| {
+                e.or_since(ctx.catalog.feature(hold.usage.feature.as_str()), Refusal::MeterNotHeld)
+            })
         })?;
     if more.lines.iter().any(|line| line.graduated.is_some()) {
         // It has a price of its own, which is rounded by itself.
@@ -190,6 +192,7 @@ pub(super) fn settle(
             let asked = if place < held.parts() { asked } else { asked.or_none() };
             let part = turned_out(ctx.catalog, (held, part), asked, (ctx.now, Unnamed::Vanish, pricing));
             requantify(part, asked.quantities, place > 0)
+                .map_err(|e| e.or_since(ctx.catalog.feature(held.feature.as_str()), Refusal::MeterUnpriced))
         })?;
         names_all(ctx, &actual, first, more)?;
         let mut actual = actual.charged();

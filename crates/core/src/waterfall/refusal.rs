@@ -43,6 +43,10 @@ pub enum Refusal {
     UnknownPlan(Name),
     /// The feature has no such meter.
     UnknownMeter(Name),
+    /// The feature has such a meter, and what was held or charged does not: the catalog cannot price it beside that.
+    MeterUnpriced(Name),
+    /// The feature has such a meter, and the hold that is extended does not.
+    MeterNotHeld(Name),
     /// No price is in force, or none matches the dimensions.
     NoPrice(Name, NoPrice, Box<Unmatched>),
     /// A charge has been refunded as often as one may be.
@@ -183,6 +187,16 @@ impl fmt::Display for Refusal {
             Self::UnknownFeature(name) => write!(f, "the catalog has no feature `{name}`"),
             Self::UnknownPlan(name) => write!(f, "the catalog has no plan `{name}`"),
             Self::UnknownMeter(name) => write!(f, "the feature has no meter `{name}`"),
+            Self::MeterUnpriced(name) => write!(
+                f,
+                "the use was priced before the feature had a meter `{name}`, and the catalog in force cannot price it beside the \
+                 rest: the version of the rate card that the use refers to is gone or altered, or has no price for these \
+                 dimensions; leave the meter out, and record it as a use of its own"
+            ),
+            Self::MeterNotHeld(name) => write!(
+                f,
+                "the hold was made before the feature had a meter `{name}`, so it cannot be extended by it; name it when you settle"
+            ),
             Self::NoPrice(name, NoPrice::NotYet, _) => {
                 write!(f, "no price of `{name}` is in force yet")
             }
@@ -334,6 +348,16 @@ impl Refusal {
     /// The refusal of a request without a price at `now`.
     pub(crate) fn no_price(feature: &Feature, why: NoPrice, dimensions: &[Dimension], now: Instant) -> Self {
         Self::NoPrice(feature.name.clone(), why, Box::new(feature.unmatched(dimensions, now)))
+    }
+
+    /// A meter that something was held or charged without is another matter where the feature has it.
+    pub(crate) fn or_since(self, feature: Option<&Feature>, since: fn(Name) -> Self) -> Self {
+        if let Self::UnknownMeter(meter) = &self
+            && feature.is_some_and(|of| of.meters.contains(meter))
+        {
+            return since(meter.clone());
+        }
+        self
     }
 
     /// The same for use that has a hold.

@@ -384,7 +384,7 @@ fn a_meter_that_is_new_has_a_price_of_the_same_catalog_as_the_others() {
     trusted_under(&w, &[catalog(CATALOG), catalog(&same)], hold, "the same version");
     let (w, hold) = held(&with_calls(&changed("card", "tariff")));
     let refused = w.run(&settled(hold, "10 input 0 output 1 calls"));
-    assert!(matches!(refused, Err(Refusal::UnknownMeter(_))), "{refused:?}");
+    assert_eq!(refused.err(), Some(Refusal::MeterUnpriced(name("calls"))));
 }
 
 /// The version of the card is pinned for each part; what it does not know has the prices in force, or else those that were held.

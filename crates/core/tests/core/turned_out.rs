@@ -1,6 +1,6 @@
 //! What happened is charged, not what was requested: another model answered, a tier was not granted.
 
-use headworks_core::command::{Command, Correct};
+use headworks_core::command::{Command, Correct, Extend};
 use headworks_core::record::{Dimension, Dimensions, HoldId, Label};
 use headworks_core::waterfall::{Quantities, Refusal};
 
@@ -226,4 +226,56 @@ fn a_version_that_was_altered_prices_nothing_else() {
     w.catalog = catalog(&CATALOG.replace("\"t\"", "\"t2\"").replace("input = \"10\"", "input = \"100\""));
     w.apply(settle_as(hold, quantities(&USED), "model=b")).expect("settles");
     assert_eq!((w.charge().price, w.charge().usage.unpriced), (credits("0.01732"), true));
+}
+
+/// A meter that the feature has had only since: where the version of the card that the hold refers to is gone, the answer says so.
+#[test]
+fn a_later_meter_beside_a_version_that_is_gone_is_told_apart() {
+    let later = |text: &str| {
+        let text =
+            text.replace("\"t\"", "\"t2\"").replace("[meters]\n", "[meters]\ncalls = { unit = \"call\" }\n");
+        text.replace("meters = [\"input\", \"output\"]", "meters = [\"input\", \"output\", \"calls\"]")
+            .replace("credits = { input", "credits = { calls = \"1000000\", input")
+    };
+    let held = |text: &str| {
+        let mut w = world("2026-06-30T12:00:00Z");
+        w.ask(&ask("chat", &USED).model("a"));
+        w.catalog = catalog(text);
+        w.fills = false;
+        let hold = w.account.seq;
+        (w, hold)
+    };
+    let with = |meter: &'static str| quantities(&[USED[0], USED[1], (meter, 2)]);
+    // 412 at 10, 264 at 50 per million, and two calls at one credit each.
+    let (mut w, hold) = held(&later(CATALOG));
+    w.grant("9", headworks_core::record::Category::Purchased);
+    w.apply(settle_as(hold, with("calls"), "model=a")).expect("settles");
+    assert_eq!(w.charge().price, credits("2.01732"));
+    let altered = later(&CATALOG.replace("input = \"10\"", "input = \"100\""));
+    let (w, hold) = held(&altered);
+    let refused = w.run(&settle_as(hold, with("calls"), "model=a")).expect_err("has no price");
+    assert_eq!(refused, Refusal::MeterUnpriced(name("calls")));
+    assert!(
+        refused.to_string().contains("the rate card that the use refers to is gone or altered"),
+        "{refused}"
+    );
+    // A meter that the feature does not have is none.
+    let refused = w.run(&settle_as(hold, with("pages"), "model=a")).expect_err("is no meter");
+    assert_eq!(refused, Refusal::UnknownMeter(name("pages")));
+    // An extension takes the meters of its hold.
+    let extend = Command::Extend(Extend {
+        hold: HoldId(hold),
+        quantities: quantities(&[("calls", 1)]),
+        more: Vec::new(),
+        minimum: None,
+        life: None,
+        progress: None,
+        consented: false,
+    });
+    assert_eq!(w.run(&extend).expect_err("refused"), Refusal::MeterNotHeld(name("calls")));
+    let (mut w, hold) = held(&altered);
+    w.apply(settle_as(hold, quantities(&USED), "model=a")).expect("settles");
+    let to = Correct::To { quantities: with("calls"), dimensions: None, more: None, reprice: false };
+    let refused = w.run(&correct(w.account.seq, &to)).expect_err("has no price");
+    assert_eq!(refused, Refusal::MeterUnpriced(name("calls")));
 }
