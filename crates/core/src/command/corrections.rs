@@ -199,6 +199,8 @@ pub(super) fn correct(
     let price = Credits::from_nano(need.credits());
     let kept = keep_front(&mut need, &charge.draws);
     let rule = ctx.feature(&usage.feature).map_or(Overshoot::Refund, |f| f.overshoot);
+    // A correction is beyond no hold.
+    let rule = if rule == Overshoot::Goodwill { Overshoot::Refund } else { rule };
     let consented = charge.draws.iter().any(|d| d.source.is_paid());
     let happened = Happened { at: record.effective_at.min(ctx.now), overshoot: rule, consented };
     let (more, excess) = pay_excess(ctx, happened, &priced, &priced, need, &Priced::from(&charge.usage))?;

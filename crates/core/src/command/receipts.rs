@@ -92,7 +92,8 @@ pub(super) fn pay_excess<'u>(
         need.ask_credits();
     }
     let scene = happened.scene(ctx, actual.feature)?;
-    let run = draw_more(scene, actual, held, need, priced_before);
+    let asks_sources = happened.overshoot != Overshoot::Goodwill;
+    let run = draw_more(scene, actual, held, need, priced_before, asks_sources);
     let (mut draws, short, visits) = (run.draws, Credits::from_nano(run.need.credits()), run.visits);
     if is_within && visits.iter().all(|visit| visit.cost == 0) {
         return Ok((draws, None));
@@ -117,7 +118,7 @@ fn pay_shortfall(
     let up_to = |limit: Credits, used: i64| (limit.nano() - used).clamp(0, short.nano());
     let owed = match rule {
         Overshoot::Reject => return Err(Refusal::NobodyPays(Amount::of(short, unit))),
-        Overshoot::Refund => 0,
+        Overshoot::Refund | Overshoot::Goodwill => 0,
         Overshoot::Debt => {
             let drawn: i64 = draws.iter().filter(|d| d.source == Source::Overdraft).map(|d| d.amount).sum();
             let used = books.overdraft.nano() + books.debt.nano() + drawn;

@@ -154,7 +154,7 @@ fn charged(ctx: Context<'_>, volume: &Volume, due: Credits) -> Option<Draft> {
     let overshoot = match feature.overshoot {
         // The use has been accepted before.
         Overshoot::Reject => Overshoot::Refund,
-        rule @ (Overshoot::Refund | Overshoot::Debt | Overshoot::DebtUpTo(_)) => rule,
+        rule @ (Overshoot::Refund | Overshoot::Debt | Overshoot::DebtUpTo(_) | Overshoot::Goodwill) => rule,
     };
     let happened = Happened { at: last_instant(ctx, volume), overshoot, consented: true };
     let (charge, decision) = charge_happened(ctx, happened, &Priced::from(&usage)).ok()?;

@@ -63,4 +63,7 @@ pub enum Overshoot {
     /// Owe it while the debt stays within this; the excess is refunded.
     #[n(3)]
     DebtUpTo(#[n(0)] Credits),
+    /// What a hold does not cover asks no source: it is charged, and refunded at once from the operator's goodwill.
+    #[n(4)]
+    Goodwill,
 }

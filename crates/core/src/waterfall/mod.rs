@@ -72,19 +72,25 @@ fn go(run: &mut Run<'_, '_>) -> Decision {
     run.close()
 }
 
-/// Counts and draws the part of a use beyond the amount `held` for it. It has happened, so nothing refuses it.
+/// Counts and draws the part of a use beyond the amount `held` for it. It has happened, so nothing refuses it; whether sources pay
+/// is the overshoot rule's to say.
 pub(crate) fn draw_more<'a, 'p, 'u>(
     scene: Scene<'a>,
     usage: &'a Priced<'p>,
     held: &Priced<'u>,
     need: Need<'a>,
     priced_before: &Priced<'u>,
+    asks_sources: bool,
 ) -> Run<'a, 'p> {
     let mut run = Run::new(scene, usage, need);
     run.abuse_beyond(held);
     run.guards_beyond(held, priced_before);
     run.spend_caps();
-    run.sources();
+    if asks_sources {
+        run.sources();
+    } else {
+        run.only_covered();
+    }
     run.caps();
     run.mark();
     run

@@ -40,6 +40,14 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Only the allowance that has paid the whole request pays, at any price; no other source is asked.
+    pub(super) fn only_covered(&mut self) {
+        match self.need.covered_by() {
+            Some(layer) => self.grow_covered(layer),
+            None => self.need.ask_credits(),
+        }
+    }
+
     fn visit_allowance(&mut self, layer: &Name, level: Levels, windows: &[(Name, WindowTerms)]) {
         if level.contains(Level::Seat) && self.usage.path.at(Level::Seat).is_none() {
             return self.pass_over(layer, level, windows);

@@ -116,6 +116,27 @@ fn use_beyond_the_hold_walks_the_waterfall_then_the_overshoot_rule() {
     w.settle(hold, &[("output", 10)]).expect("settles");
 }
 
+/// An account pays what was held at most: what is used beyond is the operator's, although sources have more, and counts all the same.
+#[test]
+fn use_beyond_the_hold_can_be_the_operators() {
+    let text = CATALOG.replace("overshoot = \"reject\"", "overshoot = \"goodwill\"").replacen(
+        "[features.chat]\n",
+        "[features.chat]\novershoot = \"goodwill\"\n",
+        1,
+    );
+    let mut w = World::new(&text, "p");
+    w.grant("10", Category::Purchased);
+    w.hold("chat", &[("input", 5)]);
+    // 27 used: 5 of the hold, 22 by the operator.
+    w.settle(w.account.seq, &[("input", 27)]).expect("settles");
+    assert_eq!((w.account.books.goodwill, w.available()), (credits("22"), "10".to_owned()));
+    assert_eq!((used(&w, "included.day"), used(&w, "tokens")), (5_000_000_000, 27));
+    // Use without a hold is paid as by any other rule: 5 more included, 9 purchased.
+    let charge = Command::Record { request: ask("chat", &[("input", 14)]).request, at: None };
+    w.apply(charge).expect("is charged");
+    assert_eq!((w.account.books.goodwill, w.available()), (credits("22"), "1".to_owned()));
+}
+
 #[test]
 fn extend_goes_through_the_same_waterfall() {
     let mut w = World::new(CATALOG, "p");

@@ -376,3 +376,66 @@ async fn calls_given_up_at_any_moment_leave_nothing_held() {
     let left = headworks_core::record::Credits::from_nano(1_000_000_000_000 - spent);
     assert_eq!(world.available().await, left.to_string());
 }
+
+/// Two teams with a budget each, and many streams of unknown length at once: neither team passes its budget, and nothing that is
+/// beyond what was held is anybody's but the operator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn budgets_of_teams_are_not_passed() {
+    let catalog = CATALOG
+        .replace("overshoot = \"refund\"", "overshoot = \"goodwill\"")
+        .replace("limit = \"1000\", every = \"month\"", "limit = \"5\", every = \"month\"");
+    let world = Arc::new(World::with(&catalog, |address| setup(address, "")).await);
+    let mut keys = Vec::new();
+    for team in ["team:red", "team:blue"] {
+        let bound = KeyGateway { path: Some(team.parse().expect("a path")), models: None };
+        keys.push(world.new_key(Some(bound)).await);
+    }
+    let mut calls = JoinSet::new();
+    for n in 0..200_usize {
+        let (world, key) = (Arc::clone(&world), keys[n % 2].clone());
+        calls.spawn(async move {
+            let path = WRITING[n % 4];
+            // Some report more than anybody could have known.
+            let tokens = 20 + 13 * u64::try_from(n % 17).expect("small");
+            let mut mock = json!({"input_tokens": 5, "output_tokens": tokens, "tokens_per_second": 2_000});
+            if n % 5 == 0 {
+                let more = tokens + 500;
+                mock["usage"] = if path.ends_with("completions") {
+                    json!({"prompt_tokens": 5, "completion_tokens": more})
+                } else {
+                    json!({"input_tokens": 5, "output_tokens": more})
+                };
+            }
+            let body = request(path, n % 3 > 0, 1_000, mock);
+            // Who is refused tries again, as SDKs do.
+            for _ in 0..60 {
+                let status = text(world.send_as(&key, path, &[], body.clone()).await).await.0;
+                if status == StatusCode::OK {
+                    return status;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            StatusCode::TOO_MANY_REQUESTS
+        });
+    }
+    let statuses = calls.join_all().await;
+    world.idle().await;
+    assert!(statuses.contains(&StatusCode::OK) && statuses.contains(&StatusCode::TOO_MANY_REQUESTS));
+    let mut spent = std::collections::BTreeMap::<String, i64>::new();
+    for record in world.records() {
+        let headworks_core::record::Event::Settled { charge, .. } = record.event else { continue };
+        let paid: i64 = charge
+            .draws
+            .iter()
+            .filter(|draw| matches!(draw.source, headworks_core::record::Source::Grant(..)))
+            .map(|draw| draw.amount)
+            .sum();
+        let team = charge.usage.path.segments()[0].to_string();
+        *spent.entry(team).or_default() += paid;
+    }
+    assert_eq!(spent.len(), 2);
+    for (team, spent) in spent {
+        assert!(spent <= 5_000_000_000, "{team}: {spent}");
+        assert!(spent > 4_500_000_000, "{team} could use what it had: {spent}");
+    }
+}

@@ -157,7 +157,7 @@ pub(crate) struct HoldSource {
     pub(crate) expiry_charges: Option<Vec<Name>>,
 }
 
-/// The rule for settled use that no source pays: `refund`, `debt`, `reject`, or `{ debt = "50" }`.
+/// The rule for settled use that no source pays: `refund`, `goodwill`, `debt`, `reject`, or `{ debt = "50" }`.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(untagged)]
@@ -175,6 +175,8 @@ pub(crate) enum OvershootSource {
 pub(crate) enum OvershootRule {
     /// Charged and refunded from the operator's goodwill.
     Refund,
+    /// As `refund`, but use beyond a hold asks no source at all: the account pays what was held, at most.
+    Goodwill,
     /// Owed, up to the rest of the plan's overdraft.
     Debt,
     /// Refused: the caller must extend the hold first.
@@ -196,7 +198,7 @@ impl<'de> Deserialize<'de> for OvershootSource {
         impl<'de> Visitor<'de> for RuleOrOwed {
             type Value = OvershootSource;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("refund, debt, reject or { debt = \"50\" }")
+                f.write_str("refund, goodwill, debt, reject or { debt = \"50\" }")
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<OvershootSource, E> {
                 OvershootRule::deserialize(text.into_deserializer()).map(OvershootSource::Rule)
@@ -219,6 +221,7 @@ impl OvershootSource {
     pub(crate) fn rule(self) -> Overshoot {
         match self {
             Self::Rule(OvershootRule::Refund) => Overshoot::Refund,
+            Self::Rule(OvershootRule::Goodwill) => Overshoot::Goodwill,
             Self::Rule(OvershootRule::Debt) => Overshoot::Debt,
             Self::Rule(OvershootRule::Reject) => Overshoot::Reject,
             Self::Owed(OwedSource { debt }) => Overshoot::DebtUpTo(debt),

@@ -360,7 +360,7 @@ impl Book {
     /// What may be owed, where so much more has just been lent.
     pub(super) fn overshoot_room(&self, rule: Overshoot, lent: i64) -> i64 {
         match rule {
-            Overshoot::Refund | Overshoot::Reject => 0,
+            Overshoot::Refund | Overshoot::Goodwill | Overshoot::Reject => 0,
             Overshoot::Debt => (self.policy().lends() - self.overdraft() - lent - self.debt()).max(0),
             Overshoot::DebtUpTo(most) => (most.nano() - self.debt()).max(0),
         }

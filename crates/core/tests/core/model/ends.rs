@@ -84,7 +84,9 @@ impl Book {
         let was_hold = self.uses[place].state == State::Open;
         // A hold keeps its rule. A correction has that of today.
         let rule = if was_hold { self.uses[place].overshoot } else { self.policy().overshoot };
-        let more = if rest > 0 {
+        let more = if rest > 0 && was_hold && rule == Overshoot::Goodwill {
+            Ok(vec![Draw { payer: Payer::Goodwill, layer: 0, at, amount: rest, worth: rest }])
+        } else if rest > 0 {
             self.happened(&self.growth(place, (tokens, rest), at, now), rule)
         } else {
             Ok(Vec::new())

@@ -268,9 +268,10 @@ fn factor(dice: &mut Dice, unit: Unit) -> i64 {
 }
 
 fn overshoot(dice: &mut Dice, goodwill: bool) -> Overshoot {
-    match dice.int(0, 5) {
+    match dice.int(0, 6) {
         1..=4 if goodwill => Overshoot::Refund,
         0 | 1 => Overshoot::Refund,
+        6 => Overshoot::Goodwill,
         2 => Overshoot::Debt,
         3 | 4 => Overshoot::DebtUpTo(headworks_core::record::Credits::from_nano(dice.int(1, 30) * NANO)),
         _ => Overshoot::Reject,

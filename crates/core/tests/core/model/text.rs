@@ -163,6 +163,7 @@ impl Policy {
         };
         let overshoot = match self.overshoot {
             Overshoot::Refund => "\"refund\"".to_owned(),
+            Overshoot::Goodwill => "\"goodwill\"".to_owned(),
             Overshoot::Debt => "\"debt\"".to_owned(),
             Overshoot::DebtUpTo(most) => format!("{{ debt = \"{}\" }}", credits(most.nano())),
             Overshoot::Reject => "\"reject\"".to_owned(),
