@@ -23,7 +23,7 @@ pub(crate) async fn mock_upstream(arguments: &MockUpstreamArguments) -> Outcome 
     let upstream = MockUpstream::start(listen, options);
     let upstream =
         upstream.await.map_err(|e| format!("cannot listen on {listen}: {e}; pass another --listen"))?;
-    tell!("standing in for providers of models at http://{}; Ctrl-C ends it", upstream.address);
+    tell!("standing in for upstreams of models at http://{}; Ctrl-C ends it", upstream.address);
     tokio::signal::ctrl_c().await?;
     upstream.stop().await;
     Ok(())

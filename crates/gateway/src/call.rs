@@ -1,6 +1,6 @@
 //! A call that was let in: sent to an upstream, and ended once, whatever becomes of its caller and its upstream.
 //!
-//! C1 a call's hold is settled or released once, however it ends (`every_ending_ends_the_hold_once`). C2 nothing is sent a second
+//! C1 a call's hold is settled or released once, however it ends (`calls_given_up_at_any_moment_leave_nothing_held`). C2 nothing is sent a second
 //! time unless it is certain that the first upstream has not generated anything (`only_what_was_not_served_is_sent_again`).
 
 use std::sync::Arc;

@@ -93,3 +93,47 @@ impl Splitter {
         (!raw.is_empty()).then_some(Event { raw })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EVENT_MAX, Event, Splitter, TooLong};
+
+    fn split(parts: &[&[u8]]) -> (Vec<Event>, Option<Event>) {
+        let (mut splitter, mut events) = (Splitter::default(), Vec::new());
+        for part in parts {
+            splitter.push(part);
+            while let Some(event) = splitter.next().expect("short") {
+                events.push(event);
+            }
+        }
+        (events, splitter.rest())
+    }
+
+    #[test]
+    fn events_are_the_same_however_the_body_is_cut() {
+        let body = b"data: one\n\n: a comment\n\nevent: two\r\ndata: 2\r\ndata:3\r\n\r\ndata: \xc3\xa9\rid: 4\r\rdata: [DONE]\n\ndata: no end";
+        let (whole, rest) = split(&[body]);
+        let data: Vec<_> = whole.iter().map(|event| event.data().map(|data| data.to_vec())).collect();
+        let expected: [Option<&[u8]>; 5] =
+            [Some(b"one"), None, Some(b"2\n3"), Some("é".as_bytes()), Some(b"[DONE]")];
+        assert_eq!(data, expected.map(|data| data.map(<[u8]>::to_vec)));
+        assert_eq!(rest.as_ref().and_then(Event::data).as_deref(), Some(&b"no end"[..]));
+        let joined: Vec<u8> = whole.iter().chain(&rest).flat_map(|event| event.raw.to_vec()).collect();
+        assert_eq!(joined, body, "every byte is in one of them");
+        for at in 0..body.len() {
+            let (first, second) = body.split_at(at);
+            assert_eq!(split(&[first, second]), (whole.clone(), rest.clone()), "{at}");
+        }
+        let bytes: Vec<&[u8]> = body.chunks(1).collect();
+        assert_eq!(split(&bytes), (whole, rest));
+    }
+
+    #[test]
+    fn an_event_is_bounded() {
+        let mut splitter = Splitter::default();
+        splitter.push(&vec![b'x'; EVENT_MAX]);
+        assert_eq!(splitter.next(), Ok(None));
+        splitter.push(b"y");
+        assert_eq!(splitter.next(), Err(TooLong));
+    }
+}

@@ -1,4 +1,4 @@
-//! A stand-in for providers of models, for demos, benchmarks and tests: it speaks each protocol, writes tokens at a set rate, and
+//! A stand-in for upstreams of models, for demos, benchmarks and tests: it speaks each protocol, writes tokens at a set rate, and
 //! fails as it is asked to. It infers nothing.
 //!
 //! A request says in its field `mock` how it is served (`asked.rs`). `GET /mock/requests` lists what was served: the independent record

@@ -2,7 +2,7 @@
 //! measures them; what they do is their own.
 //!
 //! E1 a call of an edge is let in by an API key like any other, sent as a bearer or in `x-api-key` (`an_edge_is_behind_keys`). E2 it
-//! may take longer than `request_timeout`; while it waits for others, its connection is not stalled (`an_edge_may_take_its_time`).
+//! may take longer than other requests; while it waits for others, its connection is not stalled (`an_edge_may_take_its_time`).
 
 use std::fmt;
 use std::future::Future;

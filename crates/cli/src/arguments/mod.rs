@@ -57,7 +57,7 @@ pub(crate) struct Remote {
     pub(crate) api_key: Option<String>,
 }
 
-/// A stand-in for a provider of models.
+/// A stand-in for an upstream of models.
 #[derive(Debug, Args)]
 pub(crate) struct MockUpstreamArguments {
     /// The address to listen on
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Start a server on loopback, drive it with a public trace, and show its decisions
     Demo(DemoArguments),
-    /// Stand in for a provider of models: streams of tokens at a set rate, and faults on request
+    /// Stand in for an upstream of models: streams of tokens at a set rate, and faults on request
     MockUpstream(MockUpstreamArguments),
     /// Check a catalog file: every problem with its line and a fix
     CheckCatalog {

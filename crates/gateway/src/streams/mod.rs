@@ -1,6 +1,6 @@
 //! Streams of each surface: what an event says, and how a stream is ended early.
 //!
-//! T1 a stream that is cut ends as its protocol ends one that has reached its length (`a_cut_stream_ends_as_its_protocol_does`).
+//! T1 a stream that is cut ends as its protocol ends one that has reached its length (`a_stream_is_cut_before_what_is_not_paid`).
 //! T2 a stream that breaks off is never taken for one that ended (`a_stream_that_breaks_off_ends_with_an_error`).
 
 mod chat;

@@ -439,3 +439,34 @@ async fn budgets_of_teams_are_not_passed() {
         assert!(spent > 4_500_000_000, "{team} could use what it had: {spent}");
     }
 }
+
+/// What a caller gets is what the upstream sent, byte for byte.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_passed_on_byte_for_byte() {
+    for path in WRITING {
+        let world = World::new().await;
+        let mut body: Value =
+            serde_json::from_str(&request(path, true, 50, json!({"input_tokens": 3, "output_tokens": 9})))
+                .expect("JSON");
+        if path.ends_with("completions") {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        body["model"] = "dear".into();
+        let (_, got) = text(world.send(path, body.to_string()).await).await;
+        let direct = plain(world.upstream.address, path, &body.to_string()).await;
+        assert_eq!(got, direct.replace("mock-2", "mock-1"), "{path}");
+    }
+}
+
+/// A request without a gateway.
+async fn plain(address: std::net::SocketAddr, path: &str, body: &str) -> String {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+    let length = body.len();
+    // The older version has no chunks.
+    let head = format!("POST {path} HTTP/1.0\r\nHost: upstream\r\nContent-Length: {length}\r\n\r\n{body}");
+    stream.write_all(head.as_bytes()).await.expect("sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("reads");
+    answer.split_once("\r\n\r\n").expect("an answer").1.to_owned()
+}

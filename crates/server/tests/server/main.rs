@@ -6,6 +6,7 @@ mod audit_log;
 mod bad_input;
 mod common;
 mod connections;
+mod edges;
 mod events;
 mod explained;
 mod flows;
