@@ -19,6 +19,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use crate::attempts::{Attempt, Outcome};
 use crate::body::Text;
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
@@ -51,8 +52,30 @@ pub(crate) struct Call {
     /// The caller's headers and body.
     pub(crate) head: HeaderMap,
     pub(crate) body: Bytes,
-    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) ends: Ends,
+    pub(crate) attempt: Arc<Attempt>,
     pub(crate) _permit: OwnedSemaphorePermit,
+}
+
+/// What ends a call before its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Ends {
+    /// The gateway ends.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// Another attempt takes its place.
+    pub(crate) replaced: watch::Receiver<bool>,
+}
+
+impl Ends {
+    /// Returns when it is to end; whether that is because another attempt takes its place.
+    pub(crate) async fn ended(&mut self) -> bool {
+        let (stop, replaced) = (&mut self.stop, &mut self.replaced);
+        // Who is gone has ended.
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => false,
+            _ = replaced.wait_for(|replaced| *replaced) => true,
+        }
+    }
 }
 
 /// The answer, once it begins; the caller may have gone.
@@ -101,10 +124,14 @@ impl Call {
             }
             Sent::Refuses(answer) => {
                 self.release().await;
+                self.attempt.end(Outcome::Free);
                 // The caller may have gone.
                 let _ = reply.send(answer.map(|answer| self.marked(answer)));
             }
-            Sent::Abandoned => self.release().await,
+            Sent::Abandoned => {
+                self.release().await;
+                self.attempt.end(Outcome::Free);
+            }
         }
     }
 
@@ -117,14 +144,17 @@ impl Call {
     /// Sends it to its targets, one after the other as long as nothing can have been generated.
     async fn send(&mut self, reply: &mut Reply) -> Sent {
         let mut last = None;
-        let mut stop = self.stop.clone();
+        let mut ends = self.ends.clone();
         for (place, target) in self.targets.clone().into_iter().enumerate() {
             let is_last = place + 1 == self.targets.len();
             let sent = tokio::select! {
                 biased;
                 sent = self.send_to(target) => sent,
                 () = reply.closed() => return Sent::Abandoned,
-                () = stopped(&mut stop) => {
+                is_replaced = ends.ended() => {
+                    if is_replaced {
+                        return Sent::Abandoned;
+                    }
                     let refused = Refused::new(Why::Unavailable, "shutting_down", "the gateway is shutting down; try again");
                     return Sent::Refuses(Err(refused));
                 }
@@ -253,12 +283,6 @@ impl Call {
             tracing::debug!(error = %e, "a supply was not told of a refusal");
         }
     }
-}
-
-/// Returns when the gateway ends.
-pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // A gateway that is gone has ended.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Says to a hold that its call goes on.

@@ -10,13 +10,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headworks_api::{Access, Api, Key, Leased, Problem};
-use headworks_core::record::Name;
-use headworks_engine::Lease;
+use headworks_core::command::Command;
+use headworks_core::record::{Label, Name};
+use headworks_engine::{Caller, Lease};
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use crate::call::Call;
+use crate::attempts::{Attempt, Outcome, fingerprint};
+use crate::call::{Call, Ends};
 use crate::denial::{Refused, Why};
 use crate::free::{COUNT_TOKENS, MODELS, count, models};
 use crate::held::Held;
@@ -32,6 +34,8 @@ pub const BODY_BYTES_MAX: usize = 32 << 20;
 const CALLS_MAX: u32 = 16_384;
 /// The fewest tokens of output that are worth a call.
 const OUTPUT_MIN: u64 = 16;
+/// How often an SDK has sent the call before.
+const RETRY_COUNT: &str = "x-stainless-retry-count";
 /// The caller agrees to paid sources.
 const CONSENT: &str = "x-headworks-consent";
 
@@ -142,6 +146,7 @@ impl Gateway {
                 "too many model calls are running; try again soon",
             ))
         })?;
+        let attempt = self.attempt(&access, (&account, surface.path()), &head.headers, &body).await;
         let input = shared.learned.input(&model.name, asked.input);
         let mut classes = vec![(input_class(&asked), input)];
         let output_max = asked.output_max.or(model.output_max);
@@ -179,10 +184,14 @@ impl Gateway {
             idempotency_key: None,
         };
         let leased = shared.api.lease(&access, wire::Scope::Gateway, Key::Unknown, ask).await;
+        let leased = leased.inspect_err(|_| attempt.end(Outcome::Free));
         let (lease, decision) = match leased.map_err(|problem| Refused::of_problem(&problem))? {
             Leased::Held(lease, decision) => (Some(lease), decision),
             Leased::Answered(decision) if decision.outcome == "allow" => (None, decision),
-            Leased::Answered(decision) => return Err(Refused::of_decision(&decision)),
+            Leased::Answered(decision) => {
+                attempt.end(Outcome::Free);
+                return Err(Refused::of_decision(&decision));
+            }
         };
         let granted = lease.as_deref().and_then(|lease| granted(lease, output_meter.as_ref()?));
         let granted = granted.map(|granted| granted.saturating_sub(both)).filter(|granted| *granted < output);
@@ -212,9 +221,32 @@ impl Gateway {
             held,
             head: head.headers,
             body: body.clone(),
-            stop: self.stop.subscribe(),
+            ends: Ends { stop: self.stop.subscribe(), replaced: attempt.replaced() },
+            attempt,
             _permit: permit,
         })
+    }
+
+    /// An attempt of a call. One that its SDK sends again takes the place of the attempt before: what that was charged comes back.
+    async fn attempt(
+        &self,
+        access: &Access,
+        (account, path): (&Name, &str),
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Arc<Attempt> {
+        let of = fingerprint(access.actor().map_or("", Name::as_str), path, body);
+        let again = headers.get(RETRY_COUNT).and_then(|count| count.to_str().ok()?.parse::<u32>().ok());
+        let (attempt, charge) = self.shared.attempts.begin(of, again.is_some_and(|count| count > 0)).await;
+        if let Some(charge) = charge {
+            let caller = Caller { actor: access.actor(), ..Caller::default() };
+            let reason = Label::new("the call was sent again").ok();
+            let refund = Command::Refund { charge, amount: None, reason };
+            if let Err(e) = self.shared.api.engine().run(account, None, caller, &refund).await {
+                tracing::warn!(%account, charge, error = %e, "an attempt whose place was taken stays charged");
+            }
+        }
+        attempt
     }
 }
 

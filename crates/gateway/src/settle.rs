@@ -1,9 +1,9 @@
 //! The end of a call's hold: what was used, by whose word, and at whose price.
 
 use headworks_core::capacity::controller::Answered;
-use headworks_core::record::{Dimension, Dimensions, Label, Name};
+use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
 use headworks_core::waterfall::Quantities;
-use headworks_engine::{Lease, Upstream as Facts};
+use headworks_engine::{Answer, Effect, Lease, Upstream as Facts};
 
 use crate::call::Call;
 use crate::estimate::TurnedOut;
@@ -37,15 +37,15 @@ impl Call {
         report.classes()
     }
 
-    /// Ends the hold at what was used. `is_reported`: an upstream says so; what was counted is never charged beyond the hold.
+    /// Ends the hold at what was used; the record of the charge. `is_reported`: an upstream says so; what was counted is never charged beyond the hold.
     pub(crate) async fn settle(
         &mut self,
         target: usize,
         report: Option<&Report>,
         classes: &[(&'static str, u64)],
         is_reported: bool,
-    ) {
-        let Some(mut lease) = self.held.lease.take() else { return };
+    ) -> Option<Seq> {
+        let mut lease = self.held.lease.take()?;
         let (input, output) = usage::totals(classes);
         let mut quantities = usage::quantities(&self.held.meters, classes);
         if is_reported {
@@ -70,8 +70,13 @@ impl Call {
         }
         let dimensions = self.turned_out(target, report, is_reported);
         let hold = lease.hold();
-        if let Err(e) = lease.settle_as(quantities, dimensions).await {
-            tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is settled later");
+        match lease.settle_as(quantities, dimensions).await {
+            Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
+            Ok(_) => None,
+            Err(e) => {
+                tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is settled later");
+                None
+            }
         }
     }
 

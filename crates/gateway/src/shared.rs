@@ -8,6 +8,7 @@ use headworks_api::{Access, Api};
 use headworks_core::record::{Label, Level, Name, Path, Segment};
 use http::HeaderMap;
 
+use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
 use crate::setup::{Model, Protocol, Setup};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) setup: Setup,
     pub(crate) clients: Vec<Requests>,
     pub(crate) learned: Learned,
+    pub(crate) attempts: Attempts,
 }
 
 impl fmt::Debug for Shared {
@@ -34,7 +36,7 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn new(api: Arc<Api>, setup: Setup) -> Self {
         let clients = setup.upstreams.iter().map(Requests::new).collect();
-        Self { api, setup, clients, learned: Learned::default() }
+        Self { api, setup, clients, learned: Learned::default(), attempts: Attempts::default() }
     }
 
     /// A model that a caller may use.

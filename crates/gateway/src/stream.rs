@@ -13,7 +13,8 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::call::{Call, Reply, report, stopped, ticks};
+use crate::attempts::Outcome;
+use crate::call::{Call, Reply, report, ticks};
 use crate::reply::{parts, whole};
 use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
@@ -35,6 +36,8 @@ enum End {
     Broken,
     /// The gateway is shutting down.
     Stopped,
+    /// Another attempt takes its place.
+    Replaced,
 }
 
 /// A stream on its way.
@@ -96,7 +99,7 @@ impl Stream {
     async fn pass(&mut self, mut body: Incoming, target: usize) -> End {
         let idle = self.call.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
         let (mut ticks, mut last) = (ticks(), Instant::now());
-        let mut stop = self.call.stop.clone();
+        let mut ends = self.call.ends.clone();
         loop {
             let frame = tokio::select! {
                 frame = body.frame() => frame,
@@ -106,7 +109,7 @@ impl Stream {
                 }
                 () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return End::Left,
                 () = tokio::time::sleep_until(last + idle) => return End::Broken,
-                () = stopped(&mut stop) => return End::Stopped,
+                is_replaced = ends.ended() => return if is_replaced { End::Replaced } else { End::Stopped },
                 _ = ticks.tick() => {
                     let used = if self.text > 0 { self.used() } else { Quantities::new() };
                     report(self.call.held.lease.as_deref_mut(), used).await;
@@ -208,7 +211,7 @@ impl Stream {
         let was_reported = self.reading.is_final;
         let is_nothing = self.text == 0 && !was_reported;
         let last = match end {
-            End::Complete | End::Left => None,
+            End::Complete | End::Left | End::Replaced => None,
             End::Cut => {
                 let classes = self.call.classes(self.reading.report.as_ref(), false, self.text);
                 let decision = &self.call.held.decision;
@@ -222,20 +225,29 @@ impl Stream {
         if end == End::Complete {
             self.call.feed_served();
         }
-        if is_nothing && matches!(end, End::Broken | End::Stopped) {
-            // Nobody has got anything.
+        let is_free = end == End::Replaced || (is_nothing && matches!(end, End::Broken | End::Stopped));
+        let charge = if is_free {
+            // Nobody has got anything, or it is the operator's.
             self.call.release().await;
+            None
         } else {
             let report = self.reading.report.clone();
             let is_reported = was_reported && end != End::Cut;
             let classes = self.call.classes(report.as_ref(), is_reported, self.text);
-            self.call.settle(target, report.as_ref(), &classes, is_reported).await;
+            let charge = self.call.settle(target, report.as_ref(), &classes, is_reported).await;
             if let Some(report) = report.filter(|_| is_reported && end == End::Complete) {
                 self.call.learn(&report, self.text);
             }
-        }
+            charge
+        };
         if let Some(last) = last {
             self.send(last).await;
         }
+        let is_delivered = self.leaves.is_none() && matches!(end, End::Complete | End::Cut);
+        self.call.attempt.end(match charge {
+            None => Outcome::Free,
+            Some(_) if is_delivered => Outcome::Delivered,
+            Some(charge) => Outcome::Left(charge),
+        });
     }
 }

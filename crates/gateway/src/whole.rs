@@ -9,8 +9,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::attempts::Outcome;
 use crate::body::Text;
-use crate::call::{Call, Reply, report, stopped, ticks};
+use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
 use crate::reply::whole;
 use crate::upstream::passed;
@@ -42,6 +43,8 @@ enum Read {
     /// Its caller has gone, and its time is over.
     Left,
     Stopped,
+    /// Another attempt takes its place.
+    Replaced,
 }
 
 impl Call {
@@ -49,7 +52,7 @@ impl Call {
     pub(crate) async fn whole(mut self, answer: Response<Incoming>, target: usize, mut reply: Reply) {
         let (head, body) = answer.into_parts();
         let read = self.read(body, target, &mut reply).await;
-        let answer = match read {
+        let (answer, charge) = match read {
             Read::All(body) => {
                 let said: Said<'_> = serde_json::from_slice(&body).unwrap_or_default();
                 let usage: Option<Report> = said.usage.and_then(|raw| serde_json::from_str(raw.get()).ok());
@@ -58,7 +61,7 @@ impl Call {
                 let text = written.map(|raw| Text::of(raw.get()).bytes).sum();
                 self.feed_served();
                 let classes = self.classes(usage.as_ref(), usage.is_some(), text);
-                self.settle(target, usage.as_ref(), &classes, usage.is_some()).await;
+                let charge = self.settle(target, usage.as_ref(), &classes, usage.is_some()).await;
                 if let Some(usage) = &usage {
                     self.learn(usage, 0);
                 }
@@ -66,32 +69,38 @@ impl Call {
                 response.headers_mut().extend(passed(&head.headers));
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().entry(CONTENT_TYPE).or_insert(json);
-                Ok(self.marked(response))
+                (Ok(self.marked(response)), charge)
             }
             Read::Broken(refused) => {
                 // The upstream has served nobody.
                 self.release().await;
-                Err(refused)
+                (Err(refused), None)
+            }
+            Read::Replaced => {
+                self.release().await;
+                (Err(Refused::new(Why::Unavailable, "sent_again", "the call was sent again")), None)
             }
             Read::Left | Read::Stopped => {
                 // It has generated its answer, of which nothing is known.
                 let classes = self.classes(None, false, 0);
-                self.settle(target, None, &classes, false).await;
-                Err(Refused::new(
-                    Why::Unavailable,
-                    "shutting_down",
-                    "the gateway is shutting down; try again",
-                ))
+                let charge = self.settle(target, None, &classes, false).await;
+                let refused = "the gateway is shutting down; try again";
+                (Err(Refused::new(Why::Unavailable, "shutting_down", refused)), charge)
             }
         };
-        // The caller may have gone.
-        let _ = reply.send(answer);
+        let is_answer = answer.is_ok();
+        let is_delivered = reply.send(answer).is_ok() && is_answer;
+        self.attempt.end(match charge {
+            None => Outcome::Free,
+            Some(_) if is_delivered => Outcome::Delivered,
+            Some(charge) => Outcome::Left(charge),
+        });
     }
 
     async fn read(&mut self, mut body: Incoming, target: usize, reply: &mut Reply) -> Read {
         let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
         let mut read = BytesMut::new();
-        let (mut ticks, mut stop) = (ticks(), self.stop.clone());
+        let (mut ticks, mut ends) = (ticks(), self.ends.clone());
         let mut leaves: Option<Instant> = None;
         let broken = |why: Why, reason: &str, message: &str| Read::Broken(Refused::new(why, reason, message));
         let mut last = Instant::now();
@@ -115,7 +124,7 @@ impl Call {
                 }
                 () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.shared.setup.drain),
                 () = tokio::time::sleep_until(leaves.unwrap_or(last)), if leaves.is_some() => return Read::Left,
-                () = stopped(&mut stop) => return Read::Stopped,
+                is_replaced = ends.ended() => return if is_replaced { Read::Replaced } else { Read::Stopped },
                 _ = ticks.tick() => report(self.held.lease.as_deref_mut(), Default::default()).await,
             }
         }
