@@ -55,17 +55,11 @@ impl Slot {
         let slot = Arc::clone(&self.0);
         Box::new(move |api| {
             let gateway = Arc::clone(slot.get_or_init(|| Gateway::new(Arc::clone(api), setup)));
-            Edge {
-                routes: Gateway::routes(),
-                body_bytes_max: BODY_BYTES_MAX,
-                answer: Box::new(move |access, request| {
-                    let gateway = Arc::clone(&gateway);
-                    Box::pin(async move { gateway.answer(access, request).await.map(axum::body::Body::new) })
-                }),
-                refuse: Box::new(|path, headers, problem| {
-                    Gateway::refuse(path, headers, problem).map(axum::body::Body::new)
-                }),
-            }
+            let answer = move |access, request| {
+                let gateway = Arc::clone(&gateway);
+                async move { gateway.answer(access, request).await }
+            };
+            Edge::new(Gateway::routes(), BODY_BYTES_MAX, answer, Gateway::refuse)
         })
     }
 

@@ -21,6 +21,8 @@ pub(crate) enum Bench {
     Http(HttpBench),
     /// HTTP authorize with more and more clients, beyond capacity
     Overload(OverloadBench),
+    /// Calls of models through the gateway, beside a proxy that only passes bytes on
+    Gateway(GatewayBench),
     /// Steady good requests beside each known attack on a server, quiet and attacked in turns
     Attacks(AttacksBench),
     /// Good load beside all known attacks at once, minute by minute
@@ -100,6 +102,20 @@ pub(crate) struct OverloadBench {
     /// The most requests that wait for one write; further ones are refused
     #[arg(long, default_value_t = 256)]
     pub(crate) waiting_max: usize,
+}
+
+/// How to measure the gateway.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct GatewayBench {
+    /// Calls one after the other, in each turn of each way
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) calls: u64,
+    /// Seconds of load, and of streams
+    #[arg(long, default_value_t = 10)]
+    pub(crate) seconds: u64,
+    /// Streams at once
+    #[arg(long, default_value_t = 512)]
+    pub(crate) streams: usize,
 }
 
 /// How to measure attacks.

@@ -4,6 +4,7 @@
 //! E1 a call of an edge is let in by an API key like any other, sent as a bearer or in `x-api-key` (`an_edge_is_behind_keys`). E2 it
 //! may take longer than other requests; while it waits for others, its connection is not stalled (`an_edge_may_take_its_time`).
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -31,23 +32,42 @@ use crate::problem::Failure;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An answer that is being made.
-pub type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
-
-/// Answers a call that was let in.
-pub type Answer = Box<dyn Fn(Access, axum::http::Request<Bytes>) -> Answering + Send + Sync>;
-/// The answer to a call that is not let in, by its path and headers.
-pub type Refuse = Box<dyn Fn(&str, &HeaderMap, &Problem) -> Response + Send + Sync>;
+type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Answer = Box<dyn Fn(Access, axum::http::Request<Bytes>) -> Answering + Send + Sync>;
+type Refuse = Box<dyn Fn(&str, &HeaderMap, &Problem) -> Response + Send + Sync>;
 
 /// Routes of another crate.
 pub struct Edge {
-    /// Methods and paths.
-    pub routes: Vec<(Method, &'static str)>,
+    routes: Vec<(Method, &'static str)>,
     /// The longest body, in bytes.
-    pub body_bytes_max: usize,
-    /// Answers a call.
-    pub answer: Answer,
-    /// The answer to a call that is not let in, by its path and headers.
-    pub refuse: Refuse,
+    body_bytes_max: usize,
+    answer: Answer,
+    refuse: Refuse,
+}
+
+impl Edge {
+    /// Routes by method and path, whose bodies have at most so many bytes; what answers a call, and what answers one that is not
+    /// let in, by its path and headers.
+    pub fn new<B, F>(
+        routes: Vec<(Method, &'static str)>,
+        body_bytes_max: usize,
+        answer: impl Fn(Access, axum::http::Request<Bytes>) -> F + Send + Sync + 'static,
+        refuse: impl Fn(&str, &HeaderMap, &Problem) -> axum::http::Response<B> + Send + Sync + 'static,
+    ) -> Self
+    where
+        B: HttpBody<Data = Bytes, Error = Infallible> + Send + 'static,
+        F: Future<Output = axum::http::Response<B>> + Send + 'static,
+    {
+        Self {
+            routes,
+            body_bytes_max,
+            answer: Box::new(move |access, request| {
+                let answering = answer(access, request);
+                Box::pin(async move { answering.await.map(Body::new) })
+            }),
+            refuse: Box::new(move |path, headers, problem| refuse(path, headers, problem).map(Body::new)),
+        }
+    }
 }
 
 impl fmt::Debug for Edge {

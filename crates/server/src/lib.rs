@@ -21,7 +21,7 @@ mod tend;
 
 pub use app::App;
 pub use connections::{ConnectionLimits, ForwardedHeader, Peer, Proxies, TlsFiles};
-pub use edge::{Answer, Answering, Edge, MakeEdge, Refuse};
+pub use edge::{Edge, MakeEdge};
 pub use memory::memory_ceiling;
 pub use routes::{app, openapi};
 pub use serve::{ServeError, ServeOptions, Serving, serve, serve_with};

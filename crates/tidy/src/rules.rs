@@ -13,7 +13,21 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("sim", &["core", "store", "audit", "engine", "api"]),
     ("server", &["core", "wire", "engine", "api"]),
     ("terminal", &["core", "wire"]),
-    ("lab", &["core", "store", "audit", "engine", "api", "server", "terminal"]),
+    (
+        "lab",
+        &[
+            "core",
+            "store",
+            "audit",
+            "wire",
+            "engine",
+            "api",
+            "server",
+            "terminal",
+            "mock-upstream",
+            "gateway",
+        ],
+    ),
     (
         "cli",
         &[

@@ -5,6 +5,7 @@ mod attacks;
 mod capacity;
 mod engine;
 mod figures;
+mod gateway;
 mod http;
 mod latency;
 mod ledger;
@@ -27,6 +28,7 @@ pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
         Bench::Engine(options) => engine::run(options).await,
         Bench::Http(options) => http::run(options).await,
         Bench::Overload(options) => overload::run(options).await,
+        Bench::Gateway(options) => gateway::run(options).await,
         Bench::Attacks(options) => attacks::run(options).await,
         Bench::Soak(options) => attacks::soak(options).await,
         Bench::Ledger(options) => ledger::run(options).await,

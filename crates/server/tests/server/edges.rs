@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::{Method, Response};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use headworks_api::{Access, Problem};
 use headworks_engine::Limits;
 use headworks_server::{ConnectionLimits, Edge, MakeEdge, ServeOptions, serve_with};
 use headworks_store::Memory;
@@ -14,24 +15,18 @@ use crate::common::{engine, key, send};
 
 /// An edge that says how long a call's body was, after so many seconds.
 fn edge(seconds: u64) -> MakeEdge {
-    Box::new(move |_| Edge {
-        routes: vec![(Method::POST, "/v1/far")],
-        body_bytes_max: 64,
-        answer: Box::new(move |access, request| {
-            Box::pin(async move {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                let who = access.place().map(|(account, path)| format!("{account} {path}"));
-                let said = format!("{} {}", who.unwrap_or_default(), request.body().len());
-                Response::new(Body::from(said))
-            })
-        }),
-        refuse: Box::new(|path, headers, problem| {
-            let said = format!("{path} {} {}", headers.len(), problem.kind.word());
-            let mut response = Response::new(Body::from(said));
-            *response.status_mut() = axum::http::StatusCode::IM_A_TEAPOT;
-            response
-        }),
-    })
+    let answer = move |access: Access, request: Request<Bytes>| async move {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let who = access.place().map(|(account, path)| format!("{account} {path}"));
+        Response::new(format!("{} {}", who.unwrap_or_default(), request.body().len()))
+    };
+    let refuse = |path: &str, headers: &HeaderMap, problem: &Problem| {
+        let said = format!("{path} {} {}", headers.len(), problem.kind.word());
+        let mut response = Response::new(said);
+        *response.status_mut() = StatusCode::IM_A_TEAPOT;
+        response
+    };
+    Box::new(move |_| Edge::new(vec![(Method::POST, "/v1/far")], 64, answer, refuse))
 }
 
 #[tokio::test(flavor = "multi_thread")]
