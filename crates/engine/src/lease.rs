@@ -14,7 +14,7 @@ use futures_util::future::join_all;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::command::{Command, Extend};
 use headworks_core::record::{Dimensions, Event, HeldCapacity, HoldId, Instant, Name, Span};
-use headworks_core::waterfall::{Authorize, Minimum, Quantities, Refusal};
+use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal};
 use headworks_store::wait;
 
 use crate::answer::{Answer, Caller, Effect, EngineError, Idempotency};
@@ -250,20 +250,21 @@ impl Lease {
     /// # Errors
     /// As [`Engine::run`]; the engine then ends the hold later, at this use.
     pub async fn settle(self, used: Quantities) -> Result<Answer, EngineError> {
-        self.settle_as(used, None).await
+        self.settle_as(used, None, Vec::new()).await
     }
 
-    /// The same with all of its dimensions as they turned out; `None`: those of the hold.
+    /// The same with all of its dimensions as they turned out (`None`: those of the hold), and with parts that were not held.
     ///
     /// # Errors
-    /// As [`Self::settle`]; the engine then ends the hold with the dimensions that it was opened with.
+    /// As [`Self::settle`]; the engine then ends the hold as it was opened, at the use of its own part.
     pub async fn settle_as(
         mut self,
         used: Quantities,
         dimensions: Option<Dimensions>,
+        more: Vec<AskedPart>,
     ) -> Result<Answer, EngineError> {
         self.used.clone_from(&used);
-        self.end(Command::Settle { hold: self.hold, quantities: used, dimensions, more: Vec::new() }).await
+        self.end(Command::Settle { hold: self.hold, quantities: used, dimensions, more }).await
     }
 
     /// Ends the hold at zero, even if use was reported.

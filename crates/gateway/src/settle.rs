@@ -1,8 +1,10 @@
 //! The end of a call's hold: what was used, by whose word, and at whose price.
 
+use std::collections::BTreeMap;
+
 use headworks_core::capacity::controller::Answered;
 use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
-use headworks_core::waterfall::Quantities;
+use headworks_core::waterfall::{AskedPart, Quantities};
 use headworks_engine::{Answer, Effect, Lease, Upstream as Facts};
 
 use crate::call::Call;
@@ -68,9 +70,11 @@ impl Call {
                 quantities.push((meter.clone(), 0));
             }
         }
+        let others = report.filter(|_| is_reported).map(Report::others).unwrap_or_default();
+        let more = others.into_iter().map(|(model, classes)| self.other(model, &classes)).collect();
         let dimensions = self.turned_out(target, report, is_reported);
         let hold = lease.hold();
-        match lease.settle_as(quantities, dimensions).await {
+        match lease.settle_as(quantities, dimensions, more).await {
             Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
             Ok(_) => None,
             Err(e) => {
@@ -78,6 +82,20 @@ impl Call {
                 None
             }
         }
+    }
+
+    /// What another model did for the same answer, at its own price.
+    fn other(&self, model: &str, classes: &[(&'static str, u64)]) -> AskedPart {
+        let sold = self.shared.setup.sold_as(model);
+        let mut dimensions = self.held.dimensions.clone();
+        if let Some(sold) = sold {
+            dimensions.extend(sold.clone());
+        } else if let (Ok(name), Ok(model)) = (Name::new("model"), Label::new(model)) {
+            dimensions.insert(name, model);
+        }
+        dimensions.retain(|name, _| self.held.knows.contains(name));
+        let quantities = usage::quantities(&self.held.meters, classes);
+        AskedPart { dimensions: Some(of_names(dimensions)), quantities }
     }
 
     fn held_output(&self, lease: &Lease) -> u64 {
@@ -105,8 +123,7 @@ impl Call {
                 dimensions.insert(name.clone(), value);
             }
         }
-        (dimensions != self.held.dimensions)
-            .then(|| dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect())
+        (dimensions != self.held.dimensions).then(|| of_names(dimensions))
     }
 
     /// What is learned from a call that was served as a whole.
@@ -125,6 +142,10 @@ impl Call {
             tracing::debug!(error = %e, "a supply was not told of an answer");
         }
     }
+}
+
+fn of_names(dimensions: BTreeMap<Name, Label>) -> Dimensions {
+    dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect()
 }
 
 async fn extend(lease: &mut Lease, more: Quantities, account: &Name) {

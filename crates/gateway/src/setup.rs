@@ -299,6 +299,12 @@ impl Setup {
         Ok(Self { upstreams, models, drain: duration(source.drain) })
     }
 
+    /// What an upstream's name for a model is sold as.
+    pub(crate) fn sold_as(&self, model: &str) -> Option<&BTreeMap<Name, Label>> {
+        let targets = self.models.values().flat_map(|model| &model.targets);
+        targets.into_iter().find(|target| target.model == model).map(|target| &target.dimensions)
+    }
+
     /// The features that its models are sold as.
     pub fn features(&self) -> impl Iterator<Item = (&str, &Name)> {
         self.models.values().map(|model| (model.name.as_str(), &model.feature))

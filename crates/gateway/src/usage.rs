@@ -1,7 +1,8 @@
 //! What an upstream reports of a use, in each of its shapes, and the meters that count it.
 //!
 //! M1 of several reports the last value of each field that is not null counts: reports repeat totals, they do not add up
-//! (`reports_repeat_totals`). M2 classes do not overlap: a token is counted once (`each_token_is_counted_once`). M3 a class without
+//! (`reports_repeat_totals`). M2 classes do not overlap: a token is counted once (`each_token_is_counted_once`), those of other steps and models as well
+//! (`steps_beyond_the_message_are_used_as_well`). M3 a class without
 //! a meter of its own counts as the class that it belongs to (`a_class_without_a_meter_counts_as_its_own_kind`).
 
 use headworks_core::record::Name;
@@ -33,6 +34,12 @@ const CLASSES: &[(&str, Option<&str>)] = &[
 const WRITES: [&str; 4] =
     ["cache_write_5m_tokens", "cache_write_30m_tokens", "cache_write_1h_tokens", "cache_write_12h_tokens"];
 
+/// Use by class.
+pub(crate) type Classes = Vec<(&'static str, u64)>;
+
+/// The most models that one answer is charged for beside its own; a use has at most 16 parts.
+const OTHERS_MAX: usize = 15;
+
 /// A report of use. Each surface has some of the fields; names that mean the same are aliases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct Report {
@@ -59,6 +66,21 @@ pub(crate) struct Report {
     speed: Option<String>,
     #[serde(default)]
     inference_geo: Option<String>,
+    /// What was done for one answer, step by step.
+    #[serde(default)]
+    iterations: Option<Vec<Iteration>>,
+}
+
+/// A step of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Iteration {
+    #[serde(default, rename = "type")]
+    kind: String,
+    /// The model that did it, if that is another one.
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(flatten)]
+    report: Box<Report>,
 }
 
 /// Parts of the input, each contained in it.
@@ -140,7 +162,8 @@ impl Report {
             cache_read_input_tokens,
             service_tier,
             speed,
-            inference_geo
+            inference_geo,
+            iterations
         );
         later(&mut self.input_tokens_details, now.input_tokens_details, |was, now| {
             later!(was, now, cached_tokens, cache_write_tokens, audio_tokens, image_tokens);
@@ -171,9 +194,34 @@ impl Report {
         }
     }
 
-    /// The use by class, no token in two of them.
-    pub(crate) fn classes(&self) -> Vec<(&'static str, u64)> {
-        let mut classes: Vec<(&'static str, u64)> = Vec::new();
+    /// The use by class, no token in two of them; that of other models is in [`Self::others`].
+    pub(crate) fn classes(&self) -> Classes {
+        let mut classes = self.own();
+        for step in self.beyond().filter(|step| step.model.is_none()) {
+            for (class, count) in step.report.own() {
+                match classes.iter_mut().find(|(known, _)| *known == class) {
+                    Some((_, all)) => *all = all.saturating_add(count),
+                    None => classes.push((class, count)),
+                }
+            }
+        }
+        classes
+    }
+
+    /// The use of other models for the same answer.
+    pub(crate) fn others(&self) -> Vec<(&str, Classes)> {
+        let others = self.beyond().filter_map(|step| Some((step.model.as_deref()?, step.report.own())));
+        others.filter(|(_, classes)| !classes.is_empty()).take(OTHERS_MAX).collect()
+    }
+
+    /// The steps that the totals do not have: all but the message itself.
+    fn beyond(&self) -> impl Iterator<Item = &Iteration> {
+        self.iterations.iter().flatten().filter(|step| step.kind != "message")
+    }
+
+    /// The use by class, without its steps.
+    fn own(&self) -> Classes {
+        let mut classes = Classes::new();
         let input = self.input_tokens.unwrap_or(0);
         let mut inside = 0;
         if let Some(details) = &self.input_tokens_details {
@@ -382,6 +430,21 @@ mod tests {
         let mut stream = report(r#"{"prompt_tokens":7,"completion_tokens":7}"#);
         stream.update(report(r#"{"prompt_tokens":0,"completion_tokens":0}"#));
         assert_eq!(classes(&stream), []);
+    }
+
+    #[test]
+    fn steps_beyond_the_message_are_used_as_well() {
+        let messages = report(
+            r#"{"input_tokens":100,"output_tokens":20,"iterations":[
+            {"type":"compaction","input_tokens":5000,"output_tokens":300,"cache_read_input_tokens":7},
+            {"type":"message","input_tokens":100,"output_tokens":20},
+            {"type":"advisor_message","model":"wise","input_tokens":40,"output_tokens":2,
+             "cache_creation":{"ephemeral_1h_input_tokens":9},"cache_creation_input_tokens":9}]}"#,
+        );
+        let expected = [("cached_input_tokens", 7), ("input_tokens", 5_100), ("output_tokens", 320)];
+        assert_eq!(classes(&messages), expected);
+        let wise = vec![("input_tokens", 40), ("cache_write_1h_tokens", 9), ("output_tokens", 2)];
+        assert_eq!(messages.others(), [("wise", wise)]);
     }
 
     #[test]

@@ -210,11 +210,15 @@ pub(crate) async fn write(
         }
     }
     let started = Instant::now() + first;
-    tokio::time::sleep_until(started).await;
+    if !first.is_zero() {
+        tokio::time::sleep_until(started).await;
+    }
     let (mut written, mut number) = (0, 0);
     while written < asked.output {
         if let Some(fault) = fault.as_ref().filter(|_| fails_at == Some(number)) {
             if fail(fault, &asked, &mut sender).await {
+                // What was sent before is on its way first.
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 sender.abort(io::Error::other("as wished"));
             }
             return entry.end(Ended::Failed);

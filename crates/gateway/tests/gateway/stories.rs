@@ -33,6 +33,20 @@ async fn cached_input_is_charged_once() {
     assert_eq!(world.charge().await, (expected, "318.48".to_owned()));
 }
 
+/// What another model did for the same answer is charged at the price of that model, as a part of the same use.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_models_are_charged_at_their_own_price() {
+    let world = World::new().await;
+    let usage = json!({"input_tokens": 100, "output_tokens": 20, "iterations": [
+        {"type": "compaction", "input_tokens": 50, "output_tokens": 5},
+        {"type": "message", "input_tokens": 100, "output_tokens": 20},
+        {"type": "advisor_message", "model": "dear", "input_tokens": 10, "output_tokens": 1}]});
+    text(world.send("/v1/messages", request("/v1/messages", true, 50, json!({"usage": usage}))).await).await;
+    world.idle().await;
+    // 150 at 0.001 and 25 at 0.002, and at ten times as much 10 and 1.
+    assert_eq!(world.charge().await.1, "0.32");
+}
+
 /// A burst of calls does not pass a balance: 50 of 100 credits against 1,000 are ten.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_does_not_pass_a_balance() {
