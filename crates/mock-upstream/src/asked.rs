@@ -38,7 +38,22 @@ pub(crate) struct Wish {
     /// No usage is reported.
     #[serde(default)]
     pub(crate) no_usage: bool,
+    /// What the answer says.
+    pub(crate) text: Option<String>,
+    /// The answer says the request, as it came.
+    #[serde(default)]
+    pub(crate) echo: bool,
+    /// The answer is a call of a tool.
+    pub(crate) tool_call: Option<ToolCall>,
     pub(crate) fault: Option<Fault>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToolCall {
+    pub(crate) name: String,
+    pub(crate) arguments: Value,
 }
 
 /// A fault.
@@ -80,10 +95,41 @@ pub(crate) struct Asked {
     pub(crate) input: u64,
     /// Tokens of each output.
     pub(crate) output: u64,
-    /// The output ends because its limit is reached.
-    pub(crate) is_limited: bool,
+    /// Tokens that each output would have without a limit.
+    pub(crate) wanted: u64,
     pub(crate) wants_usage: bool,
+    /// What the whole output says; `None`: the same word for each token.
+    pub(crate) says: Option<Vec<char>>,
 }
+
+impl Asked {
+    /// The output ends because its limit is reached.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.output < self.wanted
+    }
+
+    /// The tool that is called.
+    pub(crate) fn tool(&self) -> Option<&str> {
+        let can = !matches!(self.surface, Surface::Completions | Surface::Embeddings);
+        self.wish.tool_call.as_ref().filter(|_| can).map(|call| call.name.as_str())
+    }
+
+    /// What tokens of the output say, from one to before another.
+    pub(crate) fn text(&self, from: u64, to: u64) -> String {
+        let Some(says) = &self.says else {
+            return TOKEN.repeat(usize::try_from(to - from).unwrap_or(0));
+        };
+        let length = u64::try_from(says.len()).unwrap_or(u64::MAX);
+        let place = |token: u64| {
+            let place = length.saturating_mul(token).checked_div(self.wanted).unwrap_or(0);
+            usize::try_from(place).unwrap_or(usize::MAX)
+        };
+        says.get(place(from)..place(to)).unwrap_or_default().iter().collect()
+    }
+}
+
+/// The text of a token.
+const TOKEN: &str = "tok ";
 
 /// Waits as long as it takes to write so many tokens.
 pub(crate) async fn wait(options: Options, asked: &Asked, tokens: u64) {

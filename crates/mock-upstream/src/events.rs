@@ -9,11 +9,17 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::asked::{Asked, Fault, Options, Surface};
-use crate::bodies::{item, reason, response, text, usage};
+use crate::bodies::{block, call, item, item_id, reason, response, usage};
 use crate::served::{Ended, Entry};
 
 fn data(value: &Value) -> String {
     format!("data: {value}\n\n")
+}
+
+/// An object with the fields of another one.
+fn with(one: &Value, other: &Value) -> Value {
+    let fields = [one, other].into_iter().filter_map(Value::as_object).flatten();
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn named(value: &Value) -> String {
@@ -23,37 +29,45 @@ fn named(value: &Value) -> String {
 /// The events before the first token.
 fn begin(asked: &Asked) -> Vec<String> {
     match asked.surface {
-        Surface::Chat => (0..asked.choices)
-            .map(|index| chunk(asked, index, &json!({"role": "assistant", "content": ""}), None))
-            .collect(),
+        Surface::Chat => {
+            let mut delta = json!({"role": "assistant", "content": ""});
+            if let Some(name) = asked.tool() {
+                let mut call = call(asked, name, "");
+                call["index"] = 0.into();
+                delta = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+            }
+            (0..asked.choices).map(|index| chunk(asked, index, &delta, None)).collect()
+        }
         Surface::Completions | Surface::Embeddings => Vec::new(),
         Surface::Responses => {
             let begun = response(asked, "in_progress", &json!([]), None);
-            let id = format!("msg_{}", asked.id);
-            vec![
+            let mut events = vec![
                 named(&json!({"type": "response.created", "sequence_number": 0, "response": begun})),
                 named(&json!({"type": "response.in_progress", "sequence_number": 1, "response": begun})),
                 named(&json!({"type": "response.output_item.added", "sequence_number": 2, "output_index": 0,
                     "item": item(asked, "in_progress", None)})),
-                named(
-                    &json!({"type": "response.content_part.added", "sequence_number": 3, "item_id": id, "output_index": 0,
-                    "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}}),
-                ),
-            ]
+            ];
+            if asked.tool().is_none() {
+                events.push(named(&json!({"type": "response.content_part.added", "sequence_number": 3, "item_id": item_id(asked),
+                    "output_index": 0, "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}})));
+            }
+            events
         }
         Surface::Messages => {
             let mut begun = usage(asked, 1);
             if let Some(output) = begun.as_mut().and_then(|usage| usage.get_mut("output_tokens")) {
                 *output = 1.into();
             }
+            let begins = match asked.tool() {
+                Some(name) => block(asked, name, json!({})),
+                None => json!({"type": "text", "text": ""}),
+            };
             vec![
                 named(
                     &json!({"type": "message_start", "message": {"id": asked.id, "type": "message", "role": "assistant",
                     "model": asked.model, "content": [], "stop_reason": null, "stop_sequence": null, "usage": begun}}),
                 ),
-                named(
-                    &json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
-                ),
+                named(&json!({"type": "content_block_start", "index": 0, "content_block": begins})),
                 named(&json!({"type": "ping"})),
             ]
         }
@@ -72,22 +86,37 @@ fn text_chunk(asked: &Asked, index: u64, text: &str, reason: Option<&str>) -> St
         "choices": [{"index": index, "text": text, "logprobs": null, "finish_reason": reason}]}))
 }
 
-/// The event of some tokens of each choice.
-fn tokens(asked: &Asked, number: u64, tokens: u64) -> String {
-    let text = text(tokens);
+/// The event of some text of each choice.
+fn tokens(asked: &Asked, number: u64, text: &str) -> String {
+    let is_call = asked.tool().is_some();
     match asked.surface {
         Surface::Chat => {
-            (0..asked.choices).map(|index| chunk(asked, index, &json!({"content": text}), None)).collect()
+            let delta = if is_call {
+                json!({"tool_calls": [{"index": 0, "function": {"arguments": text}}]})
+            } else {
+                json!({"content": text})
+            };
+            (0..asked.choices).map(|index| chunk(asked, index, &delta, None)).collect()
         }
         Surface::Completions | Surface::Embeddings => {
-            (0..asked.choices).map(|index| text_chunk(asked, index, &text, None)).collect()
+            (0..asked.choices).map(|index| text_chunk(asked, index, text, None)).collect()
+        }
+        Surface::Responses if is_call => {
+            named(&json!({"type": "response.function_call_arguments.delta", "sequence_number": 4 + number,
+            "item_id": item_id(asked), "output_index": 0, "delta": text}))
         }
         Surface::Responses => {
             named(&json!({"type": "response.output_text.delta", "sequence_number": 4 + number,
-            "item_id": format!("msg_{}", asked.id), "output_index": 0, "content_index": 0, "delta": text, "logprobs": []}))
+            "item_id": item_id(asked), "output_index": 0, "content_index": 0, "delta": text, "logprobs": []}))
         }
-        Surface::Messages => named(&json!({"type": "content_block_delta", "index": 0,
-            "delta": {"type": "text_delta", "text": text}})),
+        Surface::Messages => {
+            let delta = if is_call {
+                json!({"type": "input_json_delta", "partial_json": text})
+            } else {
+                json!({"type": "text_delta", "text": text})
+            };
+            named(&json!({"type": "content_block_delta", "index": 0, "delta": delta}))
+        }
     }
 }
 
@@ -116,30 +145,25 @@ fn end(asked: &Asked, number: u64, reported: Option<&Value>) -> Vec<String> {
             events
         }
         Surface::Responses => {
-            let written = text(asked.output);
-            let status = if asked.is_limited { "incomplete" } else { "completed" };
+            let written = asked.text(0, asked.output);
+            let status = if asked.is_limited() { "incomplete" } else { "completed" };
             let done = item(asked, status, Some(&written));
-            let id = format!("msg_{}", asked.id);
-            let mut last = response(asked, status, &json!([done]), reported.cloned());
-            if asked.is_limited {
-                last["incomplete_details"] = json!({"reason": "max_output_tokens"});
+            let last = response(asked, status, &json!([done]), reported.cloned());
+            let of = json!({"item_id": item_id(asked), "output_index": 0});
+            let mut events = Vec::new();
+            if let Some(name) = asked.tool() {
+                events.push(with(&of, &json!({"type": "response.function_call_arguments.done", "name": name, "arguments": written})));
+            } else {
+                events.push(with(&of, &json!({"type": "response.output_text.done", "content_index": 0, "text": written, "logprobs": []})));
+                events.push(with(&of, &json!({"type": "response.content_part.done", "content_index": 0, "part": done["content"][0]})));
             }
-            vec![
-                named(
-                    &json!({"type": "response.output_text.done", "sequence_number": 4 + number, "item_id": id, "output_index": 0,
-                    "content_index": 0, "text": written, "logprobs": []}),
-                ),
-                named(
-                    &json!({"type": "response.content_part.done", "sequence_number": 5 + number, "item_id": id, "output_index": 0,
-                    "content_index": 0, "part": done["content"][0]}),
-                ),
-                named(
-                    &json!({"type": "response.output_item.done", "sequence_number": 6 + number, "output_index": 0, "item": done}),
-                ),
-                named(
-                    &json!({"type": format!("response.{status}"), "sequence_number": 7 + number, "response": last}),
-                ),
-            ]
+            events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": done}));
+            events.push(json!({"type": format!("response.{status}"), "response": last}));
+            let numbers = 4 + number..;
+            numbers
+                .zip(&events)
+                .map(|(number, event)| named(&with(event, &json!({"sequence_number": number}))))
+                .collect()
         }
         Surface::Messages => {
             let mut events = vec![named(&json!({"type": "content_block_stop", "index": 0}))];
@@ -224,7 +248,11 @@ pub(crate) async fn write(
             return entry.end(Ended::Failed);
         }
         let some = each.min(asked.output - written);
-        if sender.send_data(Bytes::from(tokens(&asked, number, some))).await.is_err() {
+        if sender
+            .send_data(Bytes::from(tokens(&asked, number, &asked.text(written, written + some))))
+            .await
+            .is_err()
+        {
             return entry.end(Ended::Left);
         }
         entry.generated(some * asked.choices);

@@ -140,6 +140,11 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
     let output =
         if surface == Surface::Embeddings { 0 } else { limit.map_or(wanted, |limit| wanted.min(limit)) };
     let is_stream = request["stream"] == true;
+    let says = match &wish.tool_call {
+        Some(call) => Some(call.arguments.to_string()),
+        None if wish.echo => Some(String::from_utf8_lossy(body).into_owned()),
+        None => wish.text.clone(),
+    };
     let asked = Asked {
         surface,
         id: upstream.log.next_id(),
@@ -147,8 +152,9 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         choices: number("n").unwrap_or(1),
         input: wish.input_tokens.unwrap_or_else(|| quarter(body)),
         output,
-        is_limited: output < wanted,
+        wanted,
         wants_usage: request["stream_options"]["include_usage"] == true,
+        says: says.map(|says| says.chars().collect()),
         wish,
     };
     let entry = upstream.log.begin(&asked, is_stream, headers);
