@@ -98,6 +98,8 @@ pub(crate) struct Asked {
     /// Tokens that each output would have without a limit.
     pub(crate) wanted: u64,
     pub(crate) wants_usage: bool,
+    /// Embeddings are asked for in base64.
+    pub(crate) is_base64: bool,
     /// What the whole output says; `None`: the same word for each token.
     pub(crate) says: Option<Vec<char>>,
 }

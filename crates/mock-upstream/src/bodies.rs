@@ -102,7 +102,9 @@ pub(crate) fn whole(asked: &Asked) -> Value {
             return response(asked, status, &json!([item(asked, status, Some(&text))]), usage);
         }
         Surface::Embeddings => {
-            json!({"object": "list", "model": asked.model, "data": [{"object": "embedding", "index": 0, "embedding": [0.0, 1.0]}]})
+            // The numbers 0 and 1, if need be as SDKs ask for them: in 32 bits, base64.
+            let embedding = if asked.is_base64 { json!("AAAAAAAAgD8=") } else { json!([0.0, 1.0]) };
+            json!({"object": "list", "model": asked.model, "data": [{"object": "embedding", "index": 0, "embedding": embedding}]})
         }
         Surface::Messages => {
             let written = match asked.tool() {

@@ -154,6 +154,7 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         output,
         wanted,
         wants_usage: request["stream_options"]["include_usage"] == true,
+        is_base64: request["encoding_format"] == "base64",
         says: says.map(|says| says.chars().collect()),
         wish,
     };
