@@ -199,6 +199,7 @@ impl Call {
         let text = std::str::from_utf8(&self.body).map_err(|_| lost())?;
         let asked = Asked::read(self.surface, text).map_err(|why| internal(&why))?;
         let adds_usage = asked.adds_usage(upstream.include_usage);
+        let hides_usage = asked.hides_usage();
         let body = Bytes::from(asked.body(&of.model, self.output_max, adds_usage));
         let sent = request(upstream, (&Method::POST, self.surface.path()), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
@@ -213,7 +214,7 @@ impl Call {
             }
         };
         match answer {
-            Ok(Ok(answer)) => Ok((answer, adds_usage)),
+            Ok(Ok(answer)) => Ok((answer, hides_usage)),
             Ok(Err(Failed::Unreached(why))) => {
                 tracing::warn!(upstream = name, why, "an upstream cannot be reached");
                 Err((

@@ -25,6 +25,11 @@ impl Event {
         })
     }
 
+    /// Its bytes with an end, which they lack.
+    pub(crate) fn ended(&self) -> Bytes {
+        [&self.raw[..], b"\n\n"].concat().into()
+    }
+
     /// Its data; nothing if it is only a comment.
     pub(crate) fn data(&self) -> Option<Bytes> {
         let mut lines = self.lines(b"data");

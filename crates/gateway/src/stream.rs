@@ -119,10 +119,12 @@ impl Stream {
             last = Instant::now();
             match frame {
                 None => {
-                    if let Some(rest) = self.splitter.rest()
-                        && let Some(end) = self.events(vec![rest]).await
-                    {
-                        return end;
+                    // An event whose end is missing is none, unless it ends the stream: what follows it would become a part of it.
+                    if let Some(rest) = self.splitter.rest() {
+                        self.reading.event(&rest);
+                        if self.reading.is_over {
+                            self.send(rest.ended()).await;
+                        }
                     }
                     return if self.reading.is_over { End::Complete } else { End::Broken };
                 }

@@ -160,7 +160,12 @@ impl<'a> Asked<'a> {
         self.object.get(name).ok().flatten()
     }
 
-    /// Whether the upstream has to be asked for the usage of its stream, and the caller has not: the report is then hidden.
+    /// Whether the caller has not asked for the usage of a stream of Chat Completions: a report is then hidden.
+    pub(crate) fn hides_usage(&self) -> bool {
+        self.include_usage != Some(true)
+    }
+
+    /// Whether the upstream has to be asked for the usage of its stream.
     pub(crate) fn adds_usage(&self, asks_upstream: bool) -> bool {
         let has_option = matches!(self.surface, Surface::Chat | Surface::Completions);
         has_option && asks_upstream && self.is_stream && self.include_usage.is_none()

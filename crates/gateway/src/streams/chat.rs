@@ -23,6 +23,8 @@ pub(super) struct Chat {
     created: u64,
     /// The choices that have begun, and whether each has ended.
     choices: BTreeMap<u64, bool>,
+    /// Those that end with the last event, which count as ended once another one comes: a stream is cut before an event that was read.
+    ending: Vec<u64>,
     pub(super) is_over: bool,
 }
 
@@ -134,19 +136,25 @@ impl Chat {
         let vendor = chunk.x_groq.and_then(|vendor| part(vendor.usage));
         let report: Option<Report> = part(chunk.usage).or(vendor);
         let report = report.map(|report| report.served(chunk.service_tier));
+        for index in self.ending.drain(..) {
+            self.choices.insert(index, true);
+        }
         let mut text = 0;
         let choices = chunk.choices.as_deref().unwrap_or_default();
         for choice in choices {
             text += choice.text();
             if self.choices.len() < CHOICES_MAX || self.choices.contains_key(&choice.index) {
-                *self.choices.entry(choice.index).or_default() |= choice.finish_reason.is_some();
+                self.choices.entry(choice.index).or_default();
+                if choice.finish_reason.is_some() {
+                    self.ending.push(choice.index);
+                }
             }
         }
         let is_hidden = self.hides_usage && report.is_some() && choices.is_empty();
         (Seen { text, is_hidden }, report)
     }
 
-    /// Each choice that is open ends by its length.
+    /// The event that was read last is not passed on: each choice that is open before it ends by its length.
     pub(super) fn cut(&mut self, input: u64, output: u64) -> String {
         if self.choices.is_empty() {
             self.choices.insert(0, false);

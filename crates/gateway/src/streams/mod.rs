@@ -70,7 +70,7 @@ impl Reading {
         }
     }
 
-    /// The end of a stream that is cut because nobody pays for more.
+    /// The end of a stream that is cut because nobody pays for more: before the event that was read last.
     pub(crate) fn cut(&mut self, (input, output): (u64, u64), why: &str) -> Bytes {
         let end = match &mut self.kind {
             Kind::Chat(chat) => chat.cut(input, output),
@@ -94,5 +94,152 @@ impl Reading {
                     "details": {"error_code": code}}}),
             ),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::{Value, json};
+
+    use super::Reading;
+    use crate::sse::Event;
+    use crate::surface::Surface;
+
+    /// A stream that is cut before the last of these events, and the events that it then ends with.
+    fn cut(surface: Surface, hides_usage: bool, events: &[Value]) -> Vec<Value> {
+        let mut reading = Reading::new(surface, hides_usage);
+        for event in events {
+            reading.event(&Event { raw: Bytes::from(format!("data: {event}\n\n")) });
+        }
+        let end = reading.cut((3, 7), "no credits\ndata: 1");
+        let end = std::str::from_utf8(&end).expect("UTF-8");
+        let (comment, end) = end.split_once("\n\n").expect("a comment");
+        assert_eq!(comment, ": no credits data: 1");
+        let data = end.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).expect(data)).collect()
+    }
+
+    fn chunk(choices: &Value) -> Value {
+        json!({"id": "c", "object": "chat.completion.chunk", "created": 9, "model": "m", "choices": choices})
+    }
+
+    /// The last event has not reached the caller: nothing of it is in the end.
+    #[test]
+    fn a_cut_stream_ends_as_its_protocol_does() {
+        let begin =
+            chunk(&json!([{"index": 0, "delta": {"content": "a"}}, {"index": 1, "delta": {"content": "b"}},
+            {"index": 2, "delta": {"content": "c"}}]));
+        let ended = chunk(&json!([{"index": 1, "delta": {}, "finish_reason": "stop"}]));
+        let last = chunk(&json!([{"index": 2, "delta": {"content": "d"}, "finish_reason": "stop"}]));
+        let end =
+            |index: u64| json!({"index": index, "delta": {}, "logprobs": null, "finish_reason": "length"});
+        let ends = chunk(&json!([end(0), end(2)]));
+        assert_eq!(cut(Surface::Chat, true, &[begin.clone(), ended.clone(), last.clone()]), [ends.clone()]);
+        let mut usage = chunk(&json!([]));
+        usage["usage"] = json!({"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10});
+        assert_eq!(cut(Surface::Chat, false, &[begin, ended, last]), [ends, usage]);
+
+        let start =
+            json!({"type": "message_start", "message": {"usage": {"input_tokens": 3, "output_tokens": 1}}});
+        let block =
+            json!({"type": "content_block_start", "index": 4, "content_block": {"type": "text", "text": ""}});
+        let delta =
+            json!({"type": "content_block_delta", "index": 4, "delta": {"type": "text_delta", "text": "d"}});
+        let ends = [
+            json!({"type": "content_block_stop", "index": 4}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "max_tokens", "stop_sequence": null}, "usage": {"output_tokens": 7}}),
+            json!({"type": "message_stop"}),
+        ];
+        assert_eq!(cut(Surface::Messages, true, &[start, block, delta]), ends);
+    }
+
+    /// A stream of Responses that is cut before a delta of the part of this item.
+    fn response(item: &Value, before: &[Value]) -> Vec<Value> {
+        let mut events = vec![
+            json!({"type": "response.created", "response": {"id": "r", "status": "in_progress", "output": [], "usage": null}}),
+            json!({"type": "response.output_item.added", "output_index": 0, "item": item}),
+        ];
+        events.extend_from_slice(before);
+        for (number, event) in events.iter_mut().enumerate() {
+            event["sequence_number"] = number.into();
+            if event["type"] != "response.created" {
+                event["output_index"] = 0.into();
+                event["item_id"] = "i".into();
+            }
+        }
+        let ends = cut(Surface::Responses, true, &events);
+        // The numbers go on where the events that were passed on ended.
+        let numbers = ends.iter().map(|end| end["sequence_number"].as_u64().expect("a number"));
+        assert!(numbers.eq((events.len() as u64 - 1..).take(ends.len())), "{ends:?}");
+        let last = ends.last().expect("an end");
+        assert_eq!(last["type"], "response.incomplete");
+        assert_eq!(
+            (&last["response"]["id"], &last["response"]["status"]),
+            (&json!("r"), &json!("incomplete"))
+        );
+        assert_eq!(last["response"]["incomplete_details"], json!({"reason": "max_output_tokens"}));
+        assert_eq!(last["response"]["usage"]["output_tokens"], 7);
+        let done = &ends[ends.len() - 2];
+        assert_eq!(
+            (&done["type"], &done["item"]),
+            (&json!("response.output_item.done"), &last["response"]["output"][0])
+        );
+        ends
+    }
+
+    #[test]
+    fn a_cut_response_closes_each_part_in_its_own_words() {
+        let message = json!({"id": "i", "type": "message", "role": "assistant", "status": "in_progress", "content": []});
+        let reasoning = json!({"id": "i", "type": "reasoning", "status": "in_progress", "summary": []});
+        for (item, kind, field) in [
+            (&message, "output_text", "text"),
+            (&message, "refusal", "refusal"),
+            (&reasoning, "reasoning_text", "text"),
+        ] {
+            let delta = |text: &str| json!({"type": format!("response.{kind}.delta"), "content_index": 1, "delta": text});
+            let (first, second) = (json!({"type": kind, field: "first"}), json!({"type": kind, field: ""}));
+            let ends = response(
+                item,
+                &[
+                    json!({"type": "response.content_part.added", "content_index": 0, "part": {"type": kind, field: ""}}),
+                    json!({"type": "response.content_part.done", "content_index": 0, "part": first}),
+                    json!({"type": "response.content_part.added", "content_index": 1, "part": second}),
+                    delta("a"),
+                    delta("b"),
+                    delta("not paid"),
+                ],
+            );
+            let kinds: Vec<&str> = ends.iter().filter_map(|end| end["type"].as_str()).collect();
+            let closed = format!("response.{kind}.done");
+            assert_eq!(
+                kinds,
+                [
+                    closed.as_str(),
+                    "response.content_part.done",
+                    "response.output_item.done",
+                    "response.incomplete"
+                ]
+            );
+            assert_eq!(
+                (&ends[0][field], &ends[0]["content_index"], &ends[0]["item_id"]),
+                (&json!("ab"), &json!(1), &json!("i"))
+            );
+            let content = json!([{"type": kind, field: "first"}, {"type": kind, field: "ab"}]);
+            assert_eq!(
+                (&ends[2]["item"]["content"], &ends[2]["item"]["status"]),
+                (&content, &json!("incomplete"))
+            );
+        }
+        for (kind, event, field) in [
+            ("function_call", "response.function_call_arguments.delta", "arguments"),
+            ("mcp_call", "response.mcp_call_arguments.delta", "arguments"),
+            ("custom_tool_call", "response.custom_tool_call_input.delta", "input"),
+        ] {
+            let item = json!({"id": "i", "type": kind, "call_id": "c", "name": "n", field: ""});
+            let delta = |text: &str| json!({"type": event, "delta": text});
+            let ends = response(&item, &[delta("{\"a"), delta("\":"), delta("1")]);
+            assert_eq!((ends.len(), &ends[0]["item"][field]), (2, &json!("{\"a\":")), "{kind}");
+        }
     }
 }

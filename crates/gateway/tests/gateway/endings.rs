@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::world::{WRITING, World, answer, request, text};
@@ -134,7 +137,13 @@ async fn a_stream_that_breaks_off_ends_with_an_error() {
                     && !body.contains("message_stop")
                     && !body.contains("response.completed")
             );
-            let last = body.trim_end().rsplit("\n\n").next().expect("an event");
+            // What the upstream has not finished is not passed on.
+            let events: Vec<&str> = body.trim_end().split("\n\n").collect();
+            for event in &events {
+                let data = event.lines().filter_map(|line| line.strip_prefix("data: ")).collect::<Vec<_>>();
+                assert!(serde_json::from_str::<Value>(&data.join("\n")).is_ok(), "{path} {fault}: {event}");
+            }
+            let last = events.last().expect("an event");
             assert!(
                 last.contains("\"error\"") && last.contains("upstream_truncated"),
                 "{path} {fault}: {last}"
@@ -269,5 +278,25 @@ fn usage(path: &str, input: u64, output: u64) -> Value {
         json!({"prompt_tokens": input, "completion_tokens": output})
     } else {
         json!({"input_tokens": input, "output_tokens": output})
+    }
+}
+
+/// What an upstream sends reaches the caller unchanged.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_passed_on_byte_for_byte() {
+    for path in WRITING {
+        let (world, other) = (World::new().await, World::new().await);
+        let mut ask: Value =
+            serde_json::from_str(&request(path, true, 50, json!({"output_tokens": 40}))).expect("JSON");
+        ask["model"] = "dear".into();
+        if path.ends_with("completions") {
+            ask["stream_options"] = json!({"include_usage": true});
+        }
+        let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+        let direct = Request::post(format!("http://{}{path}", other.upstream.address));
+        let direct = client.request(direct.body(Full::from(ask.to_string())).expect("a request")).await;
+        let sent = direct.expect("answers").into_body().collect().await.expect("a body").to_bytes();
+        let (_, passed) = text(world.send(path, ask.to_string()).await).await;
+        assert_eq!(passed.as_bytes(), &sent[..], "{path}");
     }
 }
