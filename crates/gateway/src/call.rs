@@ -49,6 +49,8 @@ pub(crate) struct Call {
     /// The output that is paid for, where it is less than was asked for.
     pub(crate) output_max: Option<u64>,
     pub(crate) held: Held,
+    /// The path at an upstream.
+    pub(crate) path: String,
     /// The caller's headers and body.
     pub(crate) head: HeaderMap,
     pub(crate) body: Bytes,
@@ -201,7 +203,7 @@ impl Call {
         let adds_usage = asked.adds_usage(upstream.include_usage);
         let hides_usage = asked.hides_usage();
         let body = Bytes::from(asked.body(&of.model, self.output_max, adds_usage));
-        let sent = request(upstream, (&Method::POST, self.surface.path()), &self.head, body);
+        let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
         let client = self.shared.clients.get(of.upstream).ok_or_else(lost)?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use headworks_api::Access;
 use headworks_wire as wire;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::reply::{Body, whole};
 use crate::setup::{Model, Protocol};
 use crate::shared::{Shared, held_dimensions, place};
 use crate::surface::{Asked, Surface};
-use crate::upstream::{passed, request};
+use crate::upstream::{passed, path, request};
 use crate::usage;
 
 pub(crate) const MODELS: &str = "/v1/models";
@@ -89,7 +90,7 @@ pub(crate) async fn count(
     if decision.outcome == "deny" {
         return Err(Refused::of_decision(&decision));
     }
-    forward(shared, model, &asked, &head.headers).await
+    forward(shared, model, &asked, &head).await
 }
 
 /// Passes a count of tokens on to the first target that can be reached.
@@ -97,7 +98,7 @@ async fn forward(
     shared: &Shared,
     model: &Model,
     asked: &Asked<'_>,
-    head: &HeaderMap,
+    head: &Parts,
 ) -> Result<Response<Body>, Refused> {
     let refused = |why: Why, reason: &str, message: &str| Err(Refused::new(why, reason, message));
     let place = shared.targets(model, Surface::Messages.protocol()).first().copied();
@@ -110,7 +111,8 @@ async fn forward(
         return refused(Why::Internal, "internal_error", "the model's target is gone");
     };
     let body = Bytes::from(asked.body(&target.model, None, false));
-    let Ok(sent) = request(upstream, (&Method::POST, COUNT_TOKENS), head, body) else {
+    let Ok(sent) = request(upstream, (&Method::POST, &path(COUNT_TOKENS, &head.uri)), &head.headers, body)
+    else {
         return refused(Why::Internal, "internal_error", "the request cannot be sent");
     };
     let counted = tokio::time::timeout(upstream.idle_timeout, async {

@@ -26,6 +26,7 @@ use crate::reply::Body;
 use crate::setup::{Protocol, Setup};
 use crate::shared::{Shared, held_dimensions, place};
 use crate::surface::{Asked, Surface};
+use crate::upstream::path as path_at;
 use crate::usage;
 
 /// The largest request, in bytes.
@@ -219,6 +220,7 @@ impl Gateway {
             // What was granted for several outputs is shared by them.
             output_max,
             held,
+            path: path_at(surface.path(), &head.uri),
             head: head.headers,
             body: body.clone(),
             ends: Ends { stop: self.stop.subscribe(), replaced: attempt.replaced() },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -73,6 +73,12 @@ impl Requests {
     }
 }
 
+/// A path with the one parameter that SDKs send, by which they reach Anthropic's betas.
+pub(crate) fn path(of: &str, asked: &Uri) -> String {
+    let is_beta = asked.query().is_some_and(|query| query.split('&').any(|one| one == "beta=true"));
+    if is_beta { format!("{of}?beta=true") } else { of.to_owned() }
+}
+
 /// A request to an upstream: the caller's, with the operator's key.
 pub(crate) fn request(
     upstream: &Upstream,
@@ -110,13 +116,25 @@ mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-    use super::{passed, request};
+    use super::{passed, path, request};
     use crate::setup::Setup;
 
     fn headers(all: &[(&'static str, &'static str)]) -> HeaderMap {
         all.iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect()
+    }
+
+    #[test]
+    fn of_the_parameters_only_beta_passes() {
+        for (asked, expected) in [
+            ("/v1/messages", "/v1/messages"),
+            ("/v1/messages?beta=true", "/v1/messages?beta=true"),
+            ("/v1/messages?key=hw_secret&beta=true", "/v1/messages?beta=true"),
+            ("/v1/messages?beta=false&abeta=true", "/v1/messages"),
+        ] {
+            assert_eq!(path("/v1/messages", &asked.parse().expect("a URI")), expected);
+        }
     }
 
     #[test]
