@@ -9,6 +9,7 @@ mod disks;
 mod ids;
 mod killed;
 mod leftovers;
+mod models;
 mod moves;
 mod outputs;
 mod release;

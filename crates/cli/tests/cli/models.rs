@@ -1,0 +1,366 @@
+//! The official SDKs of OpenAI and Anthropic, unmodified, through the gateway: each call that they can make of it is answered as they
+//! expect, and the ledger has what the upstream reports. The upstream stands in for a provider; nothing else is simulated.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::{Connection, Server, World, headworks};
+
+const PYTHON: [&str; 2] = ["openai==3.57.0", "anthropic==2.14.0"];
+const NPM: [&str; 2] = ["openai@7.59.0", "@anthropic-ai/sdk@1.14.0"];
+const NODE: &str = "22.23.3";
+
+/// A thousandth of a credit for a token of input, two for one of output; ten times as much for the large model.
+const CATALOG: &str = r#"
+version = "t"
+
+[features.chat]
+dimensions = ["usage"]
+overshoot = "refund"
+prices = [
+  { credits = { input_tokens = "0.001", output_tokens = "0.002" } },
+  { when = { model = "large" }, like = {}, factor = "10" },
+]
+
+[plans.open]
+features = ["chat"]
+waterfall = [{ grants = { name = "credits" } }]
+
+[plans.slow]
+extends = "open"
+guards = [{ name = "pace", window.rate = { limit = 1, period = "2s", burst = 1 } }]
+
+[plans.capped]
+extends = "open"
+guards = [{ name = "cap", window.spend_cap = { limit = "0.1", every = "month" } }]
+"#;
+
+/// The upstream's own name for `alias` is that of another model, by which it is priced.
+const GATEWAY: &str = r#"
+[upstreams.o]
+base_url = "UPSTREAM"
+protocol = "openai"
+[upstreams.a]
+base_url = "UPSTREAM"
+protocol = "anthropic"
+[models.small]
+feature = "chat"
+targets = [{ upstream = "o" }, { upstream = "a" }]
+[models.large]
+feature = "chat"
+targets = [{ upstream = "o" }, { upstream = "a" }]
+[models.long]
+feature = "chat"
+targets = [{ upstream = "o" }, { upstream = "a" }]
+[models.alias]
+feature = "chat"
+[[models.alias.targets]]
+upstream = "o"
+model = "large"
+dimensions = { model = "large" }
+[[models.alias.targets]]
+upstream = "a"
+model = "large"
+dimensions = { model = "large" }
+"#;
+
+fn succeed(command: &mut Command) {
+    let done = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; ./test installs it"));
+    let said = [done.stdout, done.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+    assert!(done.status.success(), "{command:?}: {said}");
+    println!("{said}");
+}
+
+/// A directory of packages, kept where builds are.
+fn installed(packages: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
+    let name = packages.join("+").replace('/', "-");
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if !home.exists() {
+        let partial = home.with_extension("partial");
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).expect("an installation that was broken off goes");
+        }
+        std::fs::create_dir_all(&partial).expect("a directory");
+        install(&partial);
+        std::fs::rename(&partial, &home).expect("renames");
+    }
+    home
+}
+
+static PYTHON_PACKAGES: LazyLock<PathBuf> = LazyLock::new(|| {
+    installed(&PYTHON, |home| {
+        let pip = ["-m", "pip", "install", "--quiet", "--target"];
+        let mut command = Command::new("python3");
+        succeed(command.args(pip).arg(home).args(PYTHON).env("PIP_BREAK_SYSTEM_PACKAGES", "1"));
+    })
+});
+
+/// The package of npm that has Node itself: the SDKs need a newer one than some systems have.
+fn node_package() -> String {
+    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "x64" };
+    let kind = if (system, machine) == ("darwin", "arm64") { "node-bin" } else { "node" };
+    format!("{kind}-{system}-{machine}")
+}
+
+static NPM_PACKAGES: LazyLock<PathBuf> = LazyLock::new(|| {
+    let node = format!("{}@{NODE}", node_package());
+    installed(&[NPM[0], NPM[1], &node], |home| {
+        let install =
+            ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"];
+        succeed(Command::new("npm").args(install).arg(home).args(NPM).arg(&node));
+    })
+});
+
+/// The binary as a provider of models.
+struct Upstream {
+    child: Child,
+    url: String,
+}
+
+impl Upstream {
+    fn start() -> Self {
+        let mut child = headworks()
+            .args([
+                "mock-upstream",
+                "--listen",
+                "127.0.0.1:0",
+                "--tokens-per-second",
+                "0",
+                "--first-token-ms",
+                "0",
+            ])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut line = String::new();
+        let mut said = BufReader::new(child.stderr.take().expect("its words"));
+        said.read_line(&mut line).expect("reads");
+        let url = line.split([' ', ';']).find(|word| word.starts_with("http://"));
+        let url = url.unwrap_or_else(|| panic!("{line}")).to_owned();
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { child, url }
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A use by its model, its tokens of input and those of output.
+type Use = (String, u64, u64);
+
+/// A server with a gateway, and accounts that differ in what stands in their way.
+struct Gateway {
+    world: World,
+    upstream: Upstream,
+    server: Server,
+    accounts: Vec<String>,
+}
+
+/// Accounts that can pay for no more than a part of a long answer.
+const POOR: usize = 9;
+
+impl Gateway {
+    /// Starts everything, and writes what a script has to know into a file.
+    fn start() -> Self {
+        let (world, upstream) = (World::new(), Upstream::start());
+        std::fs::write(world.path("catalog.toml"), CATALOG).expect("writes");
+        std::fs::write(world.path("gateway.toml"), GATEWAY.replace("UPSTREAM", &upstream.url))
+            .expect("writes");
+        let mut key = headworks();
+        key.args(["keys", "create", "--scope", "gateway", "--account", "acme", "--data"])
+            .arg(world.path("data"));
+        let made = key.output().expect("runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let file = world.path("gateway.toml").display().to_string();
+        let server =
+            Server::start_with(&world.path("data"), &world.path("catalog.toml"), &["--gateway", &file]);
+        let mut gateway = Self { world, upstream, server, accounts: Vec::new() };
+        gateway.open("acme", "open", "100000");
+        let mut keys = json!({"url": format!("http://{}", gateway.server.address), "rows": rows(),
+            "acme": String::from_utf8(made.stdout).expect("text").trim(), "poor": []});
+        for (account, plan, credits) in
+            [("slow", "slow", "100"), ("capped", "capped", "100"), ("empty", "open", "0")]
+        {
+            keys[account] = gateway.open_with_key(account, plan, credits);
+        }
+        let poor: Vec<Value> =
+            (0..POOR).map(|n| gateway.open_with_key(&format!("poor{n}"), "open", "2.5")).collect();
+        keys["poor"] = poor.into();
+        std::fs::write(gateway.world.path("script.json"), keys.to_string()).expect("writes");
+        gateway
+    }
+
+    fn open(&mut self, account: &str, plan: &str, credits: &str) {
+        let (opened, granted) = (format!("open {account}"), format!("grant {account}"));
+        self.world.call(&self.server, "POST", "/v1/accounts", &opened, &json!({"id": account, "plan": plan}));
+        if credits != "0" {
+            let grant = json!({"amount": credits, "category": "purchased"});
+            self.world.call(
+                &self.server,
+                "POST",
+                &format!("/v1/accounts/{account}/grants"),
+                &granted,
+                &grant,
+            );
+        }
+        self.accounts.push(account.to_owned());
+    }
+
+    fn open_with_key(&mut self, account: &str, plan: &str, credits: &str) -> Value {
+        self.open(account, plan, credits);
+        let ask = json!({"scopes": ["gateway"], "accounts": [account]});
+        self.world.call(&self.server, "POST", "/v1/keys", &format!("key {account}"), &ask)["secret"].clone()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.world.call(&self.server, "GET", path, "", &json!({}))
+    }
+
+    /// The records of an account.
+    fn records(&self, account: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.get(&format!("/v1/accounts/{account}/records?from={}&max=1000", all.len() + 1));
+            let some = page["records"].as_array().expect("records");
+            if some.is_empty() {
+                return all;
+            }
+            all.extend_from_slice(some);
+        }
+    }
+
+    /// The charges of an account, once none of its holds is open.
+    fn charges(&self, account: &str) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let records = self.records(account);
+            let of = |kind: &str| records.iter().filter(|record| record["kind"] == kind).count();
+            if of("authorized") == of("settled") + of("released") {
+                let settled = records.into_iter().filter(|record| record["kind"] == "settled");
+                return settled.map(|mut record| record["charge"].take()).collect();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(10), "a hold of {account} stays open: {records:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Runs a script, then compares the ledger with what the upstream says.
+    fn passes(&self, script: &mut Command) {
+        let begun = Instant::now();
+        succeed(script);
+        println!("all calls: {:.1?}", begun.elapsed());
+        let charges: Vec<Value> = self.accounts.iter().flat_map(|account| self.charges(account)).collect();
+        let is_reported = |charge: &&Value| charge["usage"]["dimensions"]["usage"] == "reported";
+        let (reported, counted): (Vec<&Value>, Vec<&Value>) = charges.iter().partition(is_reported);
+        let mut ledger: Vec<Use> = reported.into_iter().map(charged).collect();
+        let served = self.served();
+        let mut upstream: Vec<Use> = served.iter().filter_map(said).collect();
+        assert_eq!(ledger.len() + counted.len(), served.len(), "each call is charged once");
+        ledger.sort();
+        upstream.sort();
+        assert_eq!(ledger, upstream, "the ledger has what the upstream reports");
+        println!("{} uses reported, {} counted", ledger.len(), counted.len());
+        for (account, expected) in [("slow", 2), ("capped", 1), ("empty", 0)] {
+            assert_eq!(self.charges(account).len(), expected, "{account}");
+        }
+        for n in 0..POOR {
+            let balances = self.get(&format!("/v1/accounts/poor{n}/balances"));
+            let is_negative = balances["available"].as_str().expect("credits").starts_with('-');
+            assert!(!is_negative && self.charges(&format!("poor{n}")).len() <= 1, "{balances}");
+        }
+    }
+
+    /// What the upstream says that it has served.
+    fn served(&self) -> Vec<Value> {
+        let address = self.upstream.url.trim_start_matches("http://").parse().expect("an address");
+        let mut connection = Connection::open(address, "none").expect("connects");
+        let (status, served) = connection.call("GET", "/mock/requests", "", "").expect("answers");
+        assert_eq!(status, 200);
+        served.as_array().expect("a list").clone()
+    }
+}
+
+/// The use of a charge.
+fn charged(charge: &Value) -> Use {
+    let usage = &charge["usage"];
+    let of = |meter: &str| {
+        let lines = usage["lines"].as_array().expect("lines").iter();
+        lines.filter(|line| line["meter"] == meter).filter_map(|line| line["quantity"].as_u64()).sum()
+    };
+    let model = usage["dimensions"]["model"].as_str().expect("a model");
+    (model.to_owned(), of("input_tokens"), of("output_tokens"))
+}
+
+/// The use that the upstream reported, if it did.
+fn said(served: &Value) -> Option<Use> {
+    let usage = served["usage"].as_object()?;
+    let of = |names: [&str; 2]| names.iter().find_map(|name| usage.get(*name)?.as_u64()).unwrap_or(0);
+    let (input, output) = (["prompt_tokens", "input_tokens"], ["completion_tokens", "output_tokens"]);
+    Some((served["model"].as_str()?.to_owned(), of(input), of(output)))
+}
+
+/// Tokens of the prompts and answers of the first hundred requests of a public trace.
+fn rows() -> Vec<(u64, u64)> {
+    let trace = include_str!("../../../lab/traces/vtc_lmsys_arena_27clients.csv");
+    let number = |text: &str| text.parse().expect("a number");
+    let rows = trace.lines().skip(1).take(100).map(|row| row.split(',').collect::<Vec<_>>());
+    rows.map(|row| (number(row[2]), number(row[3]))).collect()
+}
+
+fn sources() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/models")
+}
+
+fn python(script: &str) {
+    let packages = &*PYTHON_PACKAGES;
+    let gateway = Gateway::start();
+    let mut command = Command::new("python3");
+    command.arg(sources().join(script)).arg(gateway.world.path("script.json")).env("PYTHONPATH", packages);
+    gateway.passes(&mut command);
+}
+
+/// A script for Node reads its packages from where it runs.
+fn node_script(script: &str) {
+    let home = &*NPM_PACKAGES;
+    let gateway = Gateway::start();
+    let mut command = Command::new(home.join("node_modules").join(node_package()).join("bin/node"));
+    let source = File::open(sources().join(script)).expect("the script");
+    command
+        .current_dir(home)
+        .args(["--input-type=module", "-"])
+        .arg(gateway.world.path("script.json"))
+        .stdin(source);
+    gateway.passes(&mut command);
+}
+
+#[test]
+fn the_python_sdk_of_openai_works_through_the_gateway() {
+    python("openai_calls.py");
+}
+
+#[test]
+fn the_python_sdk_of_anthropic_works_through_the_gateway() {
+    python("anthropic_calls.py");
+}
+
+#[test]
+fn the_npm_sdk_of_openai_works_through_the_gateway() {
+    node_script("openai_calls.mjs");
+}
+
+#[test]
+fn the_npm_sdk_of_anthropic_works_through_the_gateway() {
+    node_script("anthropic_calls.mjs");
+}
