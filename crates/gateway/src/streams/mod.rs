@@ -135,10 +135,11 @@ mod tests {
         let end =
             |index: u64| json!({"index": index, "delta": {}, "logprobs": null, "finish_reason": "length"});
         let ends = chunk(&json!([end(0), end(2)]));
-        assert_eq!(cut(Surface::Chat, true, &[begin.clone(), ended.clone(), last.clone()]), [ends.clone()]);
+        let events = [begin, ended, last];
+        assert_eq!(cut(Surface::Chat, true, &events), std::slice::from_ref(&ends));
         let mut usage = chunk(&json!([]));
         usage["usage"] = json!({"prompt_tokens": 3, "completion_tokens": 7, "total_tokens": 10});
-        assert_eq!(cut(Surface::Chat, false, &[begin, ended, last]), [ends, usage]);
+        assert_eq!(cut(Surface::Chat, false, &events), [ends, usage]);
 
         let start =
             json!({"type": "message_start", "message": {"usage": {"input_tokens": 3, "output_tokens": 1}}});
@@ -171,7 +172,8 @@ mod tests {
         let ends = cut(Surface::Responses, true, &events);
         // The numbers go on where the events that were passed on ended.
         let numbers = ends.iter().map(|end| end["sequence_number"].as_u64().expect("a number"));
-        assert!(numbers.eq((events.len() as u64 - 1..).take(ends.len())), "{ends:?}");
+        let next = u64::try_from(events.len()).expect("fits") - 1;
+        assert!(numbers.eq((next..).take(ends.len())), "{ends:?}");
         let last = ends.last().expect("an end");
         assert_eq!(last["type"], "response.incomplete");
         assert_eq!(
