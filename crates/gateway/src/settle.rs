@@ -21,7 +21,7 @@ impl Call {
         }
     }
 
-    /// The use as reported so far; what was not reported is counted.
+    /// The use as reported so far; what was not reported is counted, up to what is held.
     pub(crate) fn classes(
         &self,
         report: Option<&Report>,
@@ -35,7 +35,7 @@ impl Call {
         report.input_tokens.get_or_insert(self.held.input);
         let counted = self.shared.learned.text(&self.model, text);
         let output = report.output_tokens.get_or_insert(0);
-        *output = counted.max(*output);
+        *output = counted.min(self.held.output()).max(*output);
         report.classes()
     }
 

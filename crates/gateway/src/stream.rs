@@ -92,7 +92,7 @@ impl Stream {
 
     /// The use so far, for the hold.
     fn used(&self) -> Quantities {
-        let classes = self.call.classes(self.reading.report.as_ref(), self.reading.is_final, self.text);
+        let classes = self.call.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
         crate::usage::quantities(&self.call.held.meters, &classes)
     }
 
@@ -210,7 +210,7 @@ impl Stream {
 
     /// Ends the stream for its caller, and its hold.
     async fn finish(mut self, end: End, target: usize) {
-        let was_reported = self.reading.is_final;
+        let was_reported = self.reading.is_reported();
         let is_nothing = self.text == 0 && !was_reported;
         let last = match end {
             End::Complete | End::Left | End::Replaced => None,

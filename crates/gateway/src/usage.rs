@@ -184,6 +184,11 @@ impl Report {
         Self { service_tier: self.service_tier.or(service_tier), ..self }
     }
 
+    /// Whether it says all: a report without one of its sums is no report of zero.
+    pub(crate) fn is_whole(&self, has_output: bool) -> bool {
+        self.input_tokens.is_some() && (self.output_tokens.is_some() || !has_output)
+    }
+
     /// What the price may depend on, as the upstream says it turned out.
     pub(crate) fn dimension(&self, name: &str) -> Option<&str> {
         match name {

@@ -54,16 +54,22 @@ impl Call {
         let read = self.read(body, target, &mut reply).await;
         let (answer, charge) = match read {
             Read::All(body) => {
-                let said: Said<'_> = serde_json::from_slice(&body).unwrap_or_default();
+                let said = serde_json::from_slice::<Said<'_>>(&body);
+                // What cannot be read was written all the same.
+                let unread = if said.is_err() { body.len() } else { 0 };
+                let said = said.unwrap_or_default();
                 let usage: Option<Report> = said.usage.and_then(|raw| serde_json::from_str(raw.get()).ok());
                 let usage = usage.map(|usage| usage.served(said.service_tier));
                 let written = [said.choices, said.output, said.content].into_iter().flatten();
-                let text = written.map(|raw| Text::of(raw.get()).bytes).sum();
+                let text = written.map(|raw| Text::of(raw.get()).bytes).sum::<u64>();
+                let text = text.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
                 self.feed_served();
-                let classes = self.classes(usage.as_ref(), usage.is_some(), text);
-                let charge = self.settle(target, usage.as_ref(), &classes, usage.is_some()).await;
-                if let Some(usage) = &usage {
-                    self.learn(usage, 0);
+                let is_reported =
+                    usage.as_ref().is_some_and(|usage| usage.is_whole(self.surface.has_output()));
+                let classes = self.classes(usage.as_ref(), is_reported, text);
+                let charge = self.settle(target, usage.as_ref(), &classes, is_reported).await;
+                if let Some(usage) = usage.filter(|_| is_reported) {
+                    self.learn(&usage, 0);
                 }
                 let mut response = whole(head.status, body);
                 response.headers_mut().extend(passed(&head.headers));

@@ -61,6 +61,11 @@ impl Reading {
         seen
     }
 
+    /// Whether its use is reported to the end.
+    pub(crate) fn is_reported(&self) -> bool {
+        self.is_final && self.report.as_ref().is_some_and(|report| report.is_whole(true))
+    }
+
     fn take(&mut self, report: Option<Report>, is_final: bool) {
         let Some(report) = report else { return };
         self.is_final |= is_final && report.output_tokens.is_some();

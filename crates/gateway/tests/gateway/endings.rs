@@ -77,6 +77,26 @@ async fn what_is_not_reported_is_counted() {
     }
 }
 
+/// A report that lacks a sum is no report of zero.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_without_its_sums_is_none() {
+    for path in WRITING {
+        for is_stream in [false, true] {
+            for usage in [json!({}), json!({"total_tokens": 5}), json!({"prompt_tokens": "x"}), json!([])] {
+                let world = World::new().await;
+                let mock = json!({"output_tokens": 12, "usage": usage});
+                let (status, _) = text(world.send(path, request(path, is_stream, 50, mock)).await).await;
+                assert_eq!(status, StatusCode::OK, "{path}");
+                let (lines, _) = world.charge().await;
+                assert!(
+                    lines["output_tokens"] >= 12 && lines["input_tokens"] >= 4,
+                    "{path} {usage}: {lines:?}"
+                );
+            }
+        }
+    }
+}
+
 /// A report of zero is a report.
 #[tokio::test(flavor = "multi_thread")]
 async fn zero_is_charged_as_zero() {
