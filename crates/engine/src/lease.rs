@@ -188,7 +188,7 @@ impl Lease {
             return Ok(());
         }
         let life = Span::from_micros(self.life.micros().saturating_mul(2)).min(self.life_max);
-        self.grow(Quantities::new(), None, Some(life)).await.map(drop)
+        self.grow(Quantities::new(), Vec::new(), None, Some(life)).await.map(drop)
     }
 
     /// Holds more of some meters, or at least as much of one of them as the minimum says. Where no more is available, the answer
@@ -201,26 +201,36 @@ impl Lease {
         more: Quantities,
         minimum: Option<Minimum>,
     ) -> Result<Answer, EngineError> {
-        self.grow(more, minimum, None).await
+        self.grow(more, Vec::new(), minimum, None).await
+    }
+
+    /// Holds a part of other dimensions beside what is held.
+    ///
+    /// # Errors
+    /// As [`Self::extend`].
+    pub async fn extend_beside(&mut self, part: AskedPart) -> Result<Answer, EngineError> {
+        self.grow(Quantities::new(), vec![part], None, None).await
     }
 
     async fn grow(
         &mut self,
         quantities: Quantities,
+        beside: Vec<AskedPart>,
         minimum: Option<Minimum>,
         life: Option<Span>,
     ) -> Result<Answer, EngineError> {
         let progress = (!self.used.is_empty()).then(|| self.used.clone());
         let hold = self.hold;
         let ask =
-            Extend { hold, quantities, more: Vec::new(), minimum, life, progress, consented: self.consented };
+            Extend { hold, quantities, more: beside, minimum, life, progress, consented: self.consented };
         let caller = Caller { actor: self.actor.as_ref(), ..Caller::default() };
         let answer = self.engine.run(&self.account, None, caller, &Command::Extend(ask)).await?;
         let Effect::Recorded(record) = &answer.effect else { return Ok(answer) };
         if let Event::Extended { deadline, usage, .. } = &record.event {
             self.deadline = *deadline;
             self.life = life.unwrap_or(self.life);
-            for line in &usage.lines {
+            // Parts beside it are not looked at again.
+            for line in usage.lines.iter().filter(|line| line.part == 0) {
                 match self.covered.iter_mut().find(|(m, _)| *m == line.meter) {
                     Some((_, covered)) => *covered = covered.saturating_add(line.quantity),
                     None => self.covered.push((line.meter.clone(), line.quantity)),
@@ -256,7 +266,8 @@ impl Lease {
     /// The same with all of its dimensions as they turned out (`None`: those of the hold), and with parts that were not held.
     ///
     /// # Errors
-    /// As [`Self::settle`]; the engine then ends the hold as it was opened, at the use of its own part.
+    /// As [`Self::settle`]; the engine then ends the hold as it was opened, at the use of its own part. A use that is refused, because
+    /// nobody pays for what is beyond the hold, is charged at what is held.
     pub async fn settle_as(
         mut self,
         used: Quantities,
@@ -264,7 +275,20 @@ impl Lease {
         more: Vec<AskedPart>,
     ) -> Result<Answer, EngineError> {
         self.used.clone_from(&used);
-        self.end(Command::Settle { hold: self.hold, quantities: used, dimensions, more }).await
+        let hold = self.hold;
+        let ended = self.end(Command::Settle { hold, quantities: used, dimensions, more }).await;
+        let is_open = match &ended {
+            Err(EngineError::Refused(refusal)) => {
+                !matches!(refusal, Refusal::HoldEnded { .. } | Refusal::UnknownHold(_))
+            }
+            Ok(_) | Err(_) => false,
+        };
+        if !is_open {
+            return ended;
+        }
+        self.is_over = false;
+        self.used.clone_from(&self.covered);
+        self.end(Command::settle(hold, self.covered.clone())).await
     }
 
     /// Ends the hold at zero, even if use was reported.

@@ -1,7 +1,7 @@
 //! Attempts: SDKs send a call again without an idempotency key, so a repetition is known by the key and the bytes of the call.
 //!
-//! A1 a call that its SDK sends again takes the place of the attempt before: the caller pays for the one that is delivered
-//! (`a_call_that_is_sent_again_is_paid_once`). A2 calls that are not marked as sent again are calls of their own, however alike
+//! A1 a call that its SDK sends again takes the place of the attempt before: once it is delivered, the caller pays for it alone
+//! (`a_call_that_is_sent_again_is_paid_once`); a repetition that is given up gives nothing back. A2 calls that are not marked as sent again are calls of their own, however alike
 //! (`calls_that_are_alike_are_paid_each`). A3 a chain of repetitions is short, and what was delivered stays charged: nobody reads
 //! answers without end for the price of one (`what_was_delivered_stays_charged`).
 
@@ -23,7 +23,7 @@ const CHAIN_MAX: u32 = 4;
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It has not.
     Running,
@@ -31,8 +31,8 @@ pub(crate) enum Outcome {
     Free,
     /// Its caller has got all of it.
     Delivered,
-    /// Its caller left before its end; the record of the charge.
-    Left(Seq),
+    /// Its caller left before its end, or has got none: the records of its charge, and of those whose place it took.
+    Left(Vec<Seq>),
 }
 
 /// One attempt of a call.
@@ -81,21 +81,22 @@ struct Known {
 pub(crate) struct Attempts(Mutex<Known>);
 
 impl Attempts {
-    /// Begins an attempt. If it is marked as sent again, the one before gives way; its charge, if it has one that is to be given back.
-    pub(crate) async fn begin(&self, of: Fingerprint, is_again: bool) -> (Arc<Attempt>, Option<Seq>) {
+    /// Begins an attempt. If it is marked as sent again, the one before gives way; its charges, which are given back once this
+    /// attempt is delivered.
+    pub(crate) async fn begin(&self, of: Fingerprint, is_again: bool) -> (Arc<Attempt>, Vec<Seq>) {
         let (attempt, before) = self.replace(of, is_again);
-        let Some(before) = before else { return (attempt, None) };
+        let Some(before) = before else { return (attempt, Vec::new()) };
         let mut outcome = before.outcome.subscribe();
         let ended = outcome.wait_for(|outcome| *outcome != Outcome::Running);
         let ended = tokio::time::timeout(ENDS_WITHIN, ended).await;
-        let charge = match ended {
-            Ok(Ok(outcome)) => match *outcome {
-                Outcome::Left(charge) => Some(charge),
-                Outcome::Running | Outcome::Free | Outcome::Delivered => None,
+        let charges = match ended {
+            Ok(Ok(outcome)) => match &*outcome {
+                Outcome::Left(charges) => charges.clone(),
+                Outcome::Running | Outcome::Free | Outcome::Delivered => Vec::new(),
             },
-            _ => None,
+            _ => Vec::new(),
         };
-        (attempt, charge)
+        (attempt, charges)
     }
 
     fn replace(&self, of: Fingerprint, is_again: bool) -> (Arc<Attempt>, Option<Arc<Attempt>>) {

@@ -21,7 +21,7 @@ pub(crate) struct Object<'a> {
 struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 /// A name: borrowed unless it has escapes.
-struct Key<'a>(Cow<'a, str>);
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -133,125 +133,5 @@ impl Edits {
         }
         edited.push_str(text.get(done..).unwrap_or_default());
         edited
-    }
-}
-
-/// How much text a request has for a model to read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Text {
-    /// Bytes of all strings, names of fields included.
-    pub(crate) bytes: u64,
-    /// Pictures, sounds and files written out.
-    pub(crate) media: u64,
-    /// Whether a part asks to be kept in the prompt cache, and for an hour.
-    pub(crate) cached: bool,
-    pub(crate) cached_long: bool,
-}
-
-impl Text {
-    /// What is in a value.
-    pub(crate) fn of(raw: &str) -> Self {
-        let mut text = Self::default();
-        let mut parser = serde_json::Deserializer::from_str(raw);
-        if serde::de::DeserializeSeed::deserialize(Count { text: &mut text, key: "" }, &mut parser).is_err() {
-            // Deeper than anybody looks.
-            text.bytes = length(raw);
-        }
-        text
-    }
-
-    pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            bytes: self.bytes + other.bytes,
-            media: self.media + other.media,
-            cached: self.cached || other.cached,
-            cached_long: self.cached_long || other.cached_long,
-        }
-    }
-}
-
-/// Counts the strings of a value.
-struct Count<'t, 'k> {
-    text: &'t mut Text,
-    key: &'k str,
-}
-
-fn length(text: &str) -> u64 {
-    u64::try_from(text.len()).unwrap_or(u64::MAX)
-}
-
-/// Whether a string is a file written out: its size says nothing about tokens.
-fn is_media(key: &str, text: &str) -> bool {
-    let is_named = matches!(key, "data" | "url" | "image_url" | "file_data");
-    is_named
-        && text.len() > 256
-        && (text.starts_with("data:") || !text.as_bytes().iter().take(512).any(u8::is_ascii_whitespace))
-}
-
-impl<'de> serde::de::DeserializeSeed<'de> for Count<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<(), D::Error> {
-        d.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Count<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.text.bytes += 4;
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        self.text.bytes += 4;
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        self.text.bytes += 4;
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        self.text.bytes += 4;
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if is_media(self.key, text) {
-            self.text.media += 1;
-        } else {
-            self.text.bytes += length(text);
-        }
-        if self.key == "ttl" && text != "5m" {
-            self.text.cached_long = true;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut all: A) -> Result<(), A::Error> {
-        while all.next_element_seed(Count { text: &mut *self.text, key: self.key })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(Key(name)) = map.next_key()? {
-            self.text.bytes += length(&name);
-            if name == "cache_control" {
-                self.text.cached = true;
-            }
-            map.next_value_seed(Count { text: &mut *self.text, key: &name })?;
-        }
-        Ok(())
     }
 }

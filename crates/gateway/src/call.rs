@@ -9,9 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use headworks_api::Access;
 use headworks_core::capacity::controller::Answered;
-use headworks_core::record::Span;
+use headworks_core::command::Command;
+use headworks_core::record::{Label, Seq, Span};
 use headworks_core::waterfall::Quantities;
-use headworks_engine::{Lease, Upstream as Facts};
+use headworks_engine::{Caller, Lease, Upstream as Facts};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -20,13 +21,13 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::attempts::{Attempt, Outcome};
-use crate::body::Text;
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
 use crate::reply::{Body, whole};
 use crate::setup::{Model, Upstream};
 use crate::shared::Shared;
 use crate::surface::{Asked, Surface};
+use crate::text::Text;
 use crate::upstream::{Failed, passed, request};
 
 /// How often a hold is told that its call goes on.
@@ -39,7 +40,7 @@ const ERROR_MAX: usize = 1 << 20;
 pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
     /// Its key counts it as long as it runs.
-    pub(crate) _access: Access,
+    pub(crate) access: Access,
     pub(crate) surface: Surface,
     pub(crate) model: String,
     /// The model's targets in the order to try them.
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     pub(crate) ends: Ends,
     pub(crate) attempt: Arc<Attempt>,
+    /// The charges of attempts whose place it takes.
+    pub(crate) replaces: Vec<Seq>,
     pub(crate) _permit: OwnedSemaphorePermit,
 }
 
@@ -117,8 +120,9 @@ impl Call {
                 // Nobody is sent it again.
                 self.body = Bytes::new();
                 let kind = answer.headers().get(CONTENT_TYPE);
-                let is_stream = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-                if self.is_stream && is_stream {
+                // What is no JSON is read as the stream that was asked for, by whichever name it comes.
+                let is_json = kind.is_some_and(|kind| kind.to_str().is_ok_and(is_json));
+                if self.is_stream && !is_json {
                     self.stream(answer, target, hides_usage, reply).await;
                 } else {
                     self.whole(answer, target, reply).await;
@@ -126,15 +130,37 @@ impl Call {
             }
             Sent::Refuses(answer) => {
                 self.release().await;
-                self.attempt.end(Outcome::Free);
+                self.over(None, false).await;
                 // The caller may have gone.
                 let _ = reply.send(answer.map(|answer| self.marked(answer)));
             }
             Sent::Abandoned => {
                 self.release().await;
-                self.attempt.end(Outcome::Free);
+                self.over(None, false).await;
+                // Whoever still waits has sent the call again.
+                let _ = reply.send(Err(sent_again()));
             }
         }
+    }
+
+    /// It is over. Once an answer is delivered, attempts whose place it took are given back.
+    pub(crate) async fn over(&mut self, charge: Option<Seq>, is_delivered: bool) {
+        let mut charges = std::mem::take(&mut self.replaces);
+        if !is_delivered {
+            charges.extend(charge);
+            self.attempt.end(if charges.is_empty() { Outcome::Free } else { Outcome::Left(charges) });
+            return;
+        }
+        for charge in charges {
+            let caller = Caller { actor: self.access.actor(), ..Caller::default() };
+            let reason = Label::new("the call was sent again").ok();
+            let refund = Command::Refund { charge, amount: None, reason };
+            let account = &self.held.account;
+            if let Err(e) = self.shared.api.engine().run(account, None, caller, &refund).await {
+                tracing::warn!(%account, charge, error = %e, "an attempt whose place was taken stays charged");
+            }
+        }
+        self.attempt.end(Outcome::Delivered);
     }
 
     /// An answer with what the decision says of it.
@@ -258,6 +284,16 @@ impl Call {
                 "the upstream refuses the gateway itself",
             ));
         }
+        if !status.is_client_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            // Its words are about the operator's limits and the upstream's machines.
+            let code = status.as_u16();
+            let status =
+                if status.is_server_error() || code == 429 { status } else { StatusCode::BAD_GATEWAY };
+            let wait = retry.and_then(|retry| retry.to_str().ok()?.parse::<u64>().ok()).map(Span::from_secs);
+            let message = format!("the upstream refuses the call with status {code}");
+            let refused = Refused::new(Why::Upstream, "upstream_refused", message).with_status(status);
+            return Err(if wait.is_some() { refused.at_most(wait) } else { refused });
+        }
         let idle = self.upstream(target).map_or(PROGRESS, |upstream| upstream.idle_timeout);
         let body = http_body_util::Limited::new(answer.into_body(), ERROR_MAX);
         let body = tokio::time::timeout(idle, body.collect()).await;
@@ -266,9 +302,6 @@ impl Call {
         };
         let mut response = whole(status, body.to_bytes());
         response.headers_mut().extend(headers);
-        if let Some(retry) = retry {
-            response.headers_mut().insert(RETRY_AFTER, retry);
-        }
         Ok(response)
     }
 
@@ -286,6 +319,18 @@ impl Call {
             tracing::debug!(error = %e, "a supply was not told of a refusal");
         }
     }
+}
+
+/// The answer to an attempt whose place another one takes.
+pub(crate) fn sent_again() -> Refused {
+    Refused::new(Why::Unavailable, "sent_again", "the call was sent again, and this attempt gave way")
+        .for_good()
+}
+
+/// Whether a content type is that of JSON.
+fn is_json(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
 }
 
 /// Says to a hold that its call goes on.

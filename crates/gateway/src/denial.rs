@@ -122,12 +122,34 @@ struct More {
     /// For programs.
     details: Value,
     headers: HeaderMap,
+    status: Option<StatusCode>,
 }
 
 impl Refused {
     pub(crate) fn new(why: Why, reason: &str, message: impl Into<String>) -> Self {
         let (reason, message) = (reason.to_owned(), message.into());
-        Self { why, reason, message, more: Box::new(More { details: json!({}), headers: HeaderMap::new() }) }
+        Self {
+            why,
+            reason,
+            message,
+            more: Box::new(More { details: json!({}), headers: HeaderMap::new(), status: None }),
+        }
+    }
+
+    /// The same with a status of its own.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.more.status = Some(status);
+        self
+    }
+
+    /// The same for a caller who need not try again.
+    pub(crate) fn for_good(self) -> Self {
+        self.retry(None)
+    }
+
+    /// The same for a caller who may try again then, in a minute at the latest.
+    pub(crate) fn at_most(self, wait: Option<Span>) -> Self {
+        self.retry(wait.map(|wait| wait.min(SHORT)))
     }
 
     fn retry(mut self, wait: Option<Span>) -> Self {
@@ -212,7 +234,8 @@ impl Refused {
 
     /// The answer in a protocol's words.
     pub(crate) fn answer(self, protocol: Protocol) -> Response<Body> {
-        let (kind, status) = (self.why.kind(protocol), self.why.status(protocol));
+        let kind = self.why.kind(protocol);
+        let status = self.more.status.unwrap_or_else(|| self.why.status(protocol));
         let body = match protocol {
             Protocol::Openai => json!({"error": {"message": self.message, "type": kind, "param": null,
                 "code": self.why.code(&self.reason), "details": self.more.details}}),

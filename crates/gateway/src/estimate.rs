@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use headworks_core::record::Name;
 
-use crate::body::Text;
+use crate::text::Text;
 
 /// Reports that an estimate rests on, and those without which it is the usual one.
 const KEPT: usize = 64;
@@ -18,6 +18,8 @@ const ACCOUNTS_MAX: usize = 4_096;
 /// Bytes of a token where nothing is known, in thousandths: few for a hold, more for a count that is charged.
 const HELD_BYTES: u64 = 3_000;
 const COUNTED_BYTES: u64 = 4_000;
+/// The most bytes of a token that are believed: accounts share what is learned of a model.
+const RATIO_MAX: u64 = 6_000;
 /// Tokens of a picture, a sound or a file.
 const MEDIA: u64 = 1_600;
 /// Tokens of an output where nothing is known.
@@ -114,7 +116,7 @@ impl Learned {
         let known = models.entry(model.to_owned()).or_default();
         // A conversation that the upstream keeps has tokens that are not in the request.
         let ratio =
-            |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, 16_000);
+            |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, RATIO_MAX);
         if of.input.media == 0 && of.input_tokens > 0 && of.input.bytes > 0 {
             known.input.note(ratio(of.input.bytes, of.input_tokens));
         }
@@ -135,7 +137,7 @@ mod tests {
     use headworks_core::record::Name;
 
     use super::{ACCOUNTS_MAX, Learned, TurnedOut};
-    use crate::body::Text;
+    use crate::text::Text;
 
     fn account(n: usize) -> Name {
         Name::new(&format!("a{n}")).expect("a name")

@@ -87,8 +87,10 @@ pub(crate) async fn count(
     };
     let decision = shared.api.check_as(&access, wire::Scope::Gateway, &peek).await;
     let decision = decision.map_err(|problem| Refused::of_problem(&problem))?;
-    if decision.outcome == "deny" {
-        return Err(Refused::of_decision(&decision));
+    // It costs nothing, so only those who may not use the model at all are refused.
+    let refused = Refused::of_decision(&decision);
+    if decision.outcome == "deny" && refused.why == Why::Forbidden {
+        return Err(refused);
     }
     forward(shared, model, &asked, &head).await
 }

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headworks_api::{Access, Api, Key, Leased, Problem};
-use headworks_core::command::Command;
-use headworks_core::record::{Label, Name};
-use headworks_engine::{Caller, Lease};
+use headworks_core::record::{Name, Seq};
+use headworks_engine::Lease;
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -147,7 +146,7 @@ impl Gateway {
                 "too many model calls are running; try again soon",
             ))
         })?;
-        let attempt = self.attempt(&access, (&account, surface.path()), &head.headers, &body).await;
+        let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &body).await;
         let input = shared.learned.input(&model.name, asked.input);
         let mut classes = vec![(input_class(&asked), input)];
         let output_max = asked.output_max.or(model.output_max);
@@ -185,12 +184,12 @@ impl Gateway {
             idempotency_key: None,
         };
         let leased = shared.api.lease(&access, wire::Scope::Gateway, Key::Unknown, ask).await;
-        let leased = leased.inspect_err(|_| attempt.end(Outcome::Free));
+        let leased = leased.inspect_err(|_| attempt.end(Outcome::Left(replaces.clone())));
         let (lease, decision) = match leased.map_err(|problem| Refused::of_problem(&problem))? {
             Leased::Held(lease, decision) => (Some(lease), decision),
             Leased::Answered(decision) if decision.outcome == "allow" => (None, decision),
             Leased::Answered(decision) => {
-                attempt.end(Outcome::Free);
+                attempt.end(Outcome::Left(replaces));
                 return Err(Refused::of_decision(&decision));
             }
         };
@@ -211,7 +210,7 @@ impl Gateway {
         let (input, output_max) = (asked.input, granted.map(|granted| (granted / asked.choices).max(1)));
         Ok(Call {
             shared: Arc::clone(&self.shared),
-            _access: access,
+            access,
             surface,
             model: model.name.clone(),
             targets,
@@ -225,30 +224,22 @@ impl Gateway {
             body: body.clone(),
             ends: Ends { stop: self.stop.subscribe(), replaced: attempt.replaced() },
             attempt,
+            replaces,
             _permit: permit,
         })
     }
 
-    /// An attempt of a call. One that its SDK sends again takes the place of the attempt before: what that was charged comes back.
+    /// An attempt of a call. One that its SDK sends again takes the place of the attempt before, whose charges are returned here.
     async fn attempt(
         &self,
         access: &Access,
-        (account, path): (&Name, &str),
+        path: &str,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Arc<Attempt> {
+    ) -> (Arc<Attempt>, Vec<Seq>) {
         let of = fingerprint(access.actor().map_or("", Name::as_str), path, body);
         let again = headers.get(RETRY_COUNT).and_then(|count| count.to_str().ok()?.parse::<u32>().ok());
-        let (attempt, charge) = self.shared.attempts.begin(of, again.is_some_and(|count| count > 0)).await;
-        if let Some(charge) = charge {
-            let caller = Caller { actor: access.actor(), ..Caller::default() };
-            let reason = Label::new("the call was sent again").ok();
-            let refund = Command::Refund { charge, amount: None, reason };
-            if let Err(e) = self.shared.api.engine().run(account, None, caller, &refund).await {
-                tracing::warn!(%account, charge, error = %e, "an attempt whose place was taken stays charged");
-            }
-        }
-        attempt
+        self.shared.attempts.begin(of, again.is_some_and(|count| count > 0)).await
     }
 }
 

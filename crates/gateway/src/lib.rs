@@ -19,6 +19,7 @@ mod sse;
 mod stream;
 mod streams;
 mod surface;
+mod text;
 mod upstream;
 mod usage;
 mod whole;

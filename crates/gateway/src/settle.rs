@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use headworks_core::capacity::controller::Answered;
 use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
-use headworks_core::waterfall::{AskedPart, Quantities};
-use headworks_engine::{Answer, Effect, Lease, Upstream as Facts};
+use headworks_core::waterfall::{AskedPart, Minimum};
+use headworks_engine::{Answer, Effect, EngineError, Lease, Upstream as Facts};
 
 use crate::call::Call;
 use crate::estimate::TurnedOut;
-use crate::usage::{self, Report};
+use crate::usage::{self, Classes, Report};
 
 impl Call {
     /// Ends the hold at zero.
@@ -31,7 +31,7 @@ impl Call {
         if let Some(report) = report.filter(|_| is_final) {
             return report.classes();
         }
-        let mut report = report.cloned().unwrap_or_default();
+        let mut report = report.filter(|report| report.is_sane()).cloned().unwrap_or_default();
         report.input_tokens.get_or_insert(self.held.input);
         let counted = self.shared.learned.text(&self.model, text);
         let output = report.output_tokens.get_or_insert(0);
@@ -44,27 +44,15 @@ impl Call {
         &mut self,
         target: usize,
         report: Option<&Report>,
-        classes: &[(&'static str, u64)],
+        classes: &Classes,
         is_reported: bool,
     ) -> Option<Seq> {
         let mut lease = self.held.lease.take()?;
-        let (input, output) = usage::totals(classes);
-        let mut quantities = usage::quantities(&self.held.meters, classes);
+        let dimensions = self.turned_out(target, report, is_reported);
         if is_reported {
-            // What turned out larger than it was held is held as well, as far as anybody pays for it.
-            let covered = self.held_output(&lease);
-            let more = [
-                ("input_tokens", input.saturating_sub(self.held.input)),
-                ("output_tokens", output.saturating_sub(covered)),
-            ];
-            let more = usage::quantities(
-                &self.held.meters,
-                &more.into_iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>(),
-            );
-            if !more.is_empty() {
-                extend(&mut lease, more, &self.held.account).await;
-            }
+            self.hold_more(&mut lease, classes, dimensions.as_ref()).await;
         }
+        let mut quantities = usage::quantities(&self.held.meters, classes);
         for meter in &self.held.meters {
             if meter.as_str() != "requests" && quantities.iter().all(|(known, _)| known != meter) {
                 quantities.push((meter.clone(), 0));
@@ -72,7 +60,7 @@ impl Call {
         }
         let others = report.filter(|_| is_reported).map(Report::others).unwrap_or_default();
         let more = others.into_iter().map(|(model, classes)| self.other(model, &classes)).collect();
-        let dimensions = self.turned_out(target, report, is_reported);
+        let dimensions = dimensions.map(of_names);
         let hold = lease.hold();
         match lease.settle_as(quantities, dimensions, more).await {
             Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
@@ -80,6 +68,42 @@ impl Call {
             Err(e) => {
                 tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is settled later");
                 None
+            }
+        }
+    }
+
+    /// What turned out larger or dearer than it was held is held as well, as far as anybody pays for it: limits are asked before a charge.
+    async fn hold_more(
+        &self,
+        lease: &mut Lease,
+        classes: &Classes,
+        turned_out: Option<&BTreeMap<Name, Label>>,
+    ) {
+        let (meters, held) = (&self.held.meters, self.held_output(lease));
+        let needs = usage::beyond(meters, classes, (self.held.input, held), |meter| covered(lease, meter));
+        let is_dearer = turned_out.is_some_and(|dimensions| {
+            let others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
+            others.clone().count() > 0
+                && others.into_iter().any(|(name, value)| self.held.dimensions.get(name) != Some(value))
+        });
+        let all = usage::quantities(meters, &usage::plain(classes));
+        let (exact, needs) = if let Some(dimensions) = turned_out.filter(|_| is_dearer) {
+            let dimensions = Some(of_names(dimensions.clone()));
+            (lease.extend_beside(AskedPart { dimensions, quantities: all.clone() }).await, all)
+        } else if needs.is_empty() {
+            return;
+        } else {
+            (lease.extend(needs.clone(), None).await, needs)
+        };
+        if is_granted(&exact) {
+            return;
+        }
+        // Not all of it: as much of each as there is.
+        for (meter, quantity) in needs.into_iter().filter(|(_, quantity)| *quantity > 0) {
+            let minimum = Minimum { meter: meter.clone(), quantity: 1 };
+            let some = lease.extend([(meter, quantity)].into_iter().collect(), Some(minimum)).await;
+            if let Err(e) = some {
+                tracing::debug!(account = %self.held.account, hold = lease.hold().0, error = %e, "a hold was not extended");
             }
         }
     }
@@ -100,12 +124,16 @@ impl Call {
 
     fn held_output(&self, lease: &Lease) -> u64 {
         let Some(meter) = &self.held.output_meter else { return u64::MAX };
-        let covered = lease.covered().iter().find(|(known, _)| known == meter);
-        covered.map_or(0, |(_, covered)| *covered).saturating_sub(self.held.input_in_output)
+        covered(lease, meter).saturating_sub(self.held.input_in_output)
     }
 
     /// What the use is priced by, if that is not what it was held by.
-    fn turned_out(&self, target: usize, report: Option<&Report>, is_reported: bool) -> Option<Dimensions> {
+    fn turned_out(
+        &self,
+        target: usize,
+        report: Option<&Report>,
+        is_reported: bool,
+    ) -> Option<BTreeMap<Name, Label>> {
         let served = self.model().and_then(|model| model.targets.get(target));
         let model = self.model()?;
         let mut dimensions = self.held.dimensions.clone();
@@ -123,7 +151,7 @@ impl Call {
                 dimensions.insert(name.clone(), value);
             }
         }
-        (dimensions != self.held.dimensions).then(|| of_names(dimensions))
+        (dimensions != self.held.dimensions).then_some(dimensions)
     }
 
     /// What is learned from a call that was served as a whole.
@@ -148,8 +176,10 @@ fn of_names(dimensions: BTreeMap<Name, Label>) -> Dimensions {
     dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect()
 }
 
-async fn extend(lease: &mut Lease, more: Quantities, account: &Name) {
-    if let Err(e) = lease.extend(more, None).await {
-        tracing::debug!(%account, hold = lease.hold().0, error = %e, "a hold was not extended");
-    }
+fn covered(lease: &Lease, meter: &Name) -> u64 {
+    lease.covered().iter().find(|(known, _)| known == meter).map_or(0, |(_, covered)| *covered)
+}
+
+fn is_granted(answer: &Result<Answer, EngineError>) -> bool {
+    matches!(answer, Ok(Answer { effect: Effect::Recorded(_), .. }))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use headworks_api::{Access, Api};
 use headworks_core::record::{Label, Level, Name, Path, Segment};
 use http::HeaderMap;
+use tokio::sync::Semaphore;
 
 use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
@@ -18,6 +19,11 @@ use crate::upstream::Requests;
 /// A part of the caller's own: where in its place the call belongs.
 const SESSION: &str = "x-headworks-session";
 
+/// Memory for answers that come as a whole, in parts.
+const ANSWER_PARTS: usize = (256 << 20) / ANSWER_PART;
+/// A part, in bytes; an answer that is no longer takes none.
+pub(crate) const ANSWER_PART: usize = 64 << 10;
+
 /// What all calls share.
 pub(crate) struct Shared {
     pub(crate) api: Arc<Api>,
@@ -25,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) clients: Vec<Requests>,
     pub(crate) learned: Learned,
     pub(crate) attempts: Attempts,
+    /// Memory for answers that come as a whole.
+    pub(crate) answers: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Shared {
@@ -36,7 +44,14 @@ impl fmt::Debug for Shared {
 impl Shared {
     pub(crate) fn new(api: Arc<Api>, setup: Setup) -> Self {
         let clients = setup.upstreams.iter().map(Requests::new).collect();
-        Self { api, setup, clients, learned: Learned::default(), attempts: Attempts::default() }
+        Self {
+            api,
+            setup,
+            clients,
+            learned: Learned::default(),
+            attempts: Attempts::default(),
+            answers: Arc::new(Semaphore::new(ANSWER_PARTS)),
+        }
     }
 
     /// A model that a caller may use.
@@ -91,10 +106,19 @@ impl Shared {
 /// The place of a call, with the session that the caller names.
 pub(crate) fn place(access: &Access, headers: &HeaderMap) -> Result<(Name, Path), Refused> {
     let (account, path) = access.place().map_err(|problem| Refused::of_problem(&problem))?;
-    let Some(session) = headers.get(SESSION) else { return Ok((account, path)) };
-    let name = session.to_str().ok().and_then(|text| Name::id(text).ok()).ok_or_else(|| {
-        Refused::new(Why::Invalid, "invalid_session", format!("`{SESSION}` is not a name of up to 256 bytes"))
-    })?;
+    let mut sessions = headers.get_all(SESSION).iter();
+    let Some(session) = sessions.next() else { return Ok((account, path)) };
+    let name = Some(session)
+        .filter(|_| sessions.next().is_none())
+        .and_then(|session| session.to_str().ok())
+        .and_then(|text| Name::id(text).ok())
+        .ok_or_else(|| {
+            Refused::new(
+                Why::Invalid,
+                "invalid_session",
+                format!("`{SESSION}` is not a name of up to 256 bytes"),
+            )
+        })?;
     Ok((account, path.with(Segment { level: Level::Session, name })))
 }
 

@@ -30,6 +30,18 @@ impl Event {
         [&self.raw[..], b"\n\n"].concat().into()
     }
 
+    /// Bytes of lines that no field of an event has.
+    pub(crate) fn strange(&self) -> u64 {
+        let lines = self.raw.split(|byte| *byte == b'\n' || *byte == b'\r');
+        let known = |line: &&[u8]| {
+            !line.is_empty()
+                && ![&b":"[..], b"event", b"id", b"retry", b"data"]
+                    .iter()
+                    .any(|field| line.starts_with(field))
+        };
+        lines.filter(known).map(|line| u64::try_from(line.len()).unwrap_or(u64::MAX)).sum()
+    }
+
     /// Its data; nothing if it is only a comment.
     pub(crate) fn data(&self) -> Option<Bytes> {
         let mut lines = self.lines(b"data");

@@ -4,6 +4,8 @@
 //! passed on as they came (`events_are_passed_on_byte_for_byte`). R3 a caller who leaves pays for what was generated, within the
 //! hold (`a_caller_who_leaves_pays_for_what_was_generated`). R4 a caller who reads slowly slows the upstream; nothing piles up here.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use headworks_core::waterfall::{Minimum, Quantities};
 use headworks_engine::Effect;
@@ -13,7 +15,6 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::attempts::Outcome;
 use crate::call::{Call, Reply, report, ticks};
 use crate::reply::{parts, whole};
 use crate::sse::{Event, Splitter};
@@ -22,6 +23,9 @@ use crate::upstream::passed;
 
 /// The least and the most that a stream's hold grows by at once, in tokens.
 const STEP: (u64, u64) = (64, 4_096);
+
+/// How long a stream that has come to its end may stay open.
+const OVER: Duration = Duration::from_millis(200);
 
 /// How a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +112,9 @@ impl Stream {
                     continue;
                 }
                 () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return End::Left,
-                () = tokio::time::sleep_until(last + idle) => return End::Broken,
+                () = tokio::time::sleep_until(last + if self.reading.is_over { OVER } else { idle }) => {
+                    return if self.reading.is_over { End::Complete } else { End::Broken };
+                }
                 is_replaced = ends.ended() => return if is_replaced { End::Replaced } else { End::Stopped },
                 _ = ticks.tick() => {
                     let used = if self.text > 0 { self.used() } else { Quantities::new() };
@@ -126,7 +132,7 @@ impl Stream {
                             self.send(rest.ended()).await;
                         }
                     }
-                    return if self.reading.is_over { End::Complete } else { End::Broken };
+                    return if self.reading.may_end() { End::Complete } else { End::Broken };
                 }
                 Some(Err(_)) => return if self.reading.is_over { End::Complete } else { End::Broken },
                 Some(Ok(frame)) => {
@@ -213,7 +219,8 @@ impl Stream {
         let was_reported = self.reading.is_reported();
         let is_nothing = self.text == 0 && !was_reported;
         let last = match end {
-            End::Complete | End::Left | End::Replaced => None,
+            End::Complete | End::Left => None,
+            End::Replaced => Some(self.reading.broken("sent_again", "the call was sent again")),
             End::Cut => {
                 let classes = self.call.classes(self.reading.report.as_ref(), false, self.text);
                 let decision = &self.call.held.decision;
@@ -221,15 +228,17 @@ impl Stream {
                 let why = format!("headworks: cut off, {}; decision {id}", decision.reason);
                 Some(self.reading.cut(crate::usage::totals(&classes), &why))
             }
+            // The upstream has said so itself.
+            End::Broken if self.reading.has_failed => None,
             End::Broken => Some(self.reading.broken("upstream_truncated", "the upstream's stream broke off")),
             End::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),
         };
         if end == End::Complete {
             self.call.feed_served();
         }
-        let is_free = end == End::Replaced || (is_nothing && matches!(end, End::Broken | End::Stopped));
+        let is_free = is_nothing && matches!(end, End::Broken | End::Stopped | End::Replaced);
         let charge = if is_free {
-            // Nobody has got anything, or it is the operator's.
+            // Nobody has got anything.
             self.call.release().await;
             None
         } else {
@@ -246,10 +255,6 @@ impl Stream {
             self.send(last).await;
         }
         let is_delivered = self.leaves.is_none() && matches!(end, End::Complete | End::Cut);
-        self.call.attempt.end(match charge {
-            None => Outcome::Free,
-            Some(_) if is_delivered => Outcome::Delivered,
-            Some(charge) => Outcome::Left(charge),
-        });
+        self.call.over(charge, is_delivered).await;
     }
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use crate::body::{Edits, Object, Text};
+use crate::body::{Edits, Object};
 use crate::setup::Protocol;
+use crate::text::Text;
 
 /// A call that infers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,13 @@ const CHOICES_MAX: u64 = 128;
 /// The outputs of Completions that ask for no length, in tokens.
 const COMPLETION: u64 = 16;
 
+/// How many prompts there are: one, or a list of texts or of lists of tokens.
+fn prompts(raw: Option<&str>) -> u64 {
+    let list = raw.and_then(|raw| serde_json::from_str::<Vec<&serde_json::value::RawValue>>(raw).ok());
+    let each = list.iter().flatten().filter(|one| one.get().starts_with(['"', '[']));
+    u64::try_from(each.count()).unwrap_or(u64::MAX).max(1)
+}
+
 #[derive(Default, Deserialize)]
 struct StreamOptions {
     #[serde(default)]
@@ -122,7 +130,8 @@ impl<'a> Asked<'a> {
         let mut output_max: Option<u64> = None;
         for cap in surface.caps() {
             if let Some(most) = object.get::<u64>(cap)? {
-                output_max = Some(output_max.map_or(most, |least| least.min(most)));
+                // An upstream may go by either.
+                output_max = Some(output_max.map_or(most, |other| other.max(most)));
             }
         }
         if surface == Surface::Completions {
@@ -140,8 +149,12 @@ impl<'a> Asked<'a> {
         }
         let is_stream = surface.has_output() && object.get::<bool>("stream")?.unwrap_or(false);
         let options = object.get::<StreamOptions>("stream_options")?.unwrap_or_default();
+        if surface == Surface::Completions {
+            choices = choices.saturating_mul(prompts(object.raw("prompt")));
+        }
         let of = |name: &&str| object.raw(name).map_or_else(Text::default, Text::of);
-        let input = surface.inputs().iter().map(of).fold(Text::default(), Text::and);
+        let mut input = surface.inputs().iter().map(of).fold(Text::default(), Text::and);
+        input.cached |= object.raw("cache_control").is_some_and(|raw| raw != "null");
         Ok(Self {
             surface,
             text,
@@ -219,7 +232,7 @@ mod tests {
         // Options of which one is missing, and both names of a limit.
         let text = r#"{"model":"m","stream":true,"stream_options":{"include_obfuscation":false},"max_tokens":90,"max_completion_tokens":80}"#;
         let asked = Asked::read(Surface::Chat, text).expect("a request");
-        assert_eq!(asked.output_max, Some(80));
+        assert_eq!(asked.output_max, Some(90));
         assert_eq!(
             asked.body("m", Some(5), true),
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},"max_tokens":5,"max_completion_tokens":5}"#
@@ -254,15 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn files_do_not_count_as_text() {
-        let picture = "A".repeat(90_000);
-        let text = format!(
-            r#"{{"model":"m","max_tokens":5,"messages":[{{"role":"user","content":[{{"type":"image","source":{{"type":"base64","data":"{picture}"}}}},
-            {{"type":"text","text":"what is it?","cache_control":{{"type":"ephemeral","ttl":"1h"}}}}]}}]}}"#
-        );
-        let asked = Asked::read(Surface::Messages, &text).expect("a request");
-        assert_eq!(asked.input.media, 1);
-        assert!(asked.input.bytes < 300, "{:?}", asked.input);
-        assert!(asked.input.cached && asked.input.cached_long);
+    fn each_prompt_has_outputs_of_its_own() {
+        for (prompt, choices) in
+            [(r#""one""#, 1), (r#"["one","two","three"]"#, 3), ("[1,2,3]", 1), ("[[1,2],[3]]", 2)]
+        {
+            let text = format!(r#"{{"model":"m","prompt":{prompt},"n":2,"best_of":5}}"#);
+            let asked = Asked::read(Surface::Completions, &text).expect("a request");
+            assert_eq!((asked.choices, asked.output_max), (5 * choices, Some(16)), "{prompt}");
+        }
     }
 }

@@ -37,6 +37,8 @@ const WRITES: [&str; 4] =
 /// Use by class.
 pub(crate) type Classes = Vec<(&'static str, u64)>;
 
+/// A larger count is no count.
+const SANE_MAX: u64 = 1_000_000_000_000;
 /// The most models that one answer is charged for beside its own; a use has at most 16 parts.
 const OTHERS_MAX: usize = 15;
 
@@ -184,9 +186,14 @@ impl Report {
         Self { service_tier: self.service_tier.or(service_tier), ..self }
     }
 
+    /// Whether its counts can be.
+    pub(crate) fn is_sane(&self) -> bool {
+        self.classes().iter().all(|(_, count)| *count <= SANE_MAX)
+    }
+
     /// Whether it says all: a report without one of its sums is no report of zero.
     pub(crate) fn is_whole(&self, has_output: bool) -> bool {
-        self.input_tokens.is_some() && (self.output_tokens.is_some() || !has_output)
+        self.input_tokens.is_some() && (self.output_tokens.is_some() || !has_output) && self.is_sane()
     }
 
     /// What the price may depend on, as the upstream says it turned out.
@@ -228,7 +235,7 @@ impl Report {
     fn own(&self) -> Classes {
         let mut classes = Classes::new();
         let input = self.input_tokens.unwrap_or(0);
-        let mut inside = 0;
+        let mut inside = 0_u64;
         if let Some(details) = &self.input_tokens_details {
             let written = match &details.cache_write_tokens {
                 None => vec![],
@@ -246,11 +253,11 @@ impl Report {
             for (class, count) in parts.into_iter().chain(written) {
                 // Parts never add up to more than the whole.
                 let count = count.min(input.saturating_sub(inside));
-                inside += count;
+                inside = u64::saturating_add(inside, count);
                 classes.push((class, count));
             }
         }
-        classes.push(("input_tokens", input - inside));
+        classes.push(("input_tokens", input.saturating_sub(inside)));
         let by_life = self.cache_creation.as_ref().map_or(0, |c| {
             let (short, long) =
                 (c.ephemeral_5m_input_tokens.unwrap_or(0), c.ephemeral_1h_input_tokens.unwrap_or(0));
@@ -262,7 +269,7 @@ impl Report {
         classes.push(("cache_write_tokens", written.saturating_sub(by_life)));
         classes.push(("cached_input_tokens", self.cache_read_input_tokens.unwrap_or(0)));
         let output = self.output_tokens.unwrap_or(0);
-        let mut inside = 0;
+        let mut inside = 0_u64;
         if let Some(details) = &self.output_tokens_details {
             for (class, count) in [
                 ("reasoning_tokens", details.reasoning_tokens),
@@ -271,11 +278,11 @@ impl Report {
                 ("rejected_prediction_tokens", details.rejected_prediction_tokens),
             ] {
                 let count = count.unwrap_or(0).min(output.saturating_sub(inside));
-                inside += count;
+                inside = u64::saturating_add(inside, count);
                 classes.push((class, count));
             }
         }
-        classes.push(("output_tokens", output - inside));
+        classes.push(("output_tokens", output.saturating_sub(inside)));
         if let Some(tools) = &self.server_tool_use {
             classes.push(("web_searches", tools.web_search_requests.unwrap_or(0)));
             classes.push(("web_fetches", tools.web_fetch_requests.unwrap_or(0)));
@@ -313,6 +320,50 @@ pub(crate) fn totals(classes: &[(&'static str, u64)]) -> (u64, u64) {
 /// The class of a prompt cache's writes that lives longest among those with a meter of their own, for input that asks for it.
 pub(crate) fn written(is_long: bool) -> &'static str {
     if is_long { WRITES[2] } else { WRITES[0] }
+}
+
+/// The same with kinds that cost no more than what they are a kind of counted as that.
+pub(crate) fn plain(classes: &Classes) -> Classes {
+    let of = |class: &'static str| match class {
+        "cached_input_tokens" => "input_tokens",
+        "reasoning_tokens" | "rejected_prediction_tokens" => "output_tokens",
+        other => other,
+    };
+    classes.iter().map(|(class, count)| (of(class), *count)).collect()
+}
+
+/// What a use has beyond a hold of so much input and output: more tokens in all, and kinds that may cost more.
+pub(crate) fn beyond(
+    meters: &[Name],
+    classes: &Classes,
+    (held_input, held_output): (u64, u64),
+    covered: impl Fn(&Name) -> u64,
+) -> Quantities {
+    let roots = ["input_tokens", "output_tokens"].map(|root| meter(meters, root));
+    let mut beyond = Quantities::new();
+    let mut dearer = [0_u64; 2];
+    for (of, count) in quantities(meters, &plain(classes)) {
+        let more = count.saturating_sub(covered(&of));
+        if more == 0 || roots.contains(&Some(&of)) {
+            continue;
+        }
+        if is_of(of.as_str(), "input_tokens") {
+            dearer[0] += more;
+        } else if is_of(of.as_str(), "output_tokens") {
+            dearer[1] += more;
+        }
+        beyond.push((of, more));
+    }
+    let (input, output) = totals(classes);
+    let more = [input.saturating_sub(held_input), output.saturating_sub(held_output)];
+    for ((root, more), dearer) in roots.into_iter().zip(more).zip(dearer) {
+        let Some(root) = root.filter(|_| more > dearer) else { continue };
+        match beyond.iter_mut().find(|(known, _)| known == root) {
+            Some((_, all)) => *all += more - dearer,
+            None => beyond.push((root.clone(), more - dearer)),
+        }
+    }
+    beyond
 }
 
 /// The quantity of each meter. Classes that no meter counts are not sold.

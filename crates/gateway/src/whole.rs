@@ -1,5 +1,8 @@
 //! An answer that comes as a whole: read, charged, then passed on.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
@@ -7,13 +10,14 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::attempts::Outcome;
-use crate::body::Text;
 use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
 use crate::reply::whole;
+use crate::shared::ANSWER_PART;
+use crate::text::Text;
 use crate::upstream::passed;
 use crate::usage::Report;
 
@@ -51,7 +55,8 @@ impl Call {
     /// Reads the answer, charges for it and passes it on.
     pub(crate) async fn whole(mut self, answer: Response<Incoming>, target: usize, mut reply: Reply) {
         let (head, body) = answer.into_parts();
-        let read = self.read(body, target, &mut reply).await;
+        let mut room = None;
+        let read = self.read(body, target, &mut reply, &mut room).await;
         let (answer, charge) = match read {
             Read::All(body) => {
                 let said = serde_json::from_slice::<Said<'_>>(&body);
@@ -61,7 +66,7 @@ impl Call {
                 let usage: Option<Report> = said.usage.and_then(|raw| serde_json::from_str(raw.get()).ok());
                 let usage = usage.map(|usage| usage.served(said.service_tier));
                 let written = [said.choices, said.output, said.content].into_iter().flatten();
-                let text = written.map(|raw| Text::of(raw.get()).bytes).sum::<u64>();
+                let text = written.map(|raw| Text::written(raw.get())).sum::<u64>();
                 let text = text.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
                 self.feed_served();
                 let is_reported =
@@ -82,11 +87,7 @@ impl Call {
                 self.release().await;
                 (Err(refused), None)
             }
-            Read::Replaced => {
-                self.release().await;
-                (Err(Refused::new(Why::Unavailable, "sent_again", "the call was sent again")), None)
-            }
-            Read::Left | Read::Stopped => {
+            Read::Left | Read::Stopped | Read::Replaced => {
                 // It has generated its answer, of which nothing is known.
                 let classes = self.classes(None, false, 0);
                 let charge = self.settle(target, None, &classes, false).await;
@@ -96,14 +97,33 @@ impl Call {
         };
         let is_answer = answer.is_ok();
         let is_delivered = reply.send(answer).is_ok() && is_answer;
-        self.attempt.end(match charge {
-            None => Outcome::Free,
-            Some(_) if is_delivered => Outcome::Delivered,
-            Some(charge) => Outcome::Left(charge),
-        });
+        self.over(charge, is_delivered).await;
     }
 
-    async fn read(&mut self, mut body: Incoming, target: usize, reply: &mut Reply) -> Read {
+    /// Whether there is memory for an answer of this length, at once or soon. Short ones always have some.
+    async fn room(&self, length: usize, room: &mut Option<OwnedSemaphorePermit>, soon: Duration) -> bool {
+        let wanted = if length <= ANSWER_PART { 0 } else { length.div_ceil(ANSWER_PART) };
+        let more = wanted.saturating_sub(room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        let Ok(more) = u32::try_from(more) else { return false };
+        if more == 0 {
+            return true;
+        }
+        let taken = Arc::clone(&self.shared.answers).acquire_many_owned(more);
+        let Ok(Ok(taken)) = tokio::time::timeout(soon, taken).await else { return false };
+        match room {
+            Some(room) => room.merge(taken),
+            None => *room = Some(taken),
+        }
+        true
+    }
+
+    async fn read(
+        &mut self,
+        mut body: Incoming,
+        target: usize,
+        reply: &mut Reply,
+        room: &mut Option<OwnedSemaphorePermit>,
+    ) -> Read {
         let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
         let mut read = BytesMut::new();
         let (mut ticks, mut ends) = (ticks(), self.ends.clone());
@@ -119,6 +139,9 @@ impl Call {
                         if let Ok(part) = frame.into_data() {
                             if read.len() + part.len() > ANSWER_MAX {
                                 return broken(Why::Upstream, "upstream_too_long", "the upstream's answer is too long");
+                            }
+                            if !self.room(read.len() + part.len(), room, idle).await {
+                                return broken(Why::Unavailable, "overloaded", "too many long answers are being read");
                             }
                             read.extend_from_slice(&part);
                         }

@@ -8,6 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::parts::{Read, Seen, length, part};
+use crate::text::Text;
 use crate::usage::Report;
 
 /// The most choices of one stream.
@@ -58,62 +59,17 @@ struct Choice<'a> {
     #[serde(default)]
     index: u64,
     #[serde(borrow, default)]
-    delta: Option<Delta<'a>>,
+    delta: Option<&'a RawValue>,
     #[serde(borrow, default)]
     text: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     finish_reason: Option<Cow<'a, str>>,
 }
 
-#[derive(Deserialize)]
-struct Delta<'a> {
-    #[serde(borrow, default)]
-    content: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    refusal: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    reasoning: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    reasoning_content: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    tool_calls: Option<Vec<ToolCall<'a>>>,
-    #[serde(borrow, default)]
-    function_call: Option<Function<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ToolCall<'a> {
-    #[serde(borrow, default)]
-    function: Option<Function<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Function<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    arguments: Option<Cow<'a, str>>,
-}
-
-fn of(text: Option<&Cow<'_, str>>) -> u64 {
-    text.map_or(0, |text| length(text))
-}
-
-impl Function<'_> {
-    fn text(&self) -> u64 {
-        of(self.name.as_ref()) + of(self.arguments.as_ref())
-    }
-}
-
 impl Choice<'_> {
     fn text(&self) -> u64 {
-        let delta = self.delta.as_ref().map_or(0, |delta| {
-            let calls = delta.tool_calls.iter().flatten().filter_map(|call| call.function.as_ref());
-            let texts = [&delta.content, &delta.refusal, &delta.reasoning, &delta.reasoning_content];
-            texts.into_iter().map(|text| of(text.as_ref())).sum::<u64>()
-                + calls.chain(&delta.function_call).map(Function::text).sum::<u64>()
-        });
-        of(self.text.as_ref()) + delta
+        let delta = self.delta.map_or(0, |delta| Text::written(delta.get()));
+        self.text.as_ref().map_or(0, |text| length(text)) + delta
     }
 }
 
@@ -127,7 +83,10 @@ impl Chat {
             self.is_over = true;
             return Read::default();
         }
-        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else { return Read::default() };
+        let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+            // What cannot be read is passed on, so it counts.
+            return (Seen { text: u64::try_from(data.len()).unwrap_or(u64::MAX), is_hidden: false }, None);
+        };
         if self.id.is_empty() {
             self.id = chunk.id.unwrap_or_default().into_owned();
             self.model = chunk.model.unwrap_or_default().into_owned();
@@ -152,6 +111,12 @@ impl Chat {
         }
         let is_hidden = self.hides_usage && report.is_some() && choices.is_empty();
         (Seen { text, is_hidden }, report)
+    }
+
+    /// Whether every choice has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        let is_ended = |(index, ended): (&u64, &bool)| *ended || self.ending.contains(index);
+        !self.choices.is_empty() && self.choices.iter().all(is_ended)
     }
 
     /// The event that was read last is not passed on: each choice that is open before it ends by its length.

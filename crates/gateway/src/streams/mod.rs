@@ -25,6 +25,8 @@ pub(crate) struct Reading {
     pub(crate) is_final: bool,
     /// It has come to its end.
     pub(crate) is_over: bool,
+    /// The upstream has said that it fails.
+    pub(crate) has_failed: bool,
 }
 
 #[derive(Debug)]
@@ -44,12 +46,13 @@ impl Reading {
             Surface::Responses => Kind::Responses(responses::Responses::default()),
             Surface::Messages => Kind::Messages(messages::Messages::default()),
         };
-        Self { kind, report: None, is_final: false, is_over: false }
+        Self { kind, report: None, is_final: false, is_over: false, has_failed: false }
     }
 
     /// Reads an event.
     pub(crate) fn event(&mut self, event: &Event) -> Seen {
-        let Some(data) = event.data() else { return Seen::default() };
+        let Some(data) = event.data() else { return Seen { text: event.strange(), is_hidden: false } };
+        self.has_failed |= says_failed(&data);
         let ((seen, report), is_final, is_over) = match &mut self.kind {
             Kind::Chat(chat) => (chat.event(&data), true, chat.is_over),
             Kind::Responses(responses) => (responses.event(&data), true, responses.is_over),
@@ -59,6 +62,12 @@ impl Reading {
         self.take(report, is_final);
         self.is_over |= is_over;
         seen
+    }
+
+    /// Whether a body that ends here is whole.
+    pub(crate) fn may_end(&self) -> bool {
+        let has_ended = if let Kind::Chat(chat) = &self.kind { chat.has_ended() } else { false };
+        self.is_over || has_ended
     }
 
     /// Whether its use is reported to the end.
@@ -100,6 +109,19 @@ impl Reading {
             ),
         })
     }
+}
+
+/// Whether an event says that the upstream fails.
+fn says_failed(data: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Failure<'a> {
+        #[serde(borrow, default)]
+        error: Option<&'a serde_json::value::RawValue>,
+        #[serde(borrow, default, rename = "type")]
+        kind: Option<std::borrow::Cow<'a, str>>,
+    }
+    let Ok(failure) = serde_json::from_slice::<Failure<'_>>(data) else { return false };
+    failure.error.is_some_and(|error| error.get() != "null") || failure.kind.as_deref() == Some("error")
 }
 
 #[cfg(test)]

@@ -124,7 +124,9 @@ async fn an_upstream_that_refuses_costs_nothing() {
             let mock = json!({"fault": {"status": status}});
             let (got, body) = answer(world.send(path, request(path, true, 50, mock)).await).await;
             assert_eq!(got.as_u16(), status, "{path} {body}");
-            assert_eq!(body["error"]["message"], "as wished", "{path} {body}");
+            // What an upstream says of its limits and machines is the operator's business.
+            let is_said = body["error"]["message"] == "as wished";
+            assert_eq!(is_said, status < 429, "{path} {body}");
             world.idle().await;
             assert_eq!(world.kinds(), ["authorized", "released"], "{path} {status}");
             assert_eq!(world.available().await, "1000", "{path} {status}");

@@ -547,7 +547,7 @@ async fn what_was_delivered_stays_charged() {
     }
     world.idle().await;
     assert_eq!(world.available().await, "999.919");
-    // Whoever leaves again and again gives nothing back after the fourth.
+    // Whoever leaves again and again has everything charged, until an answer is delivered; then the last four are given back.
     let world = World::new().await;
     let body = request(
         WRITING[0],
@@ -562,6 +562,36 @@ async fn what_was_delivered_stays_charged() {
         drop(response);
         world.idle().await;
     }
-    // Of five and of three, one each is paid.
-    assert_eq!((world.charges().len(), world.available().await.as_str()), (8, "999.946"));
+    assert_eq!((world.charges().len(), world.available().await.as_str()), (8, "999.784"));
+    text(world.send_as(&world.key, WRITING[0], &[AGAIN], body.clone()).await).await;
+    world.idle().await;
+    assert_eq!((world.charges().len(), world.available().await.as_str()), (9, "999.838"));
+}
+
+/// A repetition that is given up gives nothing back: nobody reads an answer and then takes its price back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_that_is_given_up_gives_nothing_back() {
+    for path in WRITING {
+        let world = World::new().await;
+        let body = request(
+            path,
+            true,
+            50,
+            json!({"input_tokens": 3, "output_tokens": 12, "tokens_per_second": 300}),
+        );
+        let mut first = world.send(path, body.clone()).await;
+        let mut read = String::new();
+        while read.matches("tok ").count() < 12 {
+            let frame =
+                http_body_util::BodyExt::frame(first.body_mut()).await.expect("a frame").expect("a part");
+            read += std::str::from_utf8(frame.data_ref().expect("data")).expect("UTF-8");
+        }
+        drop(first);
+        let again = world.send_as(&world.key, path, &[AGAIN], body);
+        // It is begun, and given up at once.
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, again).await.is_err(), "{path}");
+        world.idle().await;
+        assert!(world.available().await.starts_with("999.9"), "{path}: {:?}", world.kinds());
+        assert!(!world.kinds().contains(&"refunded"), "{path}");
+    }
 }
