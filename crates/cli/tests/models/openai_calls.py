@@ -207,6 +207,8 @@ def cuts():
     snapshot = [e.snapshot for e in events if e.type == "response.output_text.delta"][-1]
     cut(snapshot)
     equal((events[-1].response.output_text, events[-1].response.status), (snapshot, "incomplete"))
+    # Of Responses, the helper calls only those final that are complete.
+    fails(RuntimeError, stream.get_final_response)
     ask["extra_body"]["mock"]["tool_call"] = {"name": "write", "arguments": {"text": "tok " * 20_000}}
     with client(world["poor"].pop()).responses.stream(**ask) as stream:
         events = list(stream)
