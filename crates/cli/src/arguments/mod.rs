@@ -80,7 +80,7 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Start a server on loopback, drive it with a public trace, and show its decisions
     Demo(DemoArguments),
-    /// Stand in for an upstream of models: streams of tokens at a set rate, and faults on request
+    /// Stand in for an upstream of models: tokens at a set rate, faults on request
     MockUpstream(MockUpstreamArguments),
     /// Check a catalog file: every problem with its line and a fix
     CheckCatalog {

@@ -38,6 +38,8 @@ fn shown_catalogs_are_correct() {
     std::fs::write(&shown, after.split_once("```").expect("its end").0).expect("writes");
     let examples = std::fs::read_dir(format!("{root}/examples")).expect("examples");
     let mut files: Vec<_> = examples.map(|entry| entry.expect("an entry").path()).collect();
+    // It is no catalog.
+    files.retain(|file| !file.ends_with("gateway.toml"));
     assert!(files.len() >= 4, "{files:?}");
     files.push(shown);
     for file in files {
