@@ -225,10 +225,15 @@ impl<'a, 'p> Run<'a, 'p> {
         !matches!(self.scene.mode, Mode::Happened(at) if at < kind.start(self.scene.now))
     }
 
-    /// Whether it happened so long ago that the use of that time is no longer known.
-    pub(super) fn is_past_horizon(&self) -> bool {
+    /// Whether it happened in a window whose use is no longer known: one that ended longer ago than ended windows are kept, or one
+    /// that opens at the first use and may have been opened by use of which nothing is left.
+    pub(super) fn is_forgotten(&self, window: &WindowTerms, looked: &Looked<'_>) -> bool {
         let Scene { now, catalog, mode, .. } = self.scene;
-        matches!(mode, Mode::Happened(at) if now.since(at) > catalog.late_horizon)
+        let Mode::Happened(at) = mode else { return false };
+        let is_past = |instant| now.since(instant) > catalog.late_horizon;
+        let Terms::Period { start, end, .. } = looked.terms else { return is_past(at) };
+        let is_known = || looked.used.and_then(Used::period).is_some_and(|p| p.around(start, now).is_some());
+        is_past(end) || is_past(at) && matches!(window, WindowTerms::FirstUse { .. }) && !is_known()
     }
 
     /// Whether a window of a guard still counts use of that instant.

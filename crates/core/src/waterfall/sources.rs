@@ -55,8 +55,10 @@ impl Run<'_, '_> {
         let first = self.visits.len();
         let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
         for (name, window) in windows {
-            let Looked { used, terms, room, overridden_by } = self.look(name, level, window);
-            free = free.min(room.free);
+            let looked = self.look(name, level, window);
+            let is_forgotten = self.is_forgotten(window, &looked);
+            let Looked { used, terms, room, overridden_by } = looked;
+            free = free.min(if is_forgotten { 0 } else { room.free });
             opens |= used.is_none();
             self.visits.push(Visit {
                 kind: VisitKind::Allowance,
@@ -71,7 +73,7 @@ impl Run<'_, '_> {
                 mark: None,
             });
         }
-        let closed = opens && self.is_full() || self.is_past_horizon();
+        let closed = opens && self.is_full();
         let amount = if closed { 0 } else { self.need.allowance_share(free) };
         if amount == 0 {
             return;
@@ -288,12 +290,13 @@ impl Run<'_, '_> {
 
     /// Lends up to the limit of the period, less unpaid invoices. The window of the layer counts it, like an allowance.
     fn visit_postpaid(&mut self, layer: &Name, window: &WindowTerms, unpaid: Unpaid) {
-        let Looked { used, terms, room, overridden_by } = self.look(layer, Levels::ACCOUNT, window);
+        let looked = self.look(layer, Levels::ACCOUNT, window);
+        let is_forgotten = self.is_forgotten(window, &looked);
+        let Looked { used, terms, room, overridden_by } = looked;
         let Terms::Period { start, .. } = terms else { return };
         let account = self.scene.account;
         let terms = unpaid.on(terms, layer, self.usage.credit_unit, account);
-        let closed =
-            used.is_none() && self.is_full() || self.is_past_horizon() || account.is_full_of_invoices();
+        let closed = used.is_none() && self.is_full() || is_forgotten || account.is_full_of_invoices();
         let whole = if closed { 0 } else { room.free };
         let free = whole.min(terms.capacity().saturating_sub(room.used)).max(0);
         self.behind_invoices = self.behind_invoices.saturating_add(whole - free);

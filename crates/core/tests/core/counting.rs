@@ -213,6 +213,71 @@ fn late_use_is_paid_by_the_window_of_its_time() {
     trusted(&w, &w.catalog);
 }
 
+/// Charges use of an instant so long ago that it waits in quarantine first; tells what the allowance paid.
+fn accepted(w: &mut World, tokens: u64, then: &str) -> i64 {
+    let request = ask("chat", &[("tokens", tokens)]).request;
+    let kept = w.apply(Command::Record { request, at: Some(at(then)) }).expect("waits");
+    w.apply(Command::AcceptLate { kept }).expect("charges");
+    let charge = w.charge();
+    charge.draws.iter().filter(|d| d.layer.as_str() == "included").map(|d| d.amount / 1_000_000_000).sum()
+}
+
+/// Ten are included. Use older than two days waits; accepted, it is paid by its window until that has ended two days ago.
+#[test]
+fn windows_pay_until_they_have_ended_a_horizon_ago() {
+    let of = |every: &str| {
+        let text = ALLOWANCES.replace("version = \"a\"", "version = \"a\"\nlate_horizon = \"2d\"");
+        text.replace("every = \"day\"", &format!("every = \"{every}\""))
+    };
+    for (every, then, expected) in [
+        ("year", "2026-02-03T12:00:00Z", 4),
+        ("life", "2026-02-03T12:00:00Z", 4),
+        ("manual", "2026-02-03T12:00:00Z", 4),
+        ("month", "2026-06-01T00:00:00Z", 4),
+        ("month", "2026-05-31T23:59:59Z", 0),
+        ("day", "2026-06-07T10:00:00Z", 4),
+        ("day", "2026-06-07T00:00:00Z", 4),
+        ("day", "2026-06-06T23:59:59Z", 0),
+    ] {
+        let mut w = World::new(&of(every), "days");
+        w.grant("1000", Category::Free);
+        w.now = at("2026-06-09T23:00:00Z");
+        assert_eq!(accepted(&mut w, 4, then), expected, "every {every}, at {then}");
+        assert_eq!(accepted(&mut w, 9, then), if expected == 0 { 0 } else { 6 }, "every {every}, once more");
+        trusted(&w, &w.catalog);
+    }
+    // The window of 1 June from noon to 17:00 is kept until 3 June at 17:00. None is opened so late.
+    for (then, now, expected) in [
+        ("2026-06-01T13:00:00Z", "2026-06-03T16:59:00Z", 4),
+        ("2026-06-01T13:00:00Z", "2026-06-03T17:01:00Z", 0),
+        ("2026-06-01T11:59:00Z", "2026-06-03T16:59:00Z", 0),
+    ] {
+        let mut w = World::new(&of("day"), "five");
+        w.grant("1000", Category::Free);
+        assert_eq!(paid(&mut w, 6, None), 6);
+        w.now = at(now);
+        assert_eq!(accepted(&mut w, 9, then), expected, "{then}, at {now}");
+        trusted(&w, &w.catalog);
+    }
+}
+
+/// A charge of July is corrected upwards in September: the year is open.
+#[test]
+fn an_old_charge_is_corrected_in_its_open_window() {
+    let text = ALLOWANCES.replace("every = \"day\"", "every = \"year\"");
+    let mut w = World::new(&text, "days");
+    w.grant("1000", Category::Free);
+    w.now = at("2026-07-01T12:00:00Z");
+    paid(&mut w, 1, None);
+    let charge = w.account.seq;
+    w.now = at("2026-09-01T12:00:00Z");
+    w.apply(correct(charge, &to(&[("tokens", 12)]))).expect("corrects");
+    let draws: Vec<_> =
+        w.charge().draws.iter().map(|d| (d.layer.to_string(), d.amount / 1_000_000_000)).collect();
+    assert_eq!(draws, [("included".into(), 10), ("grants".into(), 2)]);
+    trusted(&w, &w.catalog);
+}
+
 #[test]
 fn late_use_opens_no_live_window() {
     let mut w = World::new(ALLOWANCES, "five");

@@ -87,12 +87,12 @@ impl Book {
     /// What may still be lent in the period of an instant: unpaid invoices of earlier periods take from it.
     pub(super) fn postpaid_room(&self, layer: &Layer, at: i64, now: i64) -> (i64, i64) {
         let Layer::Postpaid { limit, calendar, counts } = layer else { return (0, 0) };
-        let period = calendar.period(at, self.anchor).0;
+        let (period, end) = calendar.period(at, self.anchor);
         let used = self.drawn(|_, d| d.payer == Payer::Postpaid(period));
         let of_earlier = |bill: &Bill| bill.lines.range(..period).map(|(_, n)| n).sum::<i64>().max(0);
         let unpaid = self.bills.closed.iter().filter(|bill| *counts && !bill.is_paid && bill.total() != 0);
         let unpaid: i64 = unpaid.map(of_earlier).sum();
-        let room = if now - at > LATE_HORIZON { 0 } else { (limit - used - unpaid).max(0) };
+        let room = if now - end > LATE_HORIZON { 0 } else { (limit - used - unpaid).max(0) };
         (period, room)
     }
 }

@@ -344,13 +344,26 @@ impl Book {
     }
 
     pub(super) fn allowance_left(&self, layer: usize, level: Per, path: Path, at: i64, now: i64) -> i64 {
-        // What was used then nobody knows any more.
-        if now - at > LATE_HORIZON {
+        if self.is_forgotten(layer, path.only(level), at, now) {
             return 0;
         }
         let used = self.included(layer, path.only(level), at, at < now);
         let left = self.limits(layer, path, now).into_iter().zip(used).map(|(limit, used)| limit - used);
         left.min().unwrap_or(0).max(0)
+    }
+
+    /// Whether nobody knows any more what was used then: a window has ended too long ago, or may have been opened too long ago.
+    fn is_forgotten(&self, layer: usize, member: Path, at: i64, now: i64) -> bool {
+        let Layer::Allowance { windows, .. } = &self.policy().layers[layer] else { return false };
+        let end = |(i, window): (usize, &Window)| match window {
+            Window::Fixed { calendar, .. } => {
+                self.period(*calendar, Which::Allowance(layer, i), member, at).1
+            }
+            Window::FirstUse { .. } => {
+                self.span(Which::Allowance(layer, i), member, at, at < now).map_or(at, |span| span.1)
+            }
+        };
+        windows.iter().enumerate().map(end).any(|end| now - end > LATE_HORIZON)
     }
 
     /// What a member may draw from a pool.
