@@ -237,6 +237,32 @@ fn refunds_after_a_close_give_back_no_more_than_is_left() {
     expect(&w, &double.replace("credits = \"40\"", "credits = \"60\""), ["0", "0", "100000"]);
 }
 
+/// Ten are included and four bought, of a graduated price. Six come back: four of the credits and two of the allowance; of the next
+/// twenty, the allowance pays two. Nothing more comes back where all that credits paid has.
+#[test]
+fn a_part_that_comes_back_of_an_allowance_and_a_graduated_price_is_a_part_again() {
+    let text = r#"
+version = "t"
+[features.chat]
+prices = [{ credits = { tokens = "1" }, graduated = { tokens = { every = "day", steps = [{ above = 100, credits = "0.5" }] } } }]
+[plans.p]
+waterfall = [
+  { allowance = { name = "included", windows = [{ name = "year", window.fixed = { limit = "10", every = "year" } }] } },
+  { grants = { name = "credits" } },
+]
+"#;
+    for (used, back, was, left) in [(14, "6", "18", "82"), (14, "4", "20", "80"), (4, "1", "13", "87")] {
+        let mut w = World::new(text, "p");
+        w.grant("100", Category::Purchased);
+        w.ask(&ask("chat", &[("tokens", used)]).now());
+        w.apply(refund(w.account.seq, Some(back))).expect("refunds");
+        w.ask(&ask("chat", &[("tokens", 20)]).now());
+        assert_eq!(w.account.available(w.account.recorded_at, None).to_string(), left, "{used} less {back}");
+        let [charged, left] = [was, left].map(ToString::to_string);
+        assert_eq!(told(&w, text), ([charged.clone(), charged], left, Vec::new()), "{used} less {back}");
+    }
+}
+
 /// By hand: 100 x 10, 100 x 8, and 50 of the first 100 deleted: 150 units come to 1,400, 1,300 are charged. The close charges 100.
 #[test]
 fn what_a_close_charged_is_refunded_again() {

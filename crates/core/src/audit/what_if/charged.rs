@@ -6,7 +6,7 @@
 use hashbrown::HashMap;
 
 use super::tally::{Row, Tally};
-use crate::record::{Charge, Credits, CycleEvent, Event, Graduated, Instant, Name, Record, Seq};
+use crate::record::{Charge, Credits, CycleEvent, Event, Graduated, Instant, Name, Record, Seq, Source};
 
 /// The rows of a what-if, by plan and feature.
 pub(super) type Rows = HashMap<(Name, Name), Row>;
@@ -90,9 +90,13 @@ impl Charged {
         }
     }
 
-    /// Whether nothing of a charge is left to give back: all of it has come back, or closes gave back the rest.
+    /// Whether nothing of a charge is left to give back: all of it has come back, or closes gave back the rest. Where an allowance
+    /// has paid a part, refunds pass over what closes gave back, and the rest comes back as well.
     pub(super) fn is_spent(&self, charge: Seq) -> bool {
         let Some(known) = self.known.get(&charge) else { return false };
+        if known.charge.draws.iter().any(|draw| draw.source == Source::Allowance) {
+            return self.left(charge) == Some(0);
+        }
         let mut periods = known.charge.usage.graduated().peekable();
         let has_paid =
             |of: &Graduated| self.paid.get(&(of.volume.clone(), of.from)).is_some_and(|paid| *paid > 0);
