@@ -111,17 +111,16 @@ impl Reading {
     }
 }
 
-/// Whether an event says that the upstream fails.
+/// Whether an event says that the upstream fails, in a way that every SDK raises: an error of Responses without an `error` inside is an
+/// event like any other to OpenAI's for Python.
 fn says_failed(data: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Failure<'a> {
         #[serde(borrow, default)]
         error: Option<&'a serde_json::value::RawValue>,
-        #[serde(borrow, default, rename = "type")]
-        kind: Option<std::borrow::Cow<'a, str>>,
     }
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(data) else { return false };
-    failure.error.is_some_and(|error| error.get() != "null") || failure.kind.as_deref() == Some("error")
+    failure.error.is_some_and(|error| error.get() != "null")
 }
 
 #[cfg(test)]
