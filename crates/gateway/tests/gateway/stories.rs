@@ -590,6 +590,9 @@ async fn a_repetition_that_is_given_up_gives_nothing_back() {
         let again = world.send_as(&world.key, path, &[AGAIN], body);
         // It is begun, and given up at once.
         assert!(tokio::time::timeout(std::time::Duration::ZERO, again).await.is_err(), "{path}");
+        while world.kinds().iter().filter(|kind| **kind == "authorized").count() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
         world.idle().await;
         assert!(world.available().await.starts_with("999.9"), "{path}: {:?}", world.kinds());
         assert!(!world.kinds().contains(&"refunded"), "{path}");
