@@ -39,7 +39,8 @@ impl Call {
         report.classes()
     }
 
-    /// Ends the hold at what was used; the record of the charge. `is_reported`: an upstream says so; what was counted is never charged beyond the hold.
+    /// Ends the hold at what was used; the record of the charge. `is_reported`: an upstream says so; what was counted is never charged
+    /// beyond the hold.
     pub(crate) async fn settle(
         &mut self,
         target: usize,
@@ -72,7 +73,8 @@ impl Call {
         }
     }
 
-    /// What turned out larger or dearer than it was held is held as well, as far as anybody pays for it: limits are asked before a charge.
+    /// What turned out larger or dearer than it was held is held as well, as far as anybody pays for it: limits are asked before a
+    /// charge.
     async fn hold_more(
         &self,
         lease: &mut Lease,
@@ -82,9 +84,8 @@ impl Call {
         let (meters, held) = (&self.held.meters, self.held_output(lease));
         let needs = usage::beyond(meters, classes, (self.held.input, held), |meter| covered(lease, meter));
         let is_dearer = turned_out.is_some_and(|dimensions| {
-            let others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
-            others.clone().count() > 0
-                && others.into_iter().any(|(name, value)| self.held.dimensions.get(name) != Some(value))
+            let mut others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
+            others.any(|(name, value)| self.held.dimensions.get(name) != Some(value))
         });
         let all = usage::quantities(meters, &usage::plain(classes));
         let (exact, needs) = if let Some(dimensions) = turned_out.filter(|_| is_dearer) {

@@ -92,6 +92,9 @@ pub(crate) struct Asked<'a> {
 /// The fields that prices may depend on.
 pub(crate) const DIMENSIONS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
 
+/// A body that is longer is read where it holds up nobody, in bytes.
+const LONG: usize = 256 << 10;
+
 /// The most outputs of one request.
 const CHOICES_MAX: u64 = 128;
 
@@ -117,6 +120,14 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// With what is wrong with it; nothing was sent then.
     pub(crate) fn read(surface: Surface, text: &'a str) -> Result<Self, String> {
+        // A long one takes a while, in which others must not wait.
+        if text.len() > LONG {
+            return tokio::task::block_in_place(|| Self::parse(surface, text));
+        }
+        Self::parse(surface, text)
+    }
+
+    fn parse(surface: Surface, text: &'a str) -> Result<Self, String> {
         let object = Object::parse(text).map_err(|e| format!("the body is not a request: {e}"))?;
         let model: Cow<'a, str> = match object.raw("model") {
             None | Some("null") => return Err("`model` is missing; name a model".into()),
