@@ -90,7 +90,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The guard or source that refused: the one with the reason, or else the last that was asked to pay.
+    /// The guard or source that refused: the one with the reason, or else the last that was asked to pay; of the windows of an
+    /// allowance the one with the least room.
     #[must_use]
     pub fn refused_by(&self) -> Option<&Name> {
         if self.outcome.is_granted() {
@@ -110,7 +111,13 @@ impl Decision {
             })
         };
         let of_sources = self.reason >= Reason::ConsentNever;
-        named.or_else(|| sources().filter(|_| of_sources)).map(|v| &v.name)
+        let blamed = named.or_else(|| sources().filter(|_| of_sources))?;
+        let is_beside = |v: &&Visit| {
+            v.kind == VisitKind::Allowance && (&v.basis, v.level) == (&blamed.basis, blamed.level)
+        };
+        let room = |v: &&Visit| v.terms.map_or(0, |terms| terms.capacity().saturating_sub(v.before));
+        let beside = self.visits.iter().filter(|_| blamed.kind == VisitKind::Allowance).filter(is_beside);
+        Some(&beside.min_by_key(room).unwrap_or(blamed).name)
     }
 
     /// Everything is allowed, and nothing is drawn for it yet.

@@ -53,18 +53,21 @@ impl Run<'_, '_> {
             return self.pass_over(layer, level, windows);
         }
         let first = self.visits.len();
-        let (mut free, mut opens) = (if windows.is_empty() { 0 } else { i64::MAX }, false);
+        let mut free = if windows.is_empty() { 0 } else { i64::MAX };
         for (name, window) in windows {
             let looked = self.look(name, level, window);
             let is_forgotten = self.is_forgotten(window, &looked);
             let Looked { used, terms, room, overridden_by } = looked;
-            free = free.min(if is_forgotten { 0 } else { room.free });
-            opens |= used.is_none();
+            let is_closed = is_forgotten || used.is_none() && self.is_full();
+            let of_window = if is_closed { 0 } else { room.free };
+            free = free.min(of_window);
+            let has_room = self.need.allowance_share(of_window) > 0;
+            let refused = Verdict::Refused(Reason::AllowanceUsed);
             self.visits.push(Visit {
                 kind: VisitKind::Allowance,
                 name: name.clone(),
                 level,
-                verdict: Verdict::Refused(Reason::AllowanceUsed),
+                verdict: if has_room { Verdict::Passed } else { refused },
                 terms: Some(terms),
                 before: room.used,
                 cost: 0,
@@ -73,8 +76,7 @@ impl Run<'_, '_> {
                 mark: None,
             });
         }
-        let closed = opens && self.is_full();
-        let amount = if closed { 0 } else { self.need.allowance_share(free) };
+        let amount = self.need.allowance_share(free);
         if amount == 0 {
             return;
         }

@@ -5,7 +5,7 @@
 use headworks_core::account::Account;
 use headworks_core::audit::replay;
 use headworks_core::command::{Command, Extend, Step};
-use headworks_core::record::{Category, HoldId, Instant, Outcome};
+use headworks_core::record::{Category, HoldId, Instant, Name, Outcome, Reason, Verdict};
 use headworks_core::view;
 
 use crate::audit::{replayed, trusted};
@@ -258,6 +258,33 @@ fn windows_pay_until_they_have_ended_a_horizon_ago() {
         w.now = at(now);
         assert_eq!(accepted(&mut w, 9, then), expected, "{then}, at {now}");
         trusted(&w, &w.catalog);
+    }
+}
+
+/// Five a day and twelve a week: of the windows the one with the least room is named, whichever comes first.
+#[test]
+fn the_window_without_room_is_named() {
+    let day = "{ name = \"d\", window.fixed = { limit = \"5\", every = \"day\" } }";
+    let week = "{ name = \"w\", window.fixed = { limit = \"12\", every = \"week\" } }";
+    let alone = "{ name = \"w\", window.fixed = { limit = \"10\", every = \"day\" } }";
+    for windows in [[day, week], [week, day]] {
+        let mut w = World::new(&ALLOWANCES.replace(alone, &windows.join(", ")), "days");
+        let denied = |w: &mut World, tokens, by: &str, verdicts: [Verdict; 2]| {
+            let decision = w.ask(&ask("chat", &[("tokens", tokens)]).now());
+            assert_eq!(decision.refused_by().map(Name::as_str), Some(by), "{tokens}");
+            let of = |name: &str| decision.visits.iter().find(|v| v.name.as_str() == name).map(|v| v.verdict);
+            assert_eq!([of("included.d"), of("included.w")], verdicts.map(Some), "{tokens}");
+        };
+        let used = Verdict::Refused(Reason::AllowanceUsed);
+        assert_eq!(paid(&mut w, 2, None), 2);
+        denied(&mut w, 4, "included.d", [Verdict::Paid; 2]);
+        assert_eq!(paid(&mut w, 3, None), 3);
+        denied(&mut w, 1, "included.d", [used, Verdict::Passed]);
+        w.pass("24h");
+        assert_eq!(paid(&mut w, 5, None), 5);
+        w.pass("24h");
+        assert_eq!(paid(&mut w, 2, None), 2);
+        denied(&mut w, 1, "included.w", [Verdict::Passed, used]);
     }
 }
 
