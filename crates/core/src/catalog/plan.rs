@@ -40,6 +40,9 @@ pub struct Plan {
     pub(super) seats: Option<Box<Seats>>,
     /// The programs of its features, by the features' index.
     pub(super) programs: Programs,
+    /// The guards and layers of all programs, in order.
+    pub(super) guards: Vec<Arc<Guard>>,
+    pub(super) layers: Vec<Arc<Layer>>,
     /// The plan that is tried on its accounts: those chosen have it, for the others it is observed.
     pub(super) rollout: Option<Box<(Name, Share)>>,
     /// The windows that a reset can clear.

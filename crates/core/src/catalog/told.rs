@@ -17,6 +17,8 @@ use super::share::Share;
 use super::source::Unpaid;
 use crate::record::{CREDITS, Category, Consent, Credits, Levels, Name, PriceStep, Terms, Unit, WHOLE_PRICE};
 
+/// The sources that need consent.
+const PAID: &str = "purchased, contract and postpaid credits and the overdraft";
 /// Most prices of one feature that are listed; the rest is counted.
 const PRICES_MAX: usize = 40;
 
@@ -58,23 +60,16 @@ struct Part<'a, T> {
     features: Vec<&'a Name>,
 }
 
-/// The guards or layers of all programs, each once, in order.
-fn parts<'a, T>(programs: impl Iterator<Item = (&'a Name, &'a [Arc<T>])>) -> Vec<Part<'a, T>> {
-    let mut all: Vec<Part<'a, T>> = Vec::new();
-    for (feature, list) in programs {
-        for (i, part) in list.iter().enumerate() {
-            let place = |of: &Arc<T>| all.iter().position(|known| Arc::ptr_eq(known.part, of));
-            match place(part) {
-                Some(at) => all.get_mut(at).into_iter().for_each(|known| known.features.push(feature)),
-                None => {
-                    // Before the next one that is known: a plan lists them in one order for all features.
-                    let at = list.iter().skip(i + 1).find_map(place).unwrap_or(all.len());
-                    all.insert(at, Part { part, features: vec![feature] });
-                }
-            }
-        }
-    }
-    all
+/// A plan's guards or layers, with the features whose programs have them.
+fn parts<'a, T>(
+    all: &'a [Arc<T>],
+    programs: impl Iterator<Item = (&'a Name, &'a [Arc<T>])> + Clone,
+) -> impl Iterator<Item = Part<'a, T>> {
+    all.iter().map(move |part| {
+        let has = |list: &[Arc<T>]| list.iter().any(|known| Arc::ptr_eq(known, part));
+        let features = programs.clone().filter(|(_, list)| has(list)).map(|(feature, _)| feature);
+        Part { part, features: features.collect() }
+    })
 }
 
 fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> {
@@ -89,16 +84,19 @@ fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> 
     };
     let mut lines =
         vec![format!("may use {}", if names.is_empty() { "nothing".to_string() } else { list(&names) })];
-    for Part { part, features } in parts(programs.iter().map(|(name, p)| (*name, p.guards.as_slice()))) {
-        lines.push(format!("limit {}: {}", part.name, guard(part, &of(&features))));
+    let units = |features: &[&Name]| {
+        let first = features.first()?;
+        let (_, program) = programs.iter().find(|(known, _)| known == first)?;
+        Some((&program.unit, program.credit_unit.as_ref()))
+    };
+    let guards = parts(&plan.guards, programs.iter().map(|(name, p)| (*name, p.guards.as_slice())));
+    for Part { part, features } in guards {
+        let credits = units(&features).and_then(|(_, unit)| unit).map_or(CREDITS, Name::as_str);
+        lines.push(format!("limit {}: {}", part.name, guard(part, credits, &of(&features))));
     }
-    let layers = parts(programs.iter().map(|(name, p)| (*name, p.layers.as_slice())));
+    let layers = parts(&plan.layers, programs.iter().map(|(name, p)| (*name, p.layers.as_slice())));
     for (n, Part { part, features }) in (1..).zip(layers) {
-        let unit = features.first().and_then(|name| {
-            let (_, program) = programs.iter().find(|(known, _)| known == name)?;
-            Some((&program.unit, program.credit_unit.as_ref()))
-        });
-        lines.push(format!("{n}. {}", layer(part, unit, &of(&features))));
+        lines.push(format!("{n}. {}", layer(part, units(&features), &of(&features))));
     }
     if let Some((tried, share)) = plan.rollout.as_deref() {
         let percent = share.in_percent();
@@ -115,10 +113,8 @@ fn plan_lines(plan: &Plan, features: &BTreeMap<usize, &Feature>) -> Vec<String> 
     lines.extend(plan.seats.iter().flat_map(|seats| seats.told()));
     match plan.consent {
         Consent::Allow => {}
-        Consent::Ask => {
-            lines.push("purchased and contract credits are drawn only with the user's consent".to_string())
-        }
-        Consent::Never => lines.push("purchased and contract credits are never drawn".to_string()),
+        Consent::Ask => lines.push(format!("{PAID} are drawn only with the user's consent")),
+        Consent::Never => lines.push(format!("{PAID} are never drawn")),
     }
     if !plan.warn_at.is_empty() {
         let marks: Vec<String> = plan.warn_at.iter().map(ToString::to_string).collect();
@@ -153,15 +149,15 @@ fn each(levels: Levels) -> String {
     if words.is_empty() { String::new() } else { format!(" for {}", words.join(" of ")) }
 }
 
-fn guard(guard: &Guard, of: &str) -> String {
+fn guard(guard: &Guard, credits: &str, of: &str) -> String {
     let units = match &guard.count {
         Count::Slot => "open holds".to_string(),
         Count::Requests => "requests".to_string(),
         Count::Meters(meters) | Count::Size(meters) => {
             meters.iter().map(Name::as_str).collect::<Vec<_>>().join(" + ")
         }
-        Count::Spend => "credits drawn".to_string(),
-        Count::Price => "credits of price".to_string(),
+        Count::Spend => format!("{credits} drawn"),
+        Count::Price => format!("{credits} of price"),
     };
     let when: Vec<String> =
         guard.when.iter().map(|(name, values)| format!("{name} {}", values.join(" or "))).collect();

@@ -65,8 +65,8 @@ fn a_plan_reads_like_what_is_sold() {
         "may use chat, review and video",
         "limit rpm: 60 requests in 1m (bursts of 10) for each user",
         "limit large-tpm: 9000 input + output in any 5m of chat where model large or mini",
-        "limit budget: 40.5 credits of price a quarter in Europe/Berlin of chat and review, observed only",
         "limit longest: at most 25 seconds in one request of video",
+        "limit budget: 40.5 credits of price a quarter in Europe/Berlin of chat and review, observed only",
         "limit at-once: 3 open holds at once, enforced for 10 % of accounts, observed for the others",
         "1. included includes 150 credits in 5h from the first use, and 500 credits in 7d from the first use of chat",
         "2. reviews includes 9 credits a month from the billing anchor of review for each user",
@@ -74,7 +74,7 @@ fn a_plan_reads_like_what_is_sold() {
         "4. shared: purchased and contract grants, at most 50 credits in 2 weeks for each user",
         "5. overdraft: up to 10 credits below zero",
         "prices are multiplied by 0.9 for paid accounts",
-        "purchased and contract credits are drawn only with the user's consent",
+        "purchased, contract and postpaid credits and the overdraft are drawn only with the user's consent",
         "prices of chat",
         "context is long above 200000 input + output; short otherwise",
         "rate is off from 20:00 to 08:00 in Asia/Shanghai on saturday, sunday",
@@ -87,6 +87,46 @@ fn a_plan_reads_like_what_is_sold() {
         "otherwise: seconds 0.1 usd each (by 5, at least 10)",
     ];
     assert_eq!(told(CATALOG), expected);
+}
+
+/// A feature without prices has allowances alone; a cap counts a unit of its own.
+#[test]
+fn guards_and_layers_have_the_plans_order() {
+    let text = r#"
+version = "t"
+[features.chat]
+credit_unit = "usd"
+prices = [{ credits = { tokens = "1" } }]
+[features.review]
+prices = [{ credits = { tokens = "1" } }]
+[features.free]
+meters = ["tokens"]
+allowance_unit = "requests"
+[plans.p]
+guards = [
+  { name = "second", features = ["review"], window.rate = { limit = 2, period = "1s" } },
+  { name = "dollars", window.spend_cap = { limit = "5", every = "day", unit = "usd" } },
+  { name = "price", window.spend_cap = { limit = "6", every = "day", unit = "usd", counts = "price" } },
+]
+waterfall = [
+  { allowance = { name = "a", features = ["review"], windows = [{ name = "w", window.fixed = { limit = "1", every = "day" } }] } },
+  { allowance = { name = "b", features = ["free"], windows = [{ name = "w", window.fixed = { limit = 2, every = "day" } }] } },
+  { grants = { name = "c" } },
+  { allowance = { name = "d", features = ["chat"], windows = [{ name = "w", window.fixed = { limit = "3", every = "day" } }] } },
+]
+"#;
+    let expected = [
+        "plan p",
+        "may use chat, free and review",
+        "limit second: 2 requests in 1s of review",
+        "limit dollars: 5 usd drawn a day of chat",
+        "limit price: 6 usd of price a day of chat",
+        "1. a includes 1 credits a day of review",
+        "2. b includes 2 requests a day of free",
+        "3. c: all grants of the account",
+        "4. d includes 3 usd a day of chat",
+    ];
+    assert_eq!(told(text)[..expected.len()], expected);
 }
 
 #[test]

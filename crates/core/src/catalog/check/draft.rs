@@ -16,7 +16,27 @@ use crate::record::{Levels, Name, own_unit};
 pub(super) struct Draft<'f> {
     included: BTreeMap<&'f Name, &'f Feature>,
     programs: BTreeMap<usize, Program>,
+    guards: Vec<Arc<Guard>>,
+    layers: Vec<Arc<Layer>>,
     resettable: Resettable,
+}
+
+/// What the parts of a plan come to.
+pub(super) struct Compiled {
+    /// By the index of the feature.
+    pub(super) programs: Programs,
+    /// Those that some program has, in the plan's order.
+    pub(super) guards: Vec<Arc<Guard>>,
+    pub(super) layers: Vec<Arc<Layer>>,
+    /// The windows that a reset can clear.
+    pub(super) resettable: Resettable,
+}
+
+/// Appends a part once: it comes for one feature after another.
+fn note<T>(all: &mut Vec<Arc<T>>, part: &Arc<T>) {
+    if !all.last().is_some_and(|last| Arc::ptr_eq(last, part)) {
+        all.push(Arc::clone(part));
+    }
 }
 
 impl<'f> Draft<'f> {
@@ -28,7 +48,7 @@ impl<'f> Draft<'f> {
             (feature.index, Program { unit, credit_unit, guards: Vec::new(), layers: Vec::new() })
         };
         let programs = included.values().map(program).collect();
-        Self { included, programs, resettable: BTreeMap::new() }
+        Self { included, programs, guards: Vec::new(), layers: Vec::new(), resettable: BTreeMap::new() }
     }
 
     /// The features a guard or layer applies to: those it lists, or all of the plan.
@@ -72,11 +92,13 @@ impl<'f> Draft<'f> {
 
     /// Puts a guard into the program of a feature.
     pub(super) fn add_guard(&mut self, feature: &Feature, guard: &Arc<Guard>) {
+        note(&mut self.guards, guard);
         self.programs.entry(feature.index).and_modify(|program| program.guards.push(Arc::clone(guard)));
     }
 
     /// Puts a layer into the program of a feature.
     pub(super) fn add_layer(&mut self, feature: &Feature, layer: &Arc<Layer>) {
+        note(&mut self.layers, layer);
         self.programs.entry(feature.index).and_modify(|program| program.layers.push(Arc::clone(layer)));
     }
 
@@ -87,8 +109,9 @@ impl<'f> Draft<'f> {
         }
     }
 
-    /// The programs of the plan by the index of the feature, and the windows that a reset can clear.
-    pub(super) fn finish(self) -> (Programs, Resettable) {
-        (self.programs.into_iter().collect(), self.resettable)
+    /// The plan's programs and their parts.
+    pub(super) fn finish(self) -> Compiled {
+        let Self { included: _, programs, guards, layers, resettable } = self;
+        Compiled { programs: programs.into_iter().collect(), guards, layers, resettable }
     }
 }

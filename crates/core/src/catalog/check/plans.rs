@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::draft::Draft;
+use super::draft::{Compiled, Draft};
 use super::extend::Whole;
 use super::guards::{add_guard, enforced_for};
 use super::layers::add_layer;
@@ -48,7 +48,7 @@ fn plan<'a>(
     for layer in work.each(&whole.layers) {
         check.at(layer.path(), |c| add_layer(layer, &mut draft, c));
     }
-    let (programs, resettable) = draft.finish();
+    let Compiled { programs, guards, layers, resettable } = draft.finish();
     check_debts(whole, features, &programs, check);
     let price_factors = whole.price_factor.map(|(plan, factor)| {
         check.elsewhere(&["plans", plan.as_str(), "price_factor"], |c| factors(factor, c))
@@ -72,6 +72,8 @@ fn plan<'a>(
             })
         }),
         programs,
+        guards,
+        layers,
         resettable,
     };
     plan.seats = whole.seats.map(|(lister, shape)| {
