@@ -75,6 +75,8 @@ BEYOND_A_SCHEMA = [
     r"^`limits\.rate\.per` is from 1s to 24h$",
     r"^`limits\.warn_at` is up to 8 percentages from 1 to 100 that rise$",
     r"^`limits\.warn_at` goes with `rate`, `concurrent` or both$",
+    r"^`gateway` goes with the scope `gateway`$",
+    r"^a key with the scope `gateway` has one account, ",
     r"^`overlap` is at most 30d$",
 ]
 
