@@ -25,7 +25,7 @@ pub struct Page {
 #[serde(deny_unknown_fields)]
 pub struct Moment {
     /// As they will be at this instant if there are no requests until then: holds expired, grants begun and ended.
-    /// Default, and for past instants: now.
+    /// Default, and for past instants: now, as `at` in the answer says; `…/balances/as-of` has the balance of a past instant.
     pub at: Option<Instant>,
     /// Only this unit of credits. Default: all that the account has.
     pub unit: Option<Name>,

@@ -101,6 +101,7 @@ fn unblock(u: &core::Unblock) -> wire::Unblock {
         purchase: u.purchase(),
         ways: u.ways.iter().map(way).collect(),
         by: lifter(u.by).into(),
+        searched_until: u.searched_until,
     }
 }
 

@@ -17,6 +17,9 @@ pub struct Unblock {
     /// Who can lift it.
     #[n(1)]
     pub by: Lifter,
+    /// The search was cut off here: nobody knows what helps from this instant on.
+    #[n(2)]
+    pub searched_until: Option<Instant>,
 }
 
 /// One way: everything it names is needed together.

@@ -4,12 +4,13 @@
 //! again at each. Never changes anything.
 //! U1 it passes at the reported instant and not a microsecond earlier (`instants_are_exact`).
 //! U2 it passes after the reported purchase and not with one nano-credit less (`purchases_are_exact`).
+//! U3 where the search was cut off, it says so (`a_search_that_is_cut_off_says_so`).
 //! Units: nano-credits; instants in UTC microseconds.
 
 use alloc::vec::Vec;
 
 use crate::command::{Command, Step};
-use crate::record::{Certainty, Decision, Outcome, Reason, Unblock, Way};
+use crate::record::{Certainty, Decision, Instant, Outcome, Reason, Unblock, Way};
 use crate::waterfall::{Authorize, Context, Until};
 
 mod ahead;
@@ -44,24 +45,25 @@ fn tell(ctx: Context<'_>, question: &Question<'_>, decision: &mut Decision) {
     if !matches!(decision.outcome, Outcome::Deny | Outcome::NeedsConsent) {
         return;
     }
-    if let Some(Unblock { ways, .. }) = &mut decision.unblock {
-        *ways = self::ways(ctx, question);
+    if let Some(Unblock { ways, searched_until, .. }) = &mut decision.unblock {
+        (*ways, *searched_until) = self::ways(ctx, question);
     }
 }
 
-fn ways(ctx: Context<'_>, question: &Question<'_>) -> Vec<Way> {
+/// The ways, and where the search for more was cut off, if it was.
+fn ways(ctx: Context<'_>, question: &Question<'_>) -> (Vec<Way>, Option<Instant>) {
     let mut ways: Vec<Way> = Vec::new();
     let mut ahead = Ahead::new(ctx);
     let (mut bought, mut consented) = (false, false);
     for step in 0..STEPS_MAX {
         let ctx = ahead.ctx();
-        let Some((decision, until)) = question.look(ctx, 0) else { break };
+        let Some((decision, until)) = question.look(ctx, 0) else { return (ways, None) };
         let certainty = if ahead.rests_on_holds { Certainty::Latest } else { Certainty::Exact };
         let way = Way { at: (step > 0).then_some(ahead.now), certainty, purchase: None, consent: false };
         match decision.outcome {
             Outcome::Allow | Outcome::Partial | Outcome::Wait => {
                 ways.push(way);
-                break;
+                return (ways, None);
             }
             Outcome::NeedsConsent if !consented => {
                 consented = true;
@@ -78,12 +80,12 @@ fn ways(ctx: Context<'_>, question: &Question<'_>) -> Vec<Way> {
             }
             Outcome::NeedsConsent | Outcome::Deny => {}
         }
-        let Some(next) = question.next(&ahead, &decision, until) else { break };
+        let Some(next) = question.next(&ahead, &decision, until) else { return (ways, None) };
         if ahead.live_to(next).is_none() {
             break;
         }
         // While the account is paused, no end of a hold would have let it pass before.
         ahead.rests_on_holds &= decision.reason != Reason::Paused;
     }
-    ways
+    (ways, Some(ahead.now))
 }

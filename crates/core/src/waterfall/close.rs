@@ -50,7 +50,7 @@ impl Run<'_, '_> {
                 wall: Some(wall),
                 paid_price: if needs_consent { paid_price } else { Credits::ZERO },
                 visits: mem::take(&mut self.visits),
-                unblock: Some(Unblock { ways: Vec::new(), by }),
+                unblock: Some(Unblock { ways: Vec::new(), by, searched_until: None }),
                 ..allowed
             };
         }
@@ -63,7 +63,11 @@ impl Run<'_, '_> {
                 wall: Some(Wall::Capacity),
                 paid_price: Credits::ZERO,
                 visits: mem::take(&mut self.visits),
-                unblock: Some(Unblock { ways: at.map(estimated).into_iter().collect(), by: reason.lifter() }),
+                unblock: Some(Unblock {
+                    ways: at.map(estimated).into_iter().collect(),
+                    by: reason.lifter(),
+                    searched_until: None,
+                }),
                 ..allowed
             };
         }

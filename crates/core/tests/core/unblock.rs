@@ -452,3 +452,32 @@ fn all_of_it_may_be_had_later_where_less_asks_for_consent() {
     assert_eq!(told, [(None, true), (Some(at("2026-06-02T00:00:00Z")), false)]);
     check_ways(&mut w, &asked, Buys::Before).expect("ways that hold");
 }
+
+/// Two prices a day and a cap until October: after 64 instants nobody knows more. From September, or at one price, October is found.
+#[test]
+fn a_search_that_is_cut_off_says_so() {
+    let text = r#"
+version = "u"
+[features.chat]
+prices = [{ credits = { tokens = "2" } }, { when = { rate = "night" }, credits = { tokens = "1" } }]
+times = { rate = { hours = [{ from = "22:00", to = "06:00", value = "night" }], otherwise = "day" } }
+[plans.p]
+guards = [{ name = "cap", window.spend_cap = { limit = "10", every = "quarter" } }]
+waterfall = [{ grants = { name = "credits" } }]
+"#;
+    let even = text.replace(", { when = { rate = \"night\" }, credits = { tokens = \"1\" } }", "");
+    let even = even.replace("times = { rate = { hours = [{ from = \"22:00\", to = \"06:00\", value = \"night\" }], otherwise = \"day\" } }\n", "");
+    for (text, now, opens, until) in [
+        // 64 changes of price after noon on 1 July, two a day: the last is that of 2 August at 06:00.
+        (text, "2026-07-01T12:00:00Z", None, Some("2026-08-02T06:00:00Z")),
+        (text, "2026-09-01T12:00:00Z", Some("2026-10-01T00:00:00Z"), None),
+        (&even, "2026-07-01T12:00:00Z", Some("2026-10-01T00:00:00Z"), None),
+    ] {
+        let mut w = World::new(text, "p");
+        w.now = at(now);
+        w.grant("100", Category::Purchased);
+        assert_eq!(w.ask(&chat(5).now()).outcome, Outcome::Allow, "all of the cap");
+        let unblock = w.ask(&chat(1).now()).unblock.expect("ways");
+        assert_eq!((unblock.at(), unblock.searched_until), (opens.map(at), until.map(at)), "{now}");
+    }
+}

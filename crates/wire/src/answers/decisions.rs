@@ -44,11 +44,12 @@ pub struct Decision {
     /// The marks of the plan's warnings (`warn_at`) that this use has reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<LimitWarning>,
-    /// Whose wall it was: a level of the path, `plan`, `operator` or `capacity`.
+    /// Whose wall it was: a level of the path, `plan`, `operator`, `capacity` or `abuse`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<String>,
-    /// The guard or source that refused.
+    /// The guard or source that refused; the account, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
     pub refused_by: Option<Name>,
     /// The ways to unblock it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,7 +220,8 @@ pub struct Draw {
 pub struct Visit {
     /// `account`, `guard`, `allowance`, `grant`, `member_cap`, `overdraft`, `postpaid`, `supply`, `abuse` or `plan` (one that is tried: `before` is what the use would cost there).
     pub kind: String,
-    /// Its name in the catalog.
+    /// Its name in the catalog; of an account its id.
+    #[schema(value_type = Id)]
     pub name: Name,
     /// The level of the path, or several together.
     pub level: Levels,
@@ -300,11 +302,15 @@ pub struct Unblock {
     /// this purchase, and not after a smaller one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purchase: Option<Credits>,
-    /// The possible ways, earliest first. Empty: nothing the caller can wait for, buy or agree to helps.
+    /// The possible ways, earliest first. Empty: nothing the caller can wait for, buy or agree to helps (before `searched_until`, if
+    /// that is there).
     #[serde(default)]
     pub ways: Vec<Way>,
     /// Who can lift it: `caller`, `account_admin`, `operator` or `step_up`.
     pub by: String,
+    /// The search was cut off at this instant, after as many as are tried: from then on there may be more ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_until: Option<Instant>,
 }
 
 /// A way to unblock a denial. Everything it names is needed together.
