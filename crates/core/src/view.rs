@@ -62,7 +62,7 @@ pub fn seats(ctx: Context<'_>) -> Vec<Seat> {
     ctx.account.rare().seats.clone()
 }
 
-/// Whether a figure is in credits: as it was given, whatever plan the account has now.
+/// Whether a figure is in credits: as it was given, even if the account has another plan now.
 fn is_credits(ctx: Context<'_>, of: &Override) -> bool {
     of.is_credits.unwrap_or_else(|| {
         let limit = ctx.plan().ok().and_then(|plan| plan.limit(&of.limit));

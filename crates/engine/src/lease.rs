@@ -160,11 +160,16 @@ impl Lease {
         &self.covered
     }
 
+    /// The amount that it covers of a meter.
+    #[must_use]
+    pub fn covers(&self, meter: &Name) -> u64 {
+        amount(&self.covered, meter)
+    }
+
     /// The amount left of a meter before the lease must be extended.
     #[must_use]
     pub fn left(&self, meter: &Name) -> u64 {
-        let of = |all: &[(Name, u64)]| all.iter().find(|(m, _)| m == meter).map_or(0, |(_, n)| *n);
-        of(&self.covered).saturating_sub(of(&self.used))
+        self.covers(meter).saturating_sub(amount(&self.used, meter))
     }
 
     /// When its hold expires, unless use is reported before.
@@ -309,6 +314,10 @@ impl Lease {
         self.is_over = matches!(ended, Ok(_) | Err(EngineError::Refused(_)));
         ended
     }
+}
+
+fn amount(of: &[(Name, u64)], meter: &Name) -> u64 {
+    of.iter().find(|(known, _)| known == meter).map_or(0, |(_, amount)| *amount)
 }
 
 impl Drop for Lease {

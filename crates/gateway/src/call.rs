@@ -1,4 +1,4 @@
-//! A call that was let in: sent to an upstream, and ended once, whatever becomes of its caller and its upstream.
+//! A call that was let in: sent to an upstream, and ended once, also when its caller leaves or its upstream fails.
 //!
 //! C1 a call's hold is settled or released once, however it ends (`calls_given_up_at_any_moment_leave_nothing_held`). C2 nothing is sent a second
 //! time unless it is certain that the first upstream has not generated anything (`only_what_was_not_served_is_sent_again`).
@@ -10,12 +10,11 @@ use bytes::Bytes;
 use headworks_api::Access;
 use headworks_core::capacity::controller::Answered;
 use headworks_core::command::Command;
-use headworks_core::record::{Label, Seq, Span};
+use headworks_core::record::{Label, Seq};
 use headworks_core::waterfall::Quantities;
 use headworks_engine::{Caller, Lease, Upstream as Facts};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
@@ -28,7 +27,7 @@ use crate::setup::{Model, Upstream};
 use crate::shared::Shared;
 use crate::surface::{Asked, Surface};
 use crate::text::Text;
-use crate::upstream::{Failed, passed, request};
+use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -109,8 +108,7 @@ impl Call {
     }
 
     pub(crate) fn upstream(&self, target: usize) -> Option<&Upstream> {
-        let target = self.model()?.targets.get(target)?;
-        self.shared.setup.upstreams.get(target.upstream)
+        self.shared.served_by(self.model()?, target).map(|(_, upstream, _)| upstream)
     }
 
     /// Runs it to its end.
@@ -137,7 +135,7 @@ impl Call {
             Sent::Abandoned => {
                 self.release().await;
                 self.over(None, false).await;
-                // Whoever still waits has sent the call again.
+                // A caller who still waits has sent the call again.
                 let _ = reply.send(Err(sent_again()));
             }
         }
@@ -221,17 +219,15 @@ impl Call {
     async fn send_to(&mut self, target: usize) -> Result<(Response<Incoming>, bool), (Refused, bool)> {
         let internal = |why: &str| (Refused::new(Why::Internal, "internal_error", why), false);
         let lost = || internal("the model's target is gone");
-        let model = self.model().ok_or_else(lost)?;
-        let of = model.targets.get(target).ok_or_else(lost)?;
-        let upstream = self.shared.setup.upstreams.get(of.upstream).ok_or_else(lost)?;
-        let text = std::str::from_utf8(&self.body).map_err(|_| lost())?;
-        let asked = Asked::read(self.surface, text).map_err(|why| internal(&why))?;
+        let shared = Arc::clone(&self.shared);
+        let model = shared.setup.models.get(&self.model).ok_or_else(lost)?;
+        let (of, upstream, client) = shared.served_by(model, target).ok_or_else(lost)?;
+        let asked = Asked::of(self.surface, &self.body).map_err(|refused| (refused, false))?;
         let adds_usage = asked.adds_usage(upstream.include_usage);
         let hides_usage = asked.hides_usage();
         let body = Bytes::from(asked.body(&of.model, self.output_max, adds_usage));
         let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
-        let client = self.shared.clients.get(of.upstream).ok_or_else(lost)?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);
         let mut answered = std::pin::pin!(tokio::time::timeout(timeout, client.send(sent)));
         let mut ticks = ticks();
@@ -274,7 +270,7 @@ impl Call {
     /// What a caller gets of an upstream's refusal: the same, unless it concerns the operator alone.
     async fn refusal(&self, answer: Response<Incoming>, target: usize) -> Result<Response<Body>, Refused> {
         let (status, headers) = (answer.status(), passed(answer.headers()));
-        let retry = answer.headers().get(RETRY_AFTER).cloned();
+        let wait = retry_after(answer.headers());
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             let upstream = self.upstream(target).map_or("", |upstream| &upstream.name);
             tracing::error!(upstream, %status, "an upstream refuses the operator's key");
@@ -289,18 +285,15 @@ impl Call {
             let code = status.as_u16();
             let status =
                 if status.is_server_error() || code == 429 { status } else { StatusCode::BAD_GATEWAY };
-            let wait = retry.and_then(|retry| retry.to_str().ok()?.parse::<u64>().ok()).map(Span::from_secs);
             let message = format!("the upstream refuses the call with status {code}");
             let refused = Refused::new(Why::Upstream, "upstream_refused", message).with_status(status);
             return Err(if wait.is_some() { refused.at_most(wait) } else { refused });
         }
         let idle = self.upstream(target).map_or(PROGRESS, |upstream| upstream.idle_timeout);
-        let body = http_body_util::Limited::new(answer.into_body(), ERROR_MAX);
-        let body = tokio::time::timeout(idle, body.collect()).await;
-        let Ok(Ok(body)) = body else {
+        let Ok(Some(body)) = tokio::time::timeout(idle, collected(answer, ERROR_MAX)).await else {
             return Err(Refused::new(Why::Upstream, "upstream_failed", "the upstream broke off its refusal"));
         };
-        let mut response = whole(status, body.to_bytes());
+        let mut response = whole(status, body);
         response.headers_mut().extend(headers);
         Ok(response)
     }
@@ -312,9 +305,7 @@ impl Call {
             429 | 503 | 529 => Answered::Congested,
             _ => Answered::Other,
         };
-        let retry =
-            answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let facts = Facts { limit: None, retry_after: retry.map(Span::from_secs) };
+        let facts = Facts { limit: None, retry_after: retry_after(answer.headers()) };
         if let Err(e) = lease.feed(answered, facts) {
             tracing::debug!(error = %e, "a supply was not told of a refusal");
         }

@@ -25,14 +25,21 @@ const MEDIA: u64 = 1_600;
 /// Tokens of an output where nothing is known.
 const OUTPUT: u64 = 1_024;
 
-/// The last reports of one quantity.
-#[derive(Debug, Default)]
+/// The last reports of one quantity, and a quantile of them.
+#[derive(Debug)]
 struct Last {
     values: Vec<u64>,
     next: usize,
+    percent: usize,
+    /// The value that this many percent are at or below, if enough is known: read for each event of a stream.
+    quantile: Option<u64>,
 }
 
 impl Last {
+    fn new(percent: usize) -> Self {
+        Self { values: Vec::new(), next: 0, percent, quantile: None }
+    }
+
     fn note(&mut self, value: u64) {
         if self.values.len() < KEPT {
             self.values.push(value);
@@ -40,21 +47,21 @@ impl Last {
             *oldest = value;
         }
         self.next = (self.next + 1) % KEPT;
-    }
-
-    /// The value that this many percent are at or below, if enough is known.
-    fn quantile(&self, percent: usize) -> Option<u64> {
-        if self.values.len() < ENOUGH {
-            return None;
+        if self.values.len() >= ENOUGH {
+            let mut sorted = self.values.clone();
+            sorted.sort_unstable();
+            self.quantile = sorted.get((sorted.len() * self.percent / 100).min(sorted.len() - 1)).copied();
         }
-        let mut sorted = self.values.clone();
-        sorted.sort_unstable();
-        sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).copied()
     }
 }
 
+/// Few inputs have fewer bytes for each token, half of the outputs do, and few outputs have more tokens.
+const INPUT_PERCENT: usize = 5;
+const TEXT_PERCENT: usize = 50;
+const OUTPUT_PERCENT: usize = 95;
+
 /// What is known of a model.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     /// Thousandths of a byte for each token of input, and of output.
     input: Last,
@@ -62,6 +69,17 @@ struct Known {
     /// Tokens of an output, in all and by account.
     outputs: Last,
     accounts: HashMap<Name, Last>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self {
+            input: Last::new(INPUT_PERCENT),
+            text: Last::new(TEXT_PERCENT),
+            outputs: Last::new(OUTPUT_PERCENT),
+            accounts: HashMap::new(),
+        }
+    }
 }
 
 /// What is known of all models.
@@ -87,9 +105,9 @@ impl Learned {
         of(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(model))
     }
 
-    /// Tokens of an input: more than nine of ten inputs of this length have.
+    /// Tokens of an input: more than most inputs of this length have.
     pub(crate) fn input(&self, model: &str, text: Text) -> u64 {
-        let of_one = self.with(model, |known| known.and_then(|known| known.input.quantile(5)));
+        let of_one = self.with(model, |known| known.and_then(|known| known.input.quantile));
         let held = tokens(text.bytes, of_one.unwrap_or(HELD_BYTES));
         held.saturating_add(text.media.saturating_mul(MEDIA)).max(1)
     }
@@ -98,15 +116,15 @@ impl Learned {
     pub(crate) fn output(&self, model: &str, account: &Name) -> u64 {
         let learned = self.with(model, |known| {
             let known = known?;
-            let own = known.accounts.get(account).and_then(|last| last.quantile(95));
-            own.or_else(|| known.outputs.quantile(95))
+            let own = known.accounts.get(account).and_then(|last| last.quantile);
+            own.or(known.outputs.quantile)
         });
         learned.unwrap_or(OUTPUT).max(16)
     }
 
     /// Tokens of an output of which only the text is known.
     pub(crate) fn text(&self, model: &str, bytes: u64) -> u64 {
-        let of_one = self.with(model, |known| known.and_then(|known| known.text.quantile(50)));
+        let of_one = self.with(model, |known| known.and_then(|known| known.text.quantile));
         tokens(bytes, of_one.unwrap_or(COUNTED_BYTES))
     }
 
@@ -128,7 +146,8 @@ impl Learned {
             let any = known.accounts.keys().next().cloned();
             any.and_then(|any| known.accounts.remove(&any));
         }
-        known.accounts.entry(account.clone()).or_default().note(of.output_tokens);
+        let own = known.accounts.entry(account.clone()).or_insert_with(|| Last::new(OUTPUT_PERCENT));
+        own.note(of.output_tokens);
     }
 }
 

@@ -6,7 +6,6 @@ use headworks_wire as wire;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use serde_json::json;
 
 use crate::denial::{Refused, Why};
@@ -14,7 +13,7 @@ use crate::reply::{Body, whole};
 use crate::setup::{Model, Protocol};
 use crate::shared::{Shared, held_dimensions, place};
 use crate::surface::{Asked, Surface};
-use crate::upstream::{passed, path, request};
+use crate::upstream::{collected, passed, path, request};
 use crate::usage;
 
 pub(crate) const MODELS: &str = "/v1/models";
@@ -64,26 +63,16 @@ pub(crate) async fn count(
     request: Request<Bytes>,
 ) -> Result<Response<Body>, Refused> {
     let (head, body) = request.into_parts();
-    let invalid = |why: String| Refused::new(Why::Invalid, "invalid_request", why);
-    let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into()))?;
-    let asked = Asked::read(Surface::Messages, text).map_err(invalid)?;
+    let asked = Asked::of(Surface::Messages, &body)?;
     let (account, path) = place(&access, &head.headers)?;
     let model = shared.model(&access, &asked.model)?;
     let (meters, dimensions) = shared.sold(model)?;
     let peek = wire::AuthorizeRequest {
-        account: (&account).into(),
-        feature: model.feature.clone(),
         path,
         dimensions: held_dimensions(&asked, model, &dimensions),
         quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
-        parts: None,
-        min: None,
-        settle: wire::Settle::Later,
         consent: true,
-        life: None,
-        max_wait: None,
-        source: None,
-        idempotency_key: None,
+        ..wire::AuthorizeRequest::new((&account).into(), model.feature.clone())
     };
     let decision = shared.api.check_as(&access, wire::Scope::Gateway, &peek).await;
     let decision = decision.map_err(|problem| Refused::of_problem(&problem))?;
@@ -103,13 +92,10 @@ async fn forward(
     head: &Parts,
 ) -> Result<Response<Body>, Refused> {
     let refused = |why: Why, reason: &str, message: &str| Err(Refused::new(why, reason, message));
-    let place = shared.targets(model, Surface::Messages.protocol()).first().copied();
-    let Some(target) = place.and_then(|place| model.targets.get(place)) else {
+    let Some(place) = shared.targets(model, Surface::Messages.protocol()).first().copied() else {
         return refused(Why::NotFound, "model_not_found", "the model is not served at /v1/messages");
     };
-    let (Some(upstream), Some(client)) =
-        (shared.setup.upstreams.get(target.upstream), shared.clients.get(target.upstream))
-    else {
+    let Some((target, upstream, client)) = shared.served_by(model, place) else {
         return refused(Why::Internal, "internal_error", "the model's target is gone");
     };
     let body = Bytes::from(asked.body(&target.model, None, false));
@@ -120,9 +106,8 @@ async fn forward(
     let counted = tokio::time::timeout(upstream.idle_timeout, async {
         let answer = client.send(sent).await.map_err(|_| ())?;
         let (status, headers) = (answer.status(), passed(answer.headers()));
-        let body =
-            http_body_util::Limited::new(answer.into_body(), COUNTED_MAX).collect().await.map_err(|_| ())?;
-        let mut response = whole(status, body.to_bytes());
+        let body = collected(answer, COUNTED_MAX).await.ok_or(())?;
+        let mut response = whole(status, body);
         response.headers_mut().extend(headers);
         response.headers_mut().entry(CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         Ok::<_, ()>(response)

@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use headworks_api::{Access, Api, Key, Leased, Problem};
 use headworks_core::record::{Name, Seq};
-use headworks_engine::Lease;
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -25,6 +24,7 @@ use crate::reply::Body;
 use crate::setup::{Protocol, Setup};
 use crate::shared::{Shared, held_dimensions, place};
 use crate::surface::{Asked, Surface};
+use crate::text::Text;
 use crate::upstream::path as path_at;
 use crate::usage;
 
@@ -127,9 +127,7 @@ impl Gateway {
         request: Request<Bytes>,
     ) -> Result<Call, Refused> {
         let (head, body) = request.into_parts();
-        let invalid = |why: String| Refused::new(Why::Invalid, "invalid_request", why);
-        let text = std::str::from_utf8(&body).map_err(|_| invalid("the body is not UTF-8".into()))?;
-        let asked = Asked::read(surface, text).map_err(invalid)?;
+        let asked = Asked::of(surface, &body)?;
         let (account, path) = place(&access, &head.headers)?;
         let shared = &self.shared;
         let model = shared.model(&access, &asked.model)?;
@@ -147,8 +145,9 @@ impl Gateway {
             ))
         })?;
         let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &body).await;
-        let input = shared.learned.input(&model.name, asked.input);
-        let mut classes = vec![(input_class(&asked), input)];
+        let text = asked.input();
+        let input = shared.learned.input(&model.name, text);
+        let mut classes = vec![(input_class(text), input)];
         let output_max = asked.output_max.or(model.output_max);
         let learned = shared.learned.output(&model.name, &account);
         // A stream grows as it goes; an answer that comes as a whole cannot.
@@ -161,7 +160,7 @@ impl Gateway {
         classes.push(("output_tokens", output));
         let quantities = usage::held(&meters, &classes).into_iter().collect();
         let own = |class: &str| usage::meter(&meters, class).cloned();
-        let (input_meter, output_meter) = (own(input_class(&asked)), own("output_tokens"));
+        let (input_meter, output_meter) = (own(input_class(text)), own("output_tokens"));
         let both = if input_meter == output_meter { input } else { 0 };
         let min = output_meter
             .as_ref()
@@ -169,19 +168,12 @@ impl Gateway {
             .map(|meter| BTreeMap::from([(meter.clone(), both + output.min(OUTPUT_MIN * asked.choices))]));
         let held_dimensions = held_dimensions(&asked, model, &dimensions);
         let ask = wire::AuthorizeRequest {
-            account: (&account).into(),
-            feature: model.feature.clone(),
             path,
             dimensions: held_dimensions.clone(),
             quantities,
-            parts: None,
             min,
-            settle: wire::Settle::Later,
             consent: head.headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true"),
-            life: None,
-            max_wait: None,
-            source: None,
-            idempotency_key: None,
+            ..wire::AuthorizeRequest::new((&account).into(), model.feature.clone())
         };
         let leased = shared.api.lease(&access, wire::Scope::Gateway, Key::Unknown, ask).await;
         let leased = leased.inspect_err(|_| attempt.end(Outcome::Left(replaces.clone())));
@@ -193,8 +185,6 @@ impl Gateway {
                 return Err(Refused::of_decision(&decision));
             }
         };
-        let granted = lease.as_deref().and_then(|lease| granted(lease, output_meter.as_ref()?));
-        let granted = granted.map(|granted| granted.saturating_sub(both)).filter(|granted| *granted < output);
         let held = Held {
             account,
             lease,
@@ -206,8 +196,10 @@ impl Gateway {
             input,
             input_in_output: both,
         };
+        let granted = held.output();
         let is_stream = asked.is_stream;
-        let (input, output_max) = (asked.input, granted.map(|granted| (granted / asked.choices).max(1)));
+        // What was granted for several outputs is shared by them.
+        let output_max = (granted < output).then(|| (granted / asked.choices).max(1));
         Ok(Call {
             shared: Arc::clone(&self.shared),
             access,
@@ -215,8 +207,7 @@ impl Gateway {
             model: model.name.clone(),
             targets,
             is_stream,
-            input,
-            // What was granted for several outputs is shared by them.
+            input: text,
             output_max,
             held,
             path: path_at(surface.path(), &head.uri),
@@ -252,11 +243,6 @@ fn protocol(path: &str, headers: &HeaderMap) -> Protocol {
 }
 
 /// The class of a request's input: what is to be kept in a cache costs what writing it costs.
-fn input_class(asked: &Asked<'_>) -> &'static str {
-    if asked.input.cached { usage::written(asked.input.cached_long) } else { "input_tokens" }
-}
-
-/// What a lease covers of a meter.
-fn granted(lease: &Lease, meter: &Name) -> Option<u64> {
-    lease.covered().iter().find(|(known, _)| known == meter).map(|(_, covered)| *covered)
+fn input_class(input: Text) -> &'static str {
+    if input.cached { usage::written(input.cached_long) } else { "input_tokens" }
 }

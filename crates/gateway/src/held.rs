@@ -27,8 +27,12 @@ pub(crate) struct Held {
 impl Held {
     /// Tokens of output that are paid for.
     pub(crate) fn output(&self) -> u64 {
-        let (Some(lease), Some(meter)) = (&self.lease, &self.output_meter) else { return u64::MAX };
-        let covered = lease.covered().iter().find(|(known, _)| known == meter);
-        covered.map_or(0, |(_, covered)| *covered).saturating_sub(self.input_in_output)
+        self.lease.as_deref().map_or(u64::MAX, |lease| self.output_of(lease))
+    }
+
+    /// Those that a lease pays for.
+    pub(crate) fn output_of(&self, lease: &Lease) -> u64 {
+        let Some(meter) = &self.output_meter else { return u64::MAX };
+        lease.covers(meter).saturating_sub(self.input_in_output)
     }
 }

@@ -81,14 +81,14 @@ impl Call {
         classes: &Classes,
         turned_out: Option<&BTreeMap<Name, Label>>,
     ) {
-        let (meters, held) = (&self.held.meters, self.held_output(lease));
-        let needs = usage::beyond(meters, classes, (self.held.input, held), |meter| covered(lease, meter));
-        let is_dearer = turned_out.is_some_and(|dimensions| {
+        let (meters, held) = (&self.held.meters, self.held.output_of(lease));
+        let needs = usage::beyond(meters, classes, (self.held.input, held), |meter| lease.covers(meter));
+        let is_priced_otherwise = turned_out.is_some_and(|dimensions| {
             let mut others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
             others.any(|(name, value)| self.held.dimensions.get(name) != Some(value))
         });
         let all = usage::quantities(meters, &usage::plain(classes));
-        let (exact, needs) = if let Some(dimensions) = turned_out.filter(|_| is_dearer) {
+        let (exact, needs) = if let Some(dimensions) = turned_out.filter(|_| is_priced_otherwise) {
             let dimensions = Some(of_names(dimensions.clone()));
             (lease.extend_beside(AskedPart { dimensions, quantities: all.clone() }).await, all)
         } else if needs.is_empty() {
@@ -121,11 +121,6 @@ impl Call {
         dimensions.retain(|name, _| self.held.knows.contains(name));
         let quantities = usage::quantities(&self.held.meters, classes);
         AskedPart { dimensions: Some(of_names(dimensions)), quantities }
-    }
-
-    fn held_output(&self, lease: &Lease) -> u64 {
-        let Some(meter) = &self.held.output_meter else { return u64::MAX };
-        covered(lease, meter).saturating_sub(self.held.input_in_output)
     }
 
     /// What the use is priced by, if that is not what it was held by.
@@ -175,10 +170,6 @@ impl Call {
 
 fn of_names(dimensions: BTreeMap<Name, Label>) -> Dimensions {
     dimensions.into_iter().map(|(name, value)| Dimension::new(name, value)).collect()
-}
-
-fn covered(lease: &Lease, meter: &Name) -> u64 {
-    lease.covered().iter().find(|(known, _)| known == meter).map_or(0, |(_, covered)| *covered)
 }
 
 fn is_granted(answer: &Result<Answer, EngineError>) -> bool {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
-use crate::setup::{Model, Protocol, Setup};
+use crate::setup::{Model, Protocol, Setup, Target, Upstream};
 use crate::surface::{Asked, DIMENSIONS};
 use crate::upstream::Requests;
 
@@ -52,6 +52,16 @@ impl Shared {
             attempts: Attempts::default(),
             answers: Arc::new(Semaphore::new(ANSWER_PARTS)),
         }
+    }
+
+    /// A target of a model, by its place, with its upstream.
+    pub(crate) fn served_by<'s>(
+        &'s self,
+        model: &'s Model,
+        place: usize,
+    ) -> Option<(&'s Target, &'s Upstream, &'s Requests)> {
+        let target = model.targets.get(place)?;
+        Some((target, self.setup.upstreams.get(target.upstream)?, self.clients.get(target.upstream)?))
     }
 
     /// A model that a caller may use.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::body::{Edits, Object};
+use crate::denial::{Refused, Why};
 use crate::setup::Protocol;
 use crate::text::Text;
 
@@ -86,7 +87,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) choices: u64,
     /// What it says about its usage in a stream of Chat Completions.
     include_usage: Option<bool>,
-    pub(crate) input: Text,
 }
 
 /// The fields that prices may depend on.
@@ -114,17 +114,37 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+/// Does what takes a while for a long body where it holds up nobody.
+fn aside<T>(text: &str, work: impl FnOnce() -> T) -> T {
+    if text.len() > LONG { tokio::task::block_in_place(work) } else { work() }
+}
+
 impl<'a> Asked<'a> {
+    /// Reads the request in a body.
+    ///
+    /// # Errors
+    /// With a refusal; nothing was sent then.
+    pub(crate) fn of(surface: Surface, body: &'a [u8]) -> Result<Self, Refused> {
+        let text = std::str::from_utf8(body).map_err(|_| "the body is not UTF-8".to_owned());
+        let asked = text.and_then(|text| Self::read(surface, text));
+        asked.map_err(|why| Refused::new(Why::Invalid, "invalid_request", why))
+    }
+
     /// Reads a request.
     ///
     /// # Errors
     /// With what is wrong with it; nothing was sent then.
     pub(crate) fn read(surface: Surface, text: &'a str) -> Result<Self, String> {
-        // A long one takes a while, in which others must not wait.
-        if text.len() > LONG {
-            return tokio::task::block_in_place(|| Self::parse(surface, text));
-        }
-        Self::parse(surface, text)
+        aside(text, || Self::parse(surface, text))
+    }
+
+    /// How much there is for a model to read.
+    pub(crate) fn input(&self) -> Text {
+        let of = |name: &&str| self.object.raw(name).map_or_else(Text::default, Text::of);
+        let inputs = self.surface.inputs();
+        let mut input = aside(self.text, || inputs.iter().map(of).fold(Text::default(), Text::and));
+        input.cached |= self.object.raw("cache_control").is_some_and(|raw| raw != "null");
+        input
     }
 
     fn parse(surface: Surface, text: &'a str) -> Result<Self, String> {
@@ -163,9 +183,6 @@ impl<'a> Asked<'a> {
         if surface == Surface::Completions {
             choices = choices.saturating_mul(prompts(object.raw("prompt")));
         }
-        let of = |name: &&str| object.raw(name).map_or_else(Text::default, Text::of);
-        let mut input = surface.inputs().iter().map(of).fold(Text::default(), Text::and);
-        input.cached |= object.raw("cache_control").is_some_and(|raw| raw != "null");
         Ok(Self {
             surface,
             text,
@@ -174,7 +191,6 @@ impl<'a> Asked<'a> {
             output_max,
             choices,
             include_usage: options.include_usage,
-            input,
             object,
         })
     }

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use headworks_core::record::Span;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -109,6 +110,18 @@ pub(crate) fn request(
 pub(crate) fn passed(headers: &HeaderMap) -> HeaderMap {
     let listed = headers.iter().filter(|(name, _)| RESPONSE.contains(&name.as_str()));
     listed.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// An answer's body, if it comes and is no longer than this.
+pub(crate) async fn collected(answer: Response<Incoming>, most: usize) -> Option<Bytes> {
+    let body = Limited::new(answer.into_body(), most).collect().await;
+    body.ok().map(Collected::to_bytes)
+}
+
+/// The pause that an upstream asks for.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Span> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Span::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -95,7 +95,6 @@ pub(crate) fn routes(edge: Edge) -> Router<App> {
 }
 
 async fn answer(edge: &Edge, app: App, mut request: Request) -> Response {
-    let path = request.uri().path().to_owned();
     let headers = request.headers_mut();
     if !headers.contains_key(header::AUTHORIZATION)
         && let Some(key) = headers.get("x-api-key").and_then(|key| key.to_str().ok())
@@ -104,23 +103,21 @@ async fn answer(edge: &Edge, app: App, mut request: Request) -> Response {
         headers.insert(header::AUTHORIZATION, bearer);
     }
     let place = request.extensions().get::<Arc<Place>>().cloned();
+    // The memory of the body is taken as long as the answer is.
+    let allowance = request.extensions().get::<Allowance>().cloned();
+    let mut head = axum::http::Request::new(());
+    *head.method_mut() = request.method().clone();
+    *head.uri_mut() = request.uri().clone();
+    *head.headers_mut() = request.headers().clone();
     let read = async {
         let (mut parts, body) = request.into_parts();
-        let Caller(access) =
-            Caller::from_request_parts(&mut parts, &app).await.map_err(|e| (parts.headers.clone(), e))?;
-        let (head, extensions) = (parts.headers.clone(), parts.extensions.clone());
-        let body =
-            body::read(Request::from_parts(parts.clone(), body), edge.body_bytes_max, |_| Ok(())).await;
-        let body = body.map_err(|e| (head, e))?;
-        let mut request = axum::http::Request::from_parts(parts, body);
-        // The memory of the body is taken as long as the answer is.
-        let allowance = extensions.get::<Allowance>().cloned();
-        request.extensions_mut().clear();
-        Ok::<_, (HeaderMap, Failure)>((access, request, allowance))
+        let Caller(access) = Caller::from_request_parts(&mut parts, &app).await?;
+        let body = body::read(Request::from_parts(parts, body), edge.body_bytes_max, |_| Ok(())).await?;
+        Ok::<_, Failure>((access, body))
     };
-    let (access, request, allowance) = match read.await {
-        Ok(read) => read,
-        Err((headers, Failure(problem))) => return (edge.refuse)(&path, &headers, &problem),
+    let (access, request) = match read.await {
+        Ok((access, body)) => (access, head.map(|()| body)),
+        Err(Failure(problem)) => return (edge.refuse)(head.uri().path(), head.headers(), &problem),
     };
     let mut answering = (edge.answer)(access, request);
     let mut patience = patience();

@@ -63,7 +63,7 @@ pub struct Override {
     pub limit: Name,
     /// The place that it is for; the empty path is the account.
     pub path: Path,
-    /// The figure as it was given, or `none`, whatever plan the account has now.
+    /// The figure as it was given, or `none`, even if the account has another plan now.
     pub value: String,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -32,7 +32,7 @@ impl Api {
     ) -> Result<wire::IncidentAnswer, Problem> {
         access.may(Act::RunIncident)?;
         let incident = asked(&ask, &self.engine)?;
-        // One that has been shown goes on whatever becomes of the catalog.
+        // One that has been shown goes on, even if the catalog has changed since.
         if ask.apply.is_none() {
             known::incident(&self.engine, &incident)?;
         }

@@ -113,19 +113,12 @@ fn ask(person: Person, request: &Traced, number: u64) -> Result<wire::AuthorizeR
         (meter("output_tokens")?, OUTPUT_ESTIMATE.max(request.output_tokens)),
     ];
     Ok(wire::AuthorizeRequest {
-        account: person.account.into(),
-        feature: meter("chat.completion")?,
         path: person.path,
         dimensions: [(meter("model")?, person.model)].into_iter().collect(),
-        parts: None,
         quantities: quantities.into_iter().collect(),
-        min: None,
-        settle: wire::Settle::Later,
         consent: true,
-        life: None,
-        max_wait: None,
-        source: None,
         idempotency_key: Some(parsed(&format!("demo {number}"))?),
+        ..wire::AuthorizeRequest::new(person.account.into(), meter("chat.completion")?)
     })
 }
 

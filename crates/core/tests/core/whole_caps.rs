@@ -124,7 +124,7 @@ fn included_use_that_comes_back_may_bring_the_cost_below_the_cap() {
     assert_eq!(w.ask(&seconds(55)).outcome, Outcome::Allow);
     w.now = at("2026-10-01T00:00:00Z");
     assert_eq!(w.ask(&seconds(60)).outcome, Outcome::Allow);
-    // In whatever order they pay.
+    // In any order.
     let mut w = world("day", "credits", "included");
     w.grant("500", Category::Free);
     too_large(&mut w, &seconds(61));

@@ -119,6 +119,11 @@ fn says_failed(data: &[u8]) -> bool {
         #[serde(borrow, default)]
         error: Option<&'a serde_json::value::RawValue>,
     }
+    // Nearly every event is read once only.
+    const ERROR: &[u8] = b"\"error\"";
+    if !data.windows(ERROR.len()).any(|part| part == ERROR) {
+        return false;
+    }
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(data) else { return false };
     failure.error.is_some_and(|error| error.get() != "null")
 }

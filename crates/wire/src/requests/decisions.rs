@@ -77,6 +77,28 @@ pub struct AuthorizeRequest {
     pub idempotency_key: Option<Id>,
 }
 
+impl AuthorizeRequest {
+    /// A request about a feature for the account itself: without quantities, held for the feature's default life.
+    #[must_use]
+    pub fn new(account: Id, feature: Name) -> Self {
+        Self {
+            account,
+            feature,
+            path: Path::default(),
+            dimensions: BTreeMap::new(),
+            quantities: Quantities::new(),
+            parts: None,
+            min: None,
+            settle: Settle::Later,
+            consent: false,
+            life: None,
+            max_wait: None,
+            source: None,
+            idempotency_key: None,
+        }
+    }
+}
+
 /// When an authorized use is charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
