@@ -55,6 +55,12 @@ impl Api {
         }
     }
 
+    /// A secret of this server for one purpose; it follows from the signing key.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> [u8; 32] {
+        self.signer.derived(purpose, "")
+    }
+
     /// The same, with addresses that requests to receivers may go to besides public ones.
     #[must_use]
     pub fn sending_to(self, destinations: Destinations) -> Self {

@@ -3,7 +3,8 @@
 //! L1 a lease ends its hold once (`a_lease_ends_its_hold_once`). L2 a dropped lease is charged for its reported use,
 //! and released if nothing was reported (`a_dropped_lease_is_charged_for_what_it_reported`). L3 a lease with regular
 //! reports does not expire while its request runs; if its end is never written, the hold expires
-//! (`a_lease_lives_as_long_as_it_is_reported_on`).
+//! (`a_lease_lives_as_long_as_it_is_reported_on`). L4 a hold that is left stays open until its deadline, and can be taken
+//! up to be ended (`a_hold_that_is_left_is_taken_up_again`).
 //! Never holds more than the account allows: an extension that does not fit is refused like any other request.
 
 use std::mem::take;
@@ -13,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::join_all;
 use headworks_core::capacity::controller::{Answered, Feedback};
 use headworks_core::command::{Command, Extend};
-use headworks_core::record::{Dimensions, Event, HeldCapacity, HoldId, Instant, Name, Span};
+use headworks_core::record::{Dimensions, Event, HeldCapacity, HoldId, Instant, Line, Name, Span};
 use headworks_core::waterfall::{AskedPart, Authorize, Minimum, Quantities, Refusal};
 use headworks_store::wait;
 
@@ -57,7 +58,24 @@ pub struct Lease {
     life_max: Span,
     /// The caller agreed to paid sources.
     consented: bool,
+    /// Nothing is left to do when it is dropped.
     is_over: bool,
+}
+
+/// What the first part of a use covers.
+fn covered(lines: &[Line]) -> Quantities {
+    let own = lines.iter().filter(|line| line.part == 0);
+    own.fold(Quantities::new(), |mut covered, line| {
+        add(&mut covered, line);
+        covered
+    })
+}
+
+fn add(covered: &mut Quantities, line: &Line) {
+    match covered.iter_mut().find(|(meter, _)| *meter == line.meter) {
+        Some((_, all)) => *all = all.saturating_add(line.quantity),
+        None => covered.push((line.meter.clone(), line.quantity)),
+    }
 }
 
 impl Engine {
@@ -81,14 +99,13 @@ impl Engine {
         let Event::Authorized { usage, terms, .. } = &record.event else {
             return Ok(Leased::Answered(answer));
         };
-        let lines = usage.lines.iter().map(|line| (line.meter.clone(), line.quantity));
         let lease = Box::new(Lease {
             engine: Arc::clone(self),
             account: account.clone(),
             actor: caller.actor.cloned(),
             hold: HoldId(record.seq),
             capacity: terms.capacity.clone(),
-            covered: lines.collect(),
+            covered: covered(&usage.lines),
             used: Quantities::new(),
             began: record.recorded_at,
             first_output: None,
@@ -99,6 +116,40 @@ impl Engine {
             is_over: false,
         });
         Ok(Leased::Held(lease, answer))
+    }
+
+    /// Takes up a hold that was left open by [`Lease::leave`]; `None` if it has ended. It is nobody's until it is ended: dropped, it stays open.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub async fn take_up(
+        self: &Arc<Self>,
+        account: &Name,
+        hold: HoldId,
+        caller: Caller<'_>,
+        consented: bool,
+    ) -> Result<Option<Box<Lease>>, EngineError> {
+        let found = self.view(account, |ctx| {
+            let open = ctx.account.hold(hold).filter(|hold| hold.terms.deadline > ctx.now);
+            Ok(open.map(|hold| (ctx.now, hold.terms.clone(), covered(&hold.usage.lines))))
+        });
+        let Some((now, terms, covered)) = found.await? else { return Ok(None) };
+        Ok(Some(Box::new(Lease {
+            engine: Arc::clone(self),
+            account: account.clone(),
+            actor: caller.actor.cloned(),
+            hold,
+            capacity: terms.capacity,
+            covered,
+            used: Quantities::new(),
+            began: now,
+            first_output: None,
+            deadline: terms.deadline,
+            life: terms.deadline.since(now),
+            life_max: terms.life_max,
+            consented,
+            is_over: true,
+        })))
     }
 
     /// Ends the holds of dropped leases.
@@ -178,6 +229,12 @@ impl Lease {
         self.deadline
     }
 
+    /// Leaves the hold open, for [`Engine::take_up`] to end; until then it is nobody's, and ends at its deadline.
+    pub fn leave(mut self) -> HoldId {
+        self.is_over = true;
+        self.hold
+    }
+
     /// Reports the total use so far. Most calls touch no ledger. After half of the hold's lifetime, the report
     /// doubles that lifetime and stores the progress with it.
     ///
@@ -236,10 +293,7 @@ impl Lease {
             self.life = life.unwrap_or(self.life);
             // Parts beside it are not looked at again.
             for line in usage.lines.iter().filter(|line| line.part == 0) {
-                match self.covered.iter_mut().find(|(m, _)| *m == line.meter) {
-                    Some((_, covered)) => *covered = covered.saturating_add(line.quantity),
-                    None => self.covered.push((line.meter.clone(), line.quantity)),
-                }
+                add(&mut self.covered, line);
             }
         }
         Ok(answer)

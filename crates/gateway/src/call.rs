@@ -13,6 +13,7 @@ use headworks_core::command::Command;
 use headworks_core::record::{Label, Seq};
 use headworks_core::waterfall::Quantities;
 use headworks_engine::{Caller, Lease, Upstream as Facts};
+use headworks_wire as wire;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Response, StatusCode};
 use hyper::body::Incoming;
@@ -23,10 +24,9 @@ use crate::attempts::{Attempt, Outcome};
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
 use crate::reply::{Body, whole};
-use crate::setup::{Model, Upstream};
+use crate::setup::Upstream;
 use crate::shared::Shared;
 use crate::surface::{Asked, Surface};
-use crate::text::Text;
 use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.
@@ -41,14 +41,13 @@ pub(crate) struct Call {
     /// Its key counts it as long as it runs.
     pub(crate) access: Access,
     pub(crate) surface: Surface,
-    pub(crate) model: String,
     /// The model's targets in the order to try them.
     pub(crate) targets: Vec<usize>,
     pub(crate) is_stream: bool,
-    pub(crate) input: Text,
     /// The output that is paid for, where it is less than was asked for.
     pub(crate) output_max: Option<u64>,
     pub(crate) held: Held,
+    pub(crate) decision: Box<wire::Decision>,
     /// The path at an upstream.
     pub(crate) path: String,
     /// The caller's headers and body.
@@ -103,12 +102,8 @@ pub(crate) fn ticks() -> Interval {
 }
 
 impl Call {
-    pub(crate) fn model(&self) -> Option<&Model> {
-        self.shared.setup.models.get(&self.model)
-    }
-
     pub(crate) fn upstream(&self, target: usize) -> Option<&Upstream> {
-        self.shared.served_by(self.model()?, target).map(|(_, upstream, _)| upstream)
+        self.shared.served_by(self.held.sold()?, target).map(|(_, upstream, _)| upstream)
     }
 
     /// Runs it to its end.
@@ -127,13 +122,13 @@ impl Call {
                 }
             }
             Sent::Refuses(answer) => {
-                self.release().await;
+                self.held.release().await;
                 self.over(None, false).await;
                 // The caller may have gone.
                 let _ = reply.send(answer.map(|answer| self.marked(answer)));
             }
             Sent::Abandoned => {
-                self.release().await;
+                self.held.release().await;
                 self.over(None, false).await;
                 // A caller who still waits has sent the call again.
                 let _ = reply.send(Err(sent_again()));
@@ -163,7 +158,7 @@ impl Call {
 
     /// An answer with what the decision says of it.
     pub(crate) fn marked(&self, mut answer: Response<Body>) -> Response<Body> {
-        decided(&self.held.decision, answer.headers_mut());
+        decided(&self.decision, answer.headers_mut());
         answer
     }
 
@@ -220,7 +215,7 @@ impl Call {
         let internal = |why: &str| (Refused::new(Why::Internal, "internal_error", why), false);
         let lost = || internal("the model's target is gone");
         let shared = Arc::clone(&self.shared);
-        let model = shared.setup.models.get(&self.model).ok_or_else(lost)?;
+        let model = shared.setup.models.get(&self.held.model).ok_or_else(lost)?;
         let (of, upstream, client) = shared.served_by(model, target).ok_or_else(lost)?;
         let asked = Asked::of(self.surface, &self.body).map_err(|refused| (refused, false))?;
         let adds_usage = asked.adds_usage(upstream.include_usage);

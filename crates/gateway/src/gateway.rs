@@ -186,13 +186,15 @@ impl Gateway {
             }
         };
         let held = Held {
+            shared: Arc::clone(shared),
+            model: model.name.clone(),
             account,
             lease,
-            decision,
             meters,
             knows: dimensions,
             dimensions: held_dimensions,
             output_meter,
+            text,
             input,
             input_in_output: both,
         };
@@ -204,12 +206,11 @@ impl Gateway {
             shared: Arc::clone(&self.shared),
             access,
             surface,
-            model: model.name.clone(),
             targets,
             is_stream,
-            input: text,
             output_max,
             held,
+            decision,
             path: path_at(surface.path(), &head.uri),
             head: head.headers,
             body: body.clone(),

@@ -7,17 +7,17 @@ use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
 use headworks_core::waterfall::{AskedPart, Minimum};
 use headworks_engine::{Answer, Effect, EngineError, Lease, Upstream as Facts};
 
-use crate::call::Call;
 use crate::estimate::TurnedOut;
+use crate::held::Held;
 use crate::usage::{self, Classes, Report};
 
-impl Call {
+impl Held {
     /// Ends the hold at zero.
     pub(crate) async fn release(&mut self) {
-        let Some(lease) = self.held.lease.take() else { return };
+        let Some(lease) = self.lease.take() else { return };
         let hold = lease.hold();
         if let Err(e) = lease.release().await {
-            tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is released later");
+            tracing::warn!(account = %self.account, hold = hold.0, error = %e, "a hold is released later");
         }
     }
 
@@ -32,10 +32,10 @@ impl Call {
             return report.classes();
         }
         let mut report = report.filter(|report| report.is_sane()).cloned().unwrap_or_default();
-        report.input_tokens.get_or_insert(self.held.input);
+        report.input_tokens.get_or_insert(self.input);
         let counted = self.shared.learned.text(&self.model, text);
         let output = report.output_tokens.get_or_insert(0);
-        *output = counted.min(self.held.output()).max(*output);
+        *output = counted.min(self.output()).max(*output);
         report.classes()
     }
 
@@ -48,13 +48,13 @@ impl Call {
         classes: &Classes,
         is_reported: bool,
     ) -> Option<Seq> {
-        let mut lease = self.held.lease.take()?;
+        let mut lease = self.lease.take()?;
         let dimensions = self.turned_out(target, report, is_reported);
         if is_reported {
             self.hold_more(&mut lease, classes, dimensions.as_ref()).await;
         }
-        let mut quantities = usage::quantities(&self.held.meters, classes);
-        for meter in &self.held.meters {
+        let mut quantities = usage::quantities(&self.meters, classes);
+        for meter in &self.meters {
             if meter.as_str() != "requests" && quantities.iter().all(|(known, _)| known != meter) {
                 quantities.push((meter.clone(), 0));
             }
@@ -67,7 +67,7 @@ impl Call {
             Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
             Ok(_) => None,
             Err(e) => {
-                tracing::warn!(account = %self.held.account, hold = hold.0, error = %e, "a hold is settled later");
+                tracing::warn!(account = %self.account, hold = hold.0, error = %e, "a hold is settled later");
                 None
             }
         }
@@ -81,11 +81,11 @@ impl Call {
         classes: &Classes,
         turned_out: Option<&BTreeMap<Name, Label>>,
     ) {
-        let (meters, held) = (&self.held.meters, self.held.output_of(lease));
-        let needs = usage::beyond(meters, classes, (self.held.input, held), |meter| lease.covers(meter));
+        let (meters, held) = (&self.meters, self.output_of(lease));
+        let needs = usage::beyond(meters, classes, (self.input, held), |meter| lease.covers(meter));
         let is_priced_otherwise = turned_out.is_some_and(|dimensions| {
             let mut others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
-            others.any(|(name, value)| self.held.dimensions.get(name) != Some(value))
+            others.any(|(name, value)| self.dimensions.get(name) != Some(value))
         });
         let all = usage::quantities(meters, &usage::plain(classes));
         let (exact, needs) = if let Some(dimensions) = turned_out.filter(|_| is_priced_otherwise) {
@@ -104,7 +104,7 @@ impl Call {
             let minimum = Minimum { meter: meter.clone(), quantity: 1 };
             let some = lease.extend([(meter, quantity)].into_iter().collect(), Some(minimum)).await;
             if let Err(e) = some {
-                tracing::debug!(account = %self.held.account, hold = lease.hold().0, error = %e, "a hold was not extended");
+                tracing::debug!(account = %self.account, hold = lease.hold().0, error = %e, "a hold was not extended");
             }
         }
     }
@@ -112,14 +112,14 @@ impl Call {
     /// What another model did for the same answer, at its own price.
     fn other(&self, model: &str, classes: &[(&'static str, u64)]) -> AskedPart {
         let sold = self.shared.setup.sold_as(model);
-        let mut dimensions = self.held.dimensions.clone();
+        let mut dimensions = self.dimensions.clone();
         if let Some(sold) = sold {
             dimensions.extend(sold.clone());
         } else if let (Ok(name), Ok(model)) = (Name::new("model"), Label::new(model)) {
             dimensions.insert(name, model);
         }
-        dimensions.retain(|name, _| self.held.knows.contains(name));
-        let quantities = usage::quantities(&self.held.meters, classes);
+        dimensions.retain(|name, _| self.knows.contains(name));
+        let quantities = usage::quantities(&self.meters, classes);
         AskedPart { dimensions: Some(of_names(dimensions)), quantities }
     }
 
@@ -130,15 +130,15 @@ impl Call {
         report: Option<&Report>,
         is_reported: bool,
     ) -> Option<BTreeMap<Name, Label>> {
-        let served = self.model().and_then(|model| model.targets.get(target));
-        let model = self.model()?;
-        let mut dimensions = self.held.dimensions.clone();
+        let model = self.sold()?;
+        let served = model.targets.get(target);
+        let mut dimensions = self.dimensions.clone();
         if let Some(served) = served.filter(|served| served.dimensions != model.dimensions) {
             let known =
-                served.dimensions.clone().into_iter().filter(|(name, _)| self.held.knows.contains(name));
+                served.dimensions.clone().into_iter().filter(|(name, _)| self.knows.contains(name));
             dimensions.extend(known);
         }
-        for name in &self.held.knows {
+        for name in &self.knows {
             let value = match name.as_str() {
                 "usage" => Some(if is_reported { "reported" } else { "estimated" }),
                 other => report.and_then(|report| report.dimension(other)),
@@ -147,20 +147,20 @@ impl Call {
                 dimensions.insert(name.clone(), value);
             }
         }
-        (dimensions != self.held.dimensions).then_some(dimensions)
+        (dimensions != self.dimensions).then_some(dimensions)
     }
 
     /// What is learned from a call that was served as a whole.
     pub(crate) fn learn(&self, report: &Report, text: u64) {
         let Some(output_tokens) = report.output_tokens else { return };
         let (input_tokens, _) = usage::totals(&report.classes());
-        let of = TurnedOut { input: self.input, input_tokens, text, output_tokens };
-        self.shared.learned.note(&self.model, &self.held.account, of);
+        let of = TurnedOut { input: self.text, input_tokens, text, output_tokens };
+        self.shared.learned.note(&self.model, &self.account, of);
     }
 
     /// Says to the supply that its upstream served the call.
     pub(crate) fn feed_served(&self) {
-        if let Some(lease) = &self.held.lease
+        if let Some(lease) = &self.lease
             && let Err(e) = lease.feed(Answered::Served, Facts::default())
         {
             tracing::debug!(error = %e, "a supply was not told of an answer");

@@ -91,12 +91,12 @@ impl Stream {
 
     /// Tokens of output so far.
     fn tokens(&self, text: u64) -> u64 {
-        self.call.shared.learned.text(&self.call.model, text)
+        self.call.shared.learned.text(&self.call.held.model, text)
     }
 
     /// The use so far, for the hold.
     fn used(&self) -> Quantities {
-        let classes = self.call.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
+        let classes = self.call.held.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
         crate::usage::quantities(&self.call.held.meters, &classes)
     }
 
@@ -203,7 +203,7 @@ impl Stream {
             Ok(answer) => {
                 let is_granted = matches!(answer.effect, Effect::Recorded(_));
                 if !is_granted && let Ok(decision) = headworks_api::decision(&answer) {
-                    self.call.held.decision = decision;
+                    self.call.decision = decision;
                 }
                 is_granted
             }
@@ -222,8 +222,8 @@ impl Stream {
             End::Complete | End::Left => None,
             End::Replaced => Some(self.reading.broken("sent_again", "the call was sent again")),
             End::Cut => {
-                let classes = self.call.classes(self.reading.report.as_ref(), false, self.text);
-                let decision = &self.call.held.decision;
+                let classes = self.call.held.classes(self.reading.report.as_ref(), false, self.text);
+                let decision = &self.call.decision;
                 let id = decision.decision_id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let why = format!("headworks: cut off, {}; decision {id}", decision.reason);
                 Some(self.reading.cut(crate::usage::totals(&classes), &why))
@@ -234,20 +234,20 @@ impl Stream {
             End::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),
         };
         if end == End::Complete {
-            self.call.feed_served();
+            self.call.held.feed_served();
         }
         let is_free = is_nothing && matches!(end, End::Broken | End::Stopped | End::Replaced);
         let charge = if is_free {
             // Nobody has got anything.
-            self.call.release().await;
+            self.call.held.release().await;
             None
         } else {
             let report = self.reading.report.clone();
             let is_reported = was_reported && end != End::Cut;
-            let classes = self.call.classes(report.as_ref(), is_reported, self.text);
-            let charge = self.call.settle(target, report.as_ref(), &classes, is_reported).await;
+            let classes = self.call.held.classes(report.as_ref(), is_reported, self.text);
+            let charge = self.call.held.settle(target, report.as_ref(), &classes, is_reported).await;
             if let Some(report) = report.filter(|_| is_reported && end == End::Complete) {
-                self.call.learn(&report, self.text);
+                self.call.held.learn(&report, self.text);
             }
             charge
         };

@@ -68,13 +68,13 @@ impl Call {
                 let written = [said.choices, said.output, said.content].into_iter().flatten();
                 let text = written.map(|raw| Text::written(raw.get())).sum::<u64>();
                 let text = text.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
-                self.feed_served();
+                self.held.feed_served();
                 let is_reported =
                     usage.as_ref().is_some_and(|usage| usage.is_whole(self.surface.has_output()));
-                let classes = self.classes(usage.as_ref(), is_reported, text);
-                let charge = self.settle(target, usage.as_ref(), &classes, is_reported).await;
+                let classes = self.held.classes(usage.as_ref(), is_reported, text);
+                let charge = self.held.settle(target, usage.as_ref(), &classes, is_reported).await;
                 if let Some(usage) = usage.filter(|_| is_reported) {
-                    self.learn(&usage, 0);
+                    self.held.learn(&usage, 0);
                 }
                 let mut response = whole(head.status, body);
                 response.headers_mut().extend(passed(&head.headers));
@@ -84,13 +84,13 @@ impl Call {
             }
             Read::Broken(refused) => {
                 // The upstream has served nobody.
-                self.release().await;
+                self.held.release().await;
                 (Err(refused), None)
             }
             Read::Left | Read::Stopped | Read::Replaced => {
                 // It has generated its answer, of which nothing is known.
-                let classes = self.classes(None, false, 0);
-                let charge = self.settle(target, None, &classes, false).await;
+                let classes = self.held.classes(None, false, 0);
+                let charge = self.held.settle(target, None, &classes, false).await;
                 let refused = "the gateway is shutting down; try again";
                 (Err(Refused::new(Why::Unavailable, "shutting_down", refused)), charge)
             }

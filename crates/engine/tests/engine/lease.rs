@@ -171,6 +171,36 @@ fn a_lease_lives_as_long_as_it_is_reported_on() {
     assert_eq!(last.effective_at, deadline);
 }
 
+#[test]
+fn a_hold_that_is_left_is_taken_up_again() {
+    let (store, clock) = (Arc::new(Memory::new()), clock());
+    let engine = standing(&store, &clock);
+    answered(&engine, async {
+        open(&engine, "acme", "10").await;
+        let acme = name("acme");
+        let take_up = |hold| engine.take_up(&acme, hold, Caller::default(), false);
+        let hold = lease(&engine, "a", 4).await.leave();
+        engine.maintain_once(false);
+        assert_eq!(available(&engine, "acme").await, "6");
+        // Who looks at it and goes leaves it as it was.
+        drop(take_up(hold).await.expect("is seen").expect("is open"));
+        engine.maintain_once(false);
+        let mut again = take_up(hold).await.expect("is seen").expect("is open");
+        again.extend(tokens(3), None).await.expect("grows");
+        assert_eq!((again.covers(&name("tokens")), available(&engine, "acme").await.as_str()), (7, "3"));
+        again.settle(tokens(5)).await.expect("settles");
+        assert!(take_up(hold).await.expect("is seen").is_none());
+        // Nobody takes it up: it ends at its deadline.
+        let hold = lease(&engine, "b", 2).await.leave();
+        clock.advance(Span::from_secs(61));
+        assert!(take_up(hold).await.expect("is seen").is_none());
+        until_free(&engine).await;
+        assert_eq!(available(&engine, "acme").await, "5");
+    });
+    engine.close();
+    assert_eq!(kinds(&*store)[2..], ["authorized", "extended", "settled", "authorized", "hold_expired"]);
+}
+
 /// A lease of a feature without a supply has nothing to feed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lease_without_a_supply_feeds_none() {

@@ -20,6 +20,8 @@ use crate::record::{
 
 const HOLD_LIFE: Span = Span::from_secs(60);
 const HOLD_LIFE_MAX: Span = Span::from_secs(86_400);
+/// The longest that it may be: as long as upstreams take for a batch, and more.
+const HOLD_LIFE_LIMIT: Span = Span::from_secs(72 * 3_600);
 
 /// Windows of key spending are named by the rule and the unit together.
 const UNIT_LEN_MAX: usize = 100;
@@ -267,8 +269,8 @@ fn lives<'a>(shape: &'a FeatureSource, check: &mut Check<'a>) -> Lives {
     let longest = shape.hold.life_max.unwrap_or(HOLD_LIFE_MAX);
     let usual = shape.hold.life.unwrap_or(HOLD_LIFE.min(longest));
     check.key("hold", |c| {
-        if longest > HOLD_LIFE_MAX || longest == Span::ZERO {
-            let what = "a hold lives at most 24h and longer than no time";
+        if longest > HOLD_LIFE_LIMIT || longest == Span::ZERO {
+            let what = "a hold lives at most 72h and longer than no time";
             c.wrong_at("life_max", what, "write for example \"1h\"");
         }
         if usual > longest || usual == Span::ZERO {

@@ -149,7 +149,7 @@ pub(crate) enum DaySource {
 pub(crate) struct HoldSource {
     /// Life when the request names none. Default `60s`.
     pub(crate) life: Option<Span>,
-    /// Longest life a request may ask for. Default and limit `24h`.
+    /// Longest life a request may ask for. Default `24h`, limit `72h`.
     pub(crate) life_max: Option<Span>,
     /// Meters charged at their estimate when a hold expires; other meters at the last reported progress.
     /// Without it an expired hold is released whole.
