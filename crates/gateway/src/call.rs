@@ -26,7 +26,7 @@ use crate::held::Held;
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
 use crate::shared::Shared;
-use crate::surface::{Asked, Surface};
+use crate::surface::{Asked, Change, Surface};
 use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.
@@ -44,6 +44,12 @@ pub(crate) struct Call {
     /// The model's targets in the order to try them.
     pub(crate) targets: Vec<usize>,
     pub(crate) is_stream: bool,
+    /// It goes on without its caller.
+    pub(crate) is_background: bool,
+    /// The user agreed to paid sources.
+    pub(crate) consented: bool,
+    /// The upstream's name for the response that it follows.
+    pub(crate) previous: Option<String>,
     /// The output that is paid for, where it is less than was asked for.
     pub(crate) output_max: Option<u64>,
     pub(crate) held: Held,
@@ -115,10 +121,11 @@ impl Call {
                 let kind = answer.headers().get(CONTENT_TYPE);
                 // What is no JSON is read as the stream that was asked for, by whichever name it comes.
                 let is_json = kind.is_some_and(|kind| kind.to_str().is_ok_and(is_json));
-                if self.is_stream && !is_json {
-                    self.stream(answer, target, hides_usage, reply).await;
-                } else {
-                    self.whole(answer, target, reply).await;
+                match (self.is_stream && !is_json, self.is_background) {
+                    (true, true) => self.followed(answer, target, reply).await,
+                    (true, false) => self.stream(answer, target, hides_usage, reply).await,
+                    (false, true) => self.begun(answer, target, reply).await,
+                    (false, false) => self.whole(answer, target, reply).await,
                 }
             }
             Sent::Refuses(answer) => {
@@ -220,7 +227,9 @@ impl Call {
         let asked = Asked::of(self.surface, &self.body).map_err(|refused| (refused, false))?;
         let adds_usage = asked.adds_usage(upstream.include_usage);
         let hides_usage = asked.hides_usage();
-        let body = Bytes::from(asked.body(&of.model, self.output_max, adds_usage));
+        let (output_max, previous) = (self.output_max, self.previous.as_deref());
+        let change = Change { model: &of.model, previous, output_max, adds_usage };
+        let body = Bytes::from(asked.body(&change));
         let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);

@@ -12,7 +12,7 @@ use crate::denial::{Refused, Why};
 use crate::reply::{Body, whole};
 use crate::setup::{Model, Protocol};
 use crate::shared::{Shared, held_dimensions, place};
-use crate::surface::{Asked, Surface};
+use crate::surface::{Asked, Change, Surface};
 use crate::upstream::{collected, passed, path, request};
 use crate::usage;
 
@@ -66,11 +66,13 @@ pub(crate) async fn count(
     let asked = Asked::of(Surface::Messages, &body)?;
     let (account, path) = place(&access, &head.headers)?;
     let model = shared.model(&access, &asked.model)?;
-    let (meters, dimensions) = shared.sold(model)?;
+    let sold = shared.sold(model)?;
     let peek = wire::AuthorizeRequest {
         path,
-        dimensions: held_dimensions(&asked, model, &dimensions),
-        quantities: usage::held(&meters, &[("input_tokens", 1), ("output_tokens", 1)]).into_iter().collect(),
+        dimensions: held_dimensions(&asked, model, &sold.knows),
+        quantities: usage::held(&sold.meters, &[("input_tokens", 1), ("output_tokens", 1)])
+            .into_iter()
+            .collect(),
         consent: true,
         ..wire::AuthorizeRequest::new((&account).into(), model.feature.clone())
     };
@@ -98,7 +100,7 @@ async fn forward(
     let Some((target, upstream, client)) = shared.served_by(model, place) else {
         return refused(Why::Internal, "internal_error", "the model's target is gone");
     };
-    let body = Bytes::from(asked.body(&target.model, None, false));
+    let body = Bytes::from(asked.body(&Change { model: &target.model, ..Change::default() }));
     let Ok(sent) = request(upstream, (&Method::POST, &path(COUNT_TOKENS, &head.uri)), &head.headers, body)
     else {
         return refused(Why::Internal, "internal_error", "the request cannot be sent");

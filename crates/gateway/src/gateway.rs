@@ -13,20 +13,23 @@ use headworks_api::{Access, Api, Key, Leased, Problem};
 use headworks_core::record::{Name, Seq};
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::attempts::{Attempt, Outcome, fingerprint};
+use crate::background;
 use crate::call::{Call, Ends};
 use crate::denial::{Refused, Why};
 use crate::free::{COUNT_TOKENS, MODELS, count, models};
 use crate::held::Held;
+use crate::job::Job;
 use crate::reply::Body;
-use crate::setup::{Protocol, Setup};
-use crate::shared::{Shared, held_dimensions, place};
+use crate::setup::{Protocol, Setup, Upstream};
+use crate::shared::{Shared, Sold, held_dimensions, place};
 use crate::surface::{Asked, Surface};
 use crate::text::Text;
 use crate::upstream::path as path_at;
 use crate::usage;
+use crate::work::RESPONSES;
 
 /// The largest request, in bytes.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
@@ -43,7 +46,6 @@ const CONSENT: &str = "x-headworks-consent";
 pub struct Gateway {
     shared: Arc<Shared>,
     calls: Arc<Semaphore>,
-    stop: watch::Sender<bool>,
 }
 
 impl fmt::Debug for Gateway {
@@ -57,15 +59,22 @@ impl Gateway {
     #[must_use]
     pub fn new(api: Arc<Api>, setup: Setup) -> Arc<Self> {
         let calls = Arc::new(Semaphore::new(usize::try_from(CALLS_MAX).unwrap_or(usize::MAX)));
-        Arc::new(Self { shared: Arc::new(Shared::new(api, setup)), calls, stop: watch::Sender::new(false) })
+        Arc::new(Self { shared: Arc::new(Shared::new(api, setup)), calls })
     }
 
     /// Its routes: method and path.
     #[must_use]
     pub fn routes() -> Vec<(Method, &'static str)> {
         let infer = Surface::ALL.into_iter().map(|surface| (Method::POST, surface.path()));
-        let more =
-            [(Method::GET, MODELS), (Method::GET, "/v1/models/{*model}"), (Method::POST, COUNT_TOKENS)];
+        let more = [
+            (Method::GET, MODELS),
+            (Method::GET, "/v1/models/{*model}"),
+            (Method::POST, COUNT_TOKENS),
+            (Method::GET, background::RESPONSE),
+            (Method::DELETE, background::RESPONSE),
+            (Method::POST, background::CANCEL),
+            (Method::GET, background::ITEMS),
+        ];
         infer.chain(more).collect()
     }
 
@@ -84,6 +93,9 @@ impl Gateway {
             (Some(surface), _) => self.infer(surface, access, request).await,
             (None, COUNT_TOKENS) => count(&self.shared, access, request).await,
             (None, MODELS) => models(&self.shared, &access, protocol, None),
+            (None, path) if path.starts_with(RESPONSES) => {
+                background::answer(&self.shared, &access, &request).await
+            }
             (None, path) => models(&self.shared, &access, protocol, path.strip_prefix("/v1/models/")),
         };
         answer.unwrap_or_else(|refused| refused.answer(protocol))
@@ -91,7 +103,7 @@ impl Gateway {
 
     /// Ends all calls, each at what was used, and returns when they have ended or this time is over.
     pub async fn shut_down(&self, within: Duration) {
-        self.stop.send_replace(true);
+        self.shared.stop.send_replace(true);
         if tokio::time::timeout(within, self.calls.acquire_many(CALLS_MAX)).await.is_err() {
             tracing::warn!("model calls were still running at the end; their holds expire by themselves");
         }
@@ -131,12 +143,19 @@ impl Gateway {
         let (account, path) = place(&access, &head.headers)?;
         let shared = &self.shared;
         let model = shared.model(&access, &asked.model)?;
-        let targets = shared.targets(model, surface.protocol());
+        let mut targets = shared.targets(model, surface.protocol());
+        let mut previous = None;
+        if let Some(name) = asked.previous.as_deref().filter(|name| Job::is_name(name)) {
+            let job = Job::of_name(&shared.seal, &account, name)?;
+            let serves = |(_, upstream, _): (_, &Upstream, _)| upstream.name == job.of.upstream;
+            targets.retain(|target| shared.served_by(model, *target).is_some_and(serves));
+            previous = Some(job.id);
+        }
         if targets.is_empty() {
             let message = format!("the model `{}` is not served at {}", model.name, surface.path());
             return Err(Refused::new(Why::NotFound, "model_not_found", message));
         }
-        let (meters, dimensions) = shared.sold(model)?;
+        let Sold { meters, knows, hold_life_max } = shared.sold(model)?;
         let permit = Arc::clone(&self.calls).try_acquire_owned();
         let permit = permit.map_err(|_| {
             Refused::of_problem(&Problem::new(
@@ -151,7 +170,7 @@ impl Gateway {
         let output_max = asked.output_max.or(model.output_max);
         let learned = shared.learned.output(&model.name, &account);
         // A stream grows as it goes; an answer that comes as a whole cannot.
-        let output = if asked.is_stream {
+        let output = if asked.is_stream && !asked.is_background {
             learned.min(output_max.unwrap_or(learned))
         } else {
             output_max.unwrap_or(learned)
@@ -166,13 +185,15 @@ impl Gateway {
             .as_ref()
             .filter(|_| output > 0)
             .map(|meter| BTreeMap::from([(meter.clone(), both + output.min(OUTPUT_MIN * asked.choices))]));
-        let held_dimensions = held_dimensions(&asked, model, &dimensions);
+        let held_dimensions = held_dimensions(&asked, model, &knows);
+        let consented = head.headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true");
         let ask = wire::AuthorizeRequest {
             path,
             dimensions: held_dimensions.clone(),
             quantities,
             min,
-            consent: head.headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true"),
+            consent: consented,
+            life: asked.is_background.then_some(hold_life_max),
             ..wire::AuthorizeRequest::new((&account).into(), model.feature.clone())
         };
         let leased = shared.api.lease(&access, wire::Scope::Gateway, Key::Unknown, ask).await;
@@ -190,8 +211,9 @@ impl Gateway {
             model: model.name.clone(),
             account,
             lease,
+            late: None,
             meters,
-            knows: dimensions,
+            knows,
             dimensions: held_dimensions,
             output_meter,
             text,
@@ -199,7 +221,7 @@ impl Gateway {
             input_in_output: both,
         };
         let granted = held.output();
-        let is_stream = asked.is_stream;
+        let (is_stream, is_background) = (asked.is_stream, asked.is_background);
         // What was granted for several outputs is shared by them.
         let output_max = (granted < output).then(|| (granted / asked.choices).max(1));
         Ok(Call {
@@ -208,13 +230,16 @@ impl Gateway {
             surface,
             targets,
             is_stream,
+            is_background,
+            consented,
+            previous,
             output_max,
             held,
             decision,
             path: path_at(surface.path(), &head.uri),
             head: head.headers,
             body: body.clone(),
-            ends: Ends { stop: self.stop.subscribe(), replaced: attempt.replaced() },
+            ends: Ends { stop: shared.stop.subscribe(), replaced: attempt.replaced() },
             attempt,
             replaces,
             _permit: permit,

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_core::record::{Label, Name};
-use headworks_engine::Lease;
+use headworks_core::record::{HoldId, Label, Name};
+use headworks_engine::{Caller, Lease};
 
+use crate::denial::{Refused, Why};
+use crate::job::Job;
 use crate::setup::Model;
-use crate::shared::Shared;
+use crate::shared::{Shared, Sold};
 use crate::text::Text;
+use crate::usage;
 
 /// What a call may use, and what it is priced by.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Held {
     pub(crate) account: Name,
     /// None: the feature is not recorded.
     pub(crate) lease: Option<Box<Lease>>,
+    /// The record of its hold, if that may have ended by itself before it is settled.
+    pub(crate) late: Option<HoldId>,
     pub(crate) meters: Vec<Name>,
     /// The dimensions that the feature has.
     pub(crate) knows: Vec<Name>,
@@ -33,6 +38,45 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// The hold of work in the background, as it stands now.
+    ///
+    /// # Errors
+    /// When its model is sold no longer, or the hold cannot be read.
+    pub(crate) async fn again(
+        shared: &Arc<Shared>,
+        job: &Job,
+        actor: Option<&Name>,
+    ) -> Result<Self, Refused> {
+        let model = shared.setup.models.get(&job.of.model).ok_or_else(|| {
+            let message = format!("the model `{}` is not served here any more", job.of.model);
+            Refused::new(Why::NotFound, "model_not_found", message)
+        })?;
+        let Sold { meters, knows, .. } = shared.sold(model)?;
+        let caller = Caller { actor, ..Caller::default() };
+        let lease = match job.of.hold() {
+            Some(hold) => shared.api.engine().take_up(&job.account, hold, caller, job.of.consented).await,
+            None => Ok(None),
+        };
+        let lease = lease.map_err(|e| Refused::of_problem(&e.into()))?;
+        let own = |class: &str| usage::meter(&meters, class).cloned();
+        let output_meter = own("output_tokens");
+        let is_one = own("input_tokens") == output_meter;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            model: job.of.model.clone(),
+            account: job.account.clone(),
+            lease,
+            late: job.of.hold(),
+            meters,
+            knows,
+            dimensions: job.of.dimensions.clone(),
+            output_meter,
+            text: Text::default(),
+            input: job.of.input,
+            input_in_output: if is_one { job.of.input } else { 0 },
+        })
+    }
+
     /// The model as it is sold.
     pub(crate) fn sold(&self) -> Option<&Model> {
         self.shared.setup.models.get(&self.model)

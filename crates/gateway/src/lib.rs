@@ -4,13 +4,16 @@
 //! lease that a decision gives; never reads or writes a store.
 
 mod attempts;
+mod background;
 mod body;
 mod call;
 mod denial;
 mod estimate;
+mod follow;
 mod free;
 mod gateway;
 mod held;
+mod job;
 mod reply;
 mod settle;
 mod setup;
@@ -23,6 +26,7 @@ mod text;
 mod upstream;
 mod usage;
 mod whole;
+mod work;
 
 pub use gateway::{BODY_BYTES_MAX, Gateway};
 pub use reply::Body;

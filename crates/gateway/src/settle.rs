@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use headworks_core::capacity::controller::Answered;
+use headworks_core::command::Command;
 use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
-use headworks_core::waterfall::{AskedPart, Minimum};
-use headworks_engine::{Answer, Effect, EngineError, Lease, Upstream as Facts};
+use headworks_core::waterfall::{AskedPart, Minimum, Refusal};
+use headworks_engine::{Answer, Caller, Effect, EngineError, Lease, Upstream as Facts};
 
 use crate::estimate::TurnedOut;
 use crate::held::Held;
@@ -48,10 +49,10 @@ impl Held {
         classes: &Classes,
         is_reported: bool,
     ) -> Option<Seq> {
-        let mut lease = self.lease.take()?;
         let dimensions = self.turned_out(target, report, is_reported);
-        if is_reported {
-            self.hold_more(&mut lease, classes, dimensions.as_ref()).await;
+        let mut lease = self.lease.take();
+        if let Some(lease) = lease.as_deref_mut().filter(|_| is_reported) {
+            self.hold_more(lease, classes, dimensions.as_ref()).await;
         }
         let mut quantities = usage::quantities(&self.meters, classes);
         for meter in &self.meters {
@@ -62,10 +63,18 @@ impl Held {
         let others = report.filter(|_| is_reported).map(Report::others).unwrap_or_default();
         let more = others.into_iter().map(|(model, classes)| self.other(model, &classes)).collect();
         let dimensions = dimensions.map(of_names);
-        let hold = lease.hold();
-        match lease.settle_as(quantities, dimensions, more).await {
+        let hold = lease.as_ref().map(|lease| lease.hold()).or(self.late)?;
+        let settled = match lease {
+            Some(lease) => lease.settle_as(quantities, dimensions, more).await,
+            // It has ended by itself: if it was not settled, the use is charged directly.
+            None => {
+                let settle = Command::Settle { hold, quantities, dimensions, more };
+                self.shared.api.engine().run(&self.account, None, Caller::default(), &settle).await
+            }
+        };
+        match settled {
             Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
-            Ok(_) => None,
+            Ok(_) | Err(EngineError::Refused(Refusal::HoldEnded { .. })) => None,
             Err(e) => {
                 tracing::warn!(account = %self.account, hold = hold.0, error = %e, "a hold is settled later");
                 None
@@ -134,8 +143,7 @@ impl Held {
         let served = model.targets.get(target);
         let mut dimensions = self.dimensions.clone();
         if let Some(served) = served.filter(|served| served.dimensions != model.dimensions) {
-            let known =
-                served.dimensions.clone().into_iter().filter(|(name, _)| self.knows.contains(name));
+            let known = served.dimensions.clone().into_iter().filter(|(name, _)| self.knows.contains(name));
             dimensions.extend(known);
         }
         for name in &self.knows {

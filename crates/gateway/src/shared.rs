@@ -1,17 +1,19 @@
 //! What all calls of a gateway share: what is sold, who serves it, and what was learned of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use headworks_api::{Access, Api};
-use headworks_core::record::{Label, Level, Name, Path, Segment};
+use headworks_core::record::{Label, Level, Name, Path, Segment, Seq, Span};
 use http::HeaderMap;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
+use crate::job::PURPOSE;
 use crate::setup::{Model, Protocol, Setup, Target, Upstream};
 use crate::surface::{Asked, DIMENSIONS};
 use crate::upstream::Requests;
@@ -22,7 +24,7 @@ const SESSION: &str = "x-headworks-session";
 /// Memory for answers that come as a whole, in parts.
 const ANSWER_PARTS: usize = (256 << 20) / ANSWER_PART;
 /// A part, in bytes; an answer that is no longer takes none.
-pub(crate) const ANSWER_PART: usize = 64 << 10;
+const ANSWER_PART: usize = 64 << 10;
 
 /// What all calls share.
 pub(crate) struct Shared {
@@ -33,6 +35,20 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     /// Memory for answers that come as a whole.
     pub(crate) answers: Arc<Semaphore>,
+    /// Whether the gateway ends.
+    pub(crate) stop: watch::Sender<bool>,
+    /// What names of work in the background are sealed with.
+    pub(crate) seal: [u8; 32],
+    /// Holds of work in the background that is asked for until it is over.
+    pub(crate) looked_at: Mutex<HashSet<(Name, Seq)>>,
+}
+
+/// What a feature has that a model is sold as.
+pub(crate) struct Sold {
+    pub(crate) meters: Vec<Name>,
+    /// Its dimensions.
+    pub(crate) knows: Vec<Name>,
+    pub(crate) hold_life_max: Span,
 }
 
 impl fmt::Debug for Shared {
@@ -45,13 +61,38 @@ impl Shared {
     pub(crate) fn new(api: Arc<Api>, setup: Setup) -> Self {
         let clients = setup.upstreams.iter().map(Requests::new).collect();
         Self {
+            seal: api.secret(PURPOSE),
             api,
             setup,
             clients,
             learned: Learned::default(),
             attempts: Attempts::default(),
             answers: Arc::new(Semaphore::new(ANSWER_PARTS)),
+            stop: watch::Sender::new(false),
+            looked_at: Mutex::default(),
         }
+    }
+
+    /// Whether there is memory for an answer of this length, at once or soon. Short ones always have some.
+    pub(crate) async fn room(
+        &self,
+        length: usize,
+        room: &mut Option<OwnedSemaphorePermit>,
+        soon: Duration,
+    ) -> bool {
+        let wanted = if length <= ANSWER_PART { 0 } else { length.div_ceil(ANSWER_PART) };
+        let more = wanted.saturating_sub(room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        let Ok(more) = u32::try_from(more) else { return false };
+        if more == 0 {
+            return true;
+        }
+        let taken = Arc::clone(&self.answers).acquire_many_owned(more);
+        let Ok(Ok(taken)) = tokio::time::timeout(soon, taken).await else { return false };
+        match room {
+            Some(room) => room.merge(taken),
+            None => *room = Some(taken),
+        }
+        true
     }
 
     /// A target of a model, by its place, with its upstream.
@@ -74,8 +115,8 @@ impl Shared {
         })
     }
 
-    /// The meters and dimensions of the feature that a model is sold as.
-    pub(crate) fn sold(&self, model: &Model) -> Result<(Vec<Name>, Vec<Name>), Refused> {
+    /// The feature that a model is sold as.
+    pub(crate) fn sold(&self, model: &Model) -> Result<Sold, Refused> {
         let catalog = self.api.engine().catalog();
         let Some(feature) = catalog.feature(model.feature.as_str()) else {
             tracing::error!(model = model.name, feature = %model.feature, "the catalog does not know the feature of a model");
@@ -85,7 +126,8 @@ impl Shared {
             );
             return Err(Refused::new(Why::Internal, "unknown_feature", message));
         };
-        Ok((feature.meters.clone(), feature.dimensions().to_vec()))
+        let (meters, knows) = (feature.meters.clone(), feature.dimensions().to_vec());
+        Ok(Sold { meters, knows, hold_life_max: feature.hold_life_max })
     }
 
     /// The targets of a model that speak a protocol, in the order to try them: one by weight first, then the others as listed.

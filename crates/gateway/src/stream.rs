@@ -96,7 +96,8 @@ impl Stream {
 
     /// The use so far, for the hold.
     fn used(&self) -> Quantities {
-        let classes = self.call.held.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
+        let classes =
+            self.call.held.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
         crate::usage::quantities(&self.call.held.meters, &classes)
     }
 

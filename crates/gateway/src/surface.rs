@@ -81,12 +81,29 @@ pub(crate) struct Asked<'a> {
     object: Object<'a>,
     pub(crate) model: Cow<'a, str>,
     pub(crate) is_stream: bool,
+    /// It goes on without its caller.
+    pub(crate) is_background: bool,
+    /// The response that it follows.
+    pub(crate) previous: Option<String>,
     /// The most tokens of one output that the caller asks for.
     pub(crate) output_max: Option<u64>,
     /// How many outputs.
     pub(crate) choices: u64,
     /// What it says about its usage in a stream of Chat Completions.
     include_usage: Option<bool>,
+}
+
+/// What a body has otherwise for an upstream than its caller sent it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Change<'a> {
+    /// The upstream's name for the model.
+    pub(crate) model: &'a str,
+    /// Its name for the response that this one follows.
+    pub(crate) previous: Option<&'a str>,
+    /// The output that is paid for.
+    pub(crate) output_max: Option<u64>,
+    /// A report of the usage.
+    pub(crate) adds_usage: bool,
 }
 
 /// The fields that prices may depend on.
@@ -153,11 +170,12 @@ impl<'a> Asked<'a> {
             None | Some("null") => return Err("`model` is missing; name a model".into()),
             Some(raw) => serde_json::from_str(raw).map_err(|_| "`model` is not a text".to_owned())?,
         };
-        if surface == Surface::Responses && object.get::<bool>("background")? == Some(true) {
-            return Err(
-                "`background` responses are not served here; send the request without `background`".into()
-            );
+        let is_responses = surface == Surface::Responses;
+        let is_background = is_responses && object.get::<bool>("background")?.unwrap_or(false);
+        if is_background && object.get::<bool>("store")? == Some(false) {
+            return Err("a `background` response needs `store`; leave it out or set it to true".into());
         }
+        let previous = if is_responses { object.get("previous_response_id")? } else { None };
         let mut output_max: Option<u64> = None;
         for cap in surface.caps() {
             if let Some(most) = object.get::<u64>(cap)? {
@@ -188,6 +206,8 @@ impl<'a> Asked<'a> {
             text,
             model,
             is_stream,
+            is_background,
+            previous,
             output_max,
             choices,
             include_usage: options.include_usage,
@@ -211,14 +231,17 @@ impl<'a> Asked<'a> {
         has_option && asks_upstream && self.is_stream && self.include_usage.is_none()
     }
 
-    /// The body for an upstream: with its name for the model, with the output that is paid for, and with a report of the usage.
-    pub(crate) fn body(&self, model: &str, output_max: Option<u64>, adds_usage: bool) -> String {
+    /// The body for an upstream.
+    pub(crate) fn body(&self, change: &Change<'_>) -> String {
         let mut edits = Edits::default();
-        if self.model != model {
-            let name = serde_json::to_string(model).unwrap_or_default();
-            edits.set(self.text, &self.object, "model", &name);
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        if self.model != change.model {
+            edits.set(self.text, &self.object, "model", &quoted(change.model));
         }
-        if let Some(most) = output_max {
+        if let Some(previous) = change.previous {
+            edits.set(self.text, &self.object, "previous_response_id", &quoted(previous));
+        }
+        if let Some(most) = change.output_max {
             let most = most.to_string();
             let caps = self.surface.caps();
             let mut given =
@@ -230,7 +253,7 @@ impl<'a> Asked<'a> {
                 edits.set(self.text, &self.object, cap, &most);
             }
         }
-        if adds_usage {
+        if change.adds_usage {
             match self.object.raw("stream_options").filter(|raw| *raw != "null").map(Object::parse) {
                 Some(Ok(options)) => edits.set(self.text, &options, "include_usage", "true"),
                 Some(Err(_)) | None => {
@@ -244,16 +267,20 @@ impl<'a> Asked<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Surface};
+    use super::{Asked, Change, Surface};
+
+    fn change(model: &str, output_max: Option<u64>, adds_usage: bool) -> Change<'_> {
+        Change { model, previous: None, output_max, adds_usage }
+    }
 
     #[test]
     fn a_body_keeps_its_bytes_but_for_the_edits() {
         let text = "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"h\\u00e9\"} ],\n\t\"x_new\": {\"b\":1.50,\"a\":[ ]}, \"model\":\"big\",\"stream\":true }";
         let asked = Asked::read(Surface::Chat, text).expect("a request");
         assert_eq!((asked.model.as_ref(), asked.is_stream, asked.output_max), ("big", true, None));
-        assert_eq!(asked.body("big", None, false), text);
-        assert_eq!(asked.body("other", None, false), text.replace("\"big\"", "\"other\""));
-        let whole = asked.body("big", Some(7), true);
+        assert_eq!(asked.body(&change("big", None, false)), text);
+        assert_eq!(asked.body(&change("other", None, false)), text.replace("\"big\"", "\"other\""));
+        let whole = asked.body(&change("big", Some(7), true));
         let added = "{\"max_completion_tokens\":7,\"stream_options\":{\"include_usage\":true},";
         assert_eq!(whole, text.replacen('{', added, 1));
         // Options of which one is missing, and both names of a limit.
@@ -261,7 +288,7 @@ mod tests {
         let asked = Asked::read(Surface::Chat, text).expect("a request");
         assert_eq!(asked.output_max, Some(90));
         assert_eq!(
-            asked.body("m", Some(5), true),
+            asked.body(&change("m", Some(5), true)),
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true,"include_obfuscation":false},"max_tokens":5,"max_completion_tokens":5}"#
         );
         // An explicit refusal of the report stays.
@@ -272,7 +299,7 @@ mod tests {
         let text = r#"{"model":"m","stream":true,"max_output_tokens":null}"#;
         let asked = Asked::read(Surface::Responses, text).expect("a request");
         assert!(!asked.adds_usage(true));
-        let capped = asked.body("m", Some(3), false);
+        let capped = asked.body(&change("m", Some(3), false));
         assert_eq!(capped, r#"{"model":"m","stream":true,"max_output_tokens":3}"#);
     }
 
@@ -290,7 +317,7 @@ mod tests {
         ] {
             assert!(Asked::read(Surface::Chat, text).is_err(), "{text}");
         }
-        assert!(Asked::read(Surface::Responses, r#"{"model":"a","background":true}"#).is_err());
+        assert!(Asked::read(Surface::Responses, r#"{"model":"a","background":true,"store":false}"#).is_err());
     }
 
     #[test]

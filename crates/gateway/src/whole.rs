@@ -1,8 +1,5 @@
 //! An answer that comes as a whole: read, charged, then passed on.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
@@ -16,13 +13,12 @@ use tokio::time::Instant;
 use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
 use crate::reply::whole;
-use crate::shared::ANSWER_PART;
 use crate::text::Text;
 use crate::upstream::passed;
 use crate::usage::Report;
 
 /// The longest answer, in bytes.
-const ANSWER_MAX: usize = 64 << 20;
+pub(crate) const ANSWER_MAX: usize = 64 << 20;
 
 /// What an answer says of its use.
 #[derive(Default, Deserialize)]
@@ -100,23 +96,6 @@ impl Call {
         self.over(charge, is_delivered).await;
     }
 
-    /// Whether there is memory for an answer of this length, at once or soon. Short ones always have some.
-    async fn room(&self, length: usize, room: &mut Option<OwnedSemaphorePermit>, soon: Duration) -> bool {
-        let wanted = if length <= ANSWER_PART { 0 } else { length.div_ceil(ANSWER_PART) };
-        let more = wanted.saturating_sub(room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
-        let Ok(more) = u32::try_from(more) else { return false };
-        if more == 0 {
-            return true;
-        }
-        let taken = Arc::clone(&self.shared.answers).acquire_many_owned(more);
-        let Ok(Ok(taken)) = tokio::time::timeout(soon, taken).await else { return false };
-        match room {
-            Some(room) => room.merge(taken),
-            None => *room = Some(taken),
-        }
-        true
-    }
-
     async fn read(
         &mut self,
         mut body: Incoming,
@@ -140,7 +119,7 @@ impl Call {
                             if read.len() + part.len() > ANSWER_MAX {
                                 return broken(Why::Upstream, "upstream_too_long", "the upstream's answer is too long");
                             }
-                            if !self.room(read.len() + part.len(), room, idle).await {
+                            if !self.shared.room(read.len() + part.len(), room, idle).await {
                                 return broken(Why::Unavailable, "overloaded", "too many long answers are being read");
                             }
                             read.extend_from_slice(&part);

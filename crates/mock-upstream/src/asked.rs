@@ -133,13 +133,17 @@ impl Asked {
 /// The text of a token.
 const TOKEN: &str = "tok ";
 
-/// Waits as long as it takes to write so many tokens.
-pub(crate) async fn wait(options: Options, asked: &Asked, tokens: u64) {
+/// How long it takes to write so many tokens.
+pub(crate) fn duration(options: Options, asked: &Asked, tokens: u64) -> Duration {
     let first = asked.wish.first_token_ms.map_or(options.first_token, Duration::from_millis);
     let rate = asked.wish.tokens_per_second.unwrap_or(options.tokens_per_second);
     let micros = tokens.saturating_mul(1_000_000).checked_div(rate).unwrap_or(0);
-    let writing = Duration::from_micros(micros);
-    let all = first + writing;
+    first + Duration::from_micros(micros)
+}
+
+/// Waits as long as it takes to write so many tokens.
+pub(crate) async fn wait(options: Options, asked: &Asked, tokens: u64) {
+    let all = duration(options, asked, tokens);
     if !all.is_zero() {
         tokio::time::sleep(all).await;
     }

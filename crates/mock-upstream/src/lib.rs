@@ -5,6 +5,7 @@
 //! that a ledger is compared with.
 
 mod asked;
+mod background;
 mod bodies;
 mod events;
 mod served;
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 
 pub use asked::Options;
 use asked::{Asked, Fault, Surface, Wish, wait};
+use background::Jobs;
 use served::Log;
 pub use served::{Ended, Served};
 
@@ -33,6 +35,7 @@ pub use served::{Ended, Served};
 pub(crate) struct Upstream {
     options: Options,
     log: Log,
+    jobs: Arc<Jobs>,
 }
 
 /// A running stand-in.
@@ -53,7 +56,7 @@ impl MockUpstream {
     pub async fn start(listen: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let upstream = Arc::new(Upstream { options, log: Log::default() });
+        let upstream = Arc::new(Upstream { options, log: Log::default(), jobs: Arc::default() });
         let (stop, mut stopping) = watch::channel(false);
         let router = router(Arc::clone(&upstream));
         let task = tokio::spawn(async move {
@@ -92,6 +95,7 @@ fn router(upstream: Arc<Upstream>) -> Router {
             serve(&upstream, surface, &headers, &body).await
         })
     };
+    let background = background::routes(Arc::clone(&upstream.jobs));
     Router::new()
         .route("/v1/chat/completions", infer(Surface::Chat))
         .route("/v1/completions", infer(Surface::Completions))
@@ -108,6 +112,7 @@ fn router(upstream: Arc<Upstream>) -> Router {
         )
         .layer(DefaultBodyLimit::max(64 << 20))
         .with_state(upstream)
+        .merge(background)
 }
 
 fn quarter(body: &Bytes) -> u64 {
@@ -158,7 +163,8 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         says: says.map(|says| says.chars().collect()),
         wish,
     };
-    let entry = upstream.log.begin(&asked, is_stream, headers);
+    let is_background = surface == Surface::Responses && request["background"] == true;
+    let entry = upstream.log.begin(&asked, is_stream && !is_background, headers);
     match &asked.wish.fault {
         Some(Fault::Status(status)) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -174,7 +180,12 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         }
         _ => {}
     }
-    if !is_stream {
+    if is_background {
+        upstream.jobs.begin(upstream.options, &asked, entry.clone());
+        if !is_stream {
+            return Json(bodies::response(&asked, "queued", &json!([]), None)).into_response();
+        }
+    } else if !is_stream {
         wait(upstream.options, &asked, asked.output).await;
         entry.generated(asked.output.saturating_mul(asked.choices));
         entry.end(Ended::Complete);

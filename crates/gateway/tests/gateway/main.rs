@@ -1,5 +1,6 @@
 //! The gateway before real upstreams of its own making: each protocol, each ending, and what the ledger says afterwards.
 
+mod background;
 mod endings;
 mod odd;
 mod stories;

@@ -235,6 +235,12 @@ async fn every_route_decides_before_it_forwards() {
     let void = Command::Void { grant: GrantId(2), reason: None };
     world.run("acme", "void", void).await;
     for (method, path) in headworks_gateway::Gateway::routes() {
+        // What is asked about work in the background is of no use without a name that a decided call was given.
+        if path.contains("{response}") {
+            let (status, _) = answer(world.ask(method.as_str(), path).await).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+            continue;
+        }
         if method == Method::GET || path.ends_with("count_tokens") {
             continue;
         }

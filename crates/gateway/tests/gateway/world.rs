@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use headworks_api::{Api, Call, Signer, create_key};
+use headworks_api::{Access, Api, Call, Signer, create_key};
 use headworks_core::catalog::{Catalog, Format};
 use headworks_core::command::{Command, NewGrant, Patch};
 use headworks_core::record::{Category, Event, KeyGateway, Label, Name, Record};
@@ -115,9 +115,13 @@ impl World {
     }
 
     pub(crate) async fn new_key(&self, gateway: Option<KeyGateway>) -> String {
+        self.key_of("acme", gateway).await
+    }
+
+    pub(crate) async fn key_of(&self, account: &str, gateway: Option<KeyGateway>) -> String {
         let ask = CreateKeyRequest {
             scopes: vec![Scope::Gateway],
-            accounts: vec!["acme".parse().expect("a name")],
+            accounts: vec![account.parse().expect("a name")],
             expires_at: None,
             note: None,
             limits: None,
@@ -144,12 +148,28 @@ impl World {
         };
         let body: Bytes = body.into();
         let method = if body.is_empty() { "GET" } else { "POST" };
+        self.call(access, (method, path), headers, body).await
+    }
+
+    async fn call(
+        &self,
+        access: Access,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Response<Body> {
         let mut request =
             Request::builder().method(method).uri(path).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         self.gateway.answer(access, request.body(body).expect("a request")).await
+    }
+
+    /// A call without a body.
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Response<Body> {
+        let access = self.api.access(Some(&self.key), Call::default()).expect("has access");
+        self.call(access, (method, path), &[], Bytes::new()).await
     }
 
     /// The records of the account from the first that the gateway made.

@@ -1,0 +1,173 @@
+//! Responses in the background: begun by one call, asked for by others, and charged once when they are over.
+//!
+//! G1 a response is charged once when it is over, whether its caller asks for it or not (`a_background_response_is_charged_once`).
+//! G2 only the account that began it can ask for it (`a_background_response_is_its_accounts_alone`). G3 what it may use is held until
+//! it is over; if its hold has ended before, its use is charged directly (`a_background_response_outlives_its_hold`). G4 one whose name its
+//! caller never got is cancelled at the operator's cost (`a_background_response_that_nobody_knows_is_cancelled`).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use headworks_api::Access;
+use headworks_core::record::Name;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+
+use crate::call::{Call, Reply};
+use crate::denial::{Refused, Why};
+use crate::follow::{Follow, Work, streamed};
+use crate::job::{Job, Sealed};
+use crate::reply::Body;
+use crate::shared::Shared;
+use crate::work::{RESPONSES, State, abandon, ask, look, read, settle, upstream, watch};
+
+pub(crate) const RESPONSE: &str = "/v1/responses/{response}";
+pub(crate) const CANCEL: &str = "/v1/responses/{response}/cancel";
+pub(crate) const ITEMS: &str = "/v1/responses/{response}/input_items";
+
+/// A call about work in the background.
+pub(crate) async fn answer(
+    shared: &Arc<Shared>,
+    access: &Access,
+    request: &Request<Bytes>,
+) -> Result<Response<Body>, Refused> {
+    let (account, _) = access.place().map_err(|problem| Refused::of_problem(&problem))?;
+    let rest = request.uri().path().strip_prefix(RESPONSES).unwrap_or_default();
+    let (name, act) = rest.split_once('/').unwrap_or((rest, ""));
+    let job = Job::of_name(&shared.seal, &account, name)?;
+    shared.model(access, &job.of.model)?;
+    let headers = request.headers();
+    let actor = access.actor().cloned();
+    let query = query(request.uri());
+    let looked = match (request.method().clone(), act) {
+        (Method::GET, "") if query.split(['?', '&']).any(|one| one == "stream=true") => {
+            return follow_again(shared, job, actor, (&query, headers)).await;
+        }
+        (Method::GET, "") => look(shared, &job, (&Method::GET, &query), headers).await?,
+        (Method::POST, _) => look(shared, &job, (&Method::POST, "/cancel"), headers).await?,
+        (Method::DELETE, _) => {
+            let now = look(shared, &job, (&Method::GET, ""), headers).await?;
+            if now.status.is_success() && now.said().state() == State::Runs {
+                let message = "the response still runs; cancel it before it is deleted";
+                return Err(Refused::new(Why::Invalid, "invalid_request", message));
+            }
+            settle(shared, &job, &now.said(), actor.as_ref()).await;
+            look(shared, &job, (&Method::DELETE, ""), headers).await?
+        }
+        _ => {
+            return Ok(look(shared, &job, (&Method::GET, &format!("/{act}{query}")), headers)
+                .await?
+                .pass_on());
+        }
+    };
+    if looked.status.is_success() && *request.method() != Method::DELETE {
+        match looked.said().state() {
+            State::Over => settle(shared, &job, &looked.said(), actor.as_ref()).await,
+            State::Runs | State::Cancelled => watch(shared, job.clone(), actor),
+        }
+    }
+    Ok(looked.answer(shared, &job))
+}
+
+/// The parameters of a query that reach the upstream.
+const PARAMETERS: [&str; 7] =
+    ["include", "include[]", "include%5B%5D", "starting_after", "limit", "order", "after"];
+
+fn query(uri: &Uri) -> String {
+    let all = uri.query().into_iter().flat_map(|query| query.split('&'));
+    let listed = all.filter(|one| {
+        *one == "stream=true" || PARAMETERS.contains(&one.split('=').next().unwrap_or_default())
+    });
+    let listed = listed.collect::<Vec<_>>().join("&");
+    if listed.is_empty() { listed } else { format!("?{listed}") }
+}
+
+/// Asks for the events of a response from some event on.
+async fn follow_again(
+    shared: &Arc<Shared>,
+    job: Job,
+    actor: Option<Name>,
+    (query, headers): (&str, &HeaderMap),
+) -> Result<Response<Body>, Refused> {
+    let (_, upstream, _) = upstream(shared, &job)?;
+    let idle = upstream.idle_timeout;
+    let answer = ask(shared, &job, (&Method::GET, query), headers).await?;
+    if !answer.status().is_success() {
+        return Ok(read(shared, answer, idle).await?.answer(shared, &job));
+    }
+    watch(shared, job.clone(), actor.clone());
+    let (response, to) = streamed(&answer);
+    let follow = Follow { shared: Arc::clone(shared), actor, work: Work::Known(job), to };
+    tokio::spawn(follow.pass(answer.into_body(), idle));
+    Ok(response)
+}
+
+impl Call {
+    /// What is sealed into the name of the work that this call began.
+    fn sealed(&self, target: usize, hold: Option<u64>) -> Sealed {
+        Sealed {
+            model: self.held.model.clone(),
+            upstream: self.upstream(target).map(|upstream| upstream.name.clone()).unwrap_or_default(),
+            hold,
+            dimensions: self.held.dimensions.clone(),
+            input: self.held.input,
+            consented: self.consented,
+        }
+    }
+
+    /// The answer to a call that began work in the background: its hold is left to that.
+    pub(crate) async fn begun(mut self, answer: Response<Incoming>, target: usize, reply: Reply) {
+        let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
+        let looked = match read(&self.shared, answer, idle).await {
+            Ok(looked) => looked,
+            Err(refused) => return self.failed(refused, reply).await,
+        };
+        let Some(id) = looked.said().id.map(Cow::into_owned) else {
+            let message = "the upstream's answer has no `id` by which it could be asked for";
+            let refused = Refused::new(Why::Upstream, "upstream_failed", message);
+            return self.failed(refused, reply).await;
+        };
+        let job = self.leave(id, target);
+        let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
+        let state = looked.said().state();
+        if state == State::Over {
+            settle(&shared, &job, &looked.said(), actor.as_ref()).await;
+        }
+        let response = self.marked(looked.answer(&shared, &job));
+        let is_delivered = reply.send(Ok(response)).is_ok();
+        match (is_delivered, state) {
+            (_, State::Over) => {}
+            (true, _) => watch(&shared, job, actor),
+            (false, _) => abandon(&shared, &job, actor.as_ref()).await,
+        }
+        self.over(None, is_delivered).await;
+    }
+
+    /// Passes on the events of work in the background, which goes on without them.
+    pub(crate) async fn followed(mut self, answer: Response<Incoming>, target: usize, reply: Reply) {
+        let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
+        let (response, to) = streamed(&answer);
+        let is_delivered = reply.send(Ok(self.marked(response))).is_ok();
+        let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
+        let follow = Follow { shared, actor, work: Work::Unknown(Box::new((self, target))), to };
+        if let Work::Unknown(unknown) = follow.pass(answer.into_body(), idle).await {
+            (self, _) = *unknown;
+            self.held.release().await;
+            self.over(None, is_delivered).await;
+        }
+    }
+
+    /// The work that this call began, to which it leaves its hold.
+    pub(crate) fn leave(&mut self, id: String, target: usize) -> Job {
+        let hold = self.held.lease.take().map(|lease| lease.leave().0);
+        Job { account: self.held.account.clone(), id, of: self.sealed(target, hold) }
+    }
+
+    async fn failed(mut self, refused: Refused, reply: Reply) {
+        self.held.release().await;
+        self.over(None, false).await;
+        // The caller may have gone.
+        let _ = reply.send(Err(refused));
+    }
+}

@@ -1,0 +1,136 @@
+//! Events of work in the background, passed on with its name here. The work goes on when its caller leaves.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use headworks_core::record::Name;
+use http::{HeaderValue, Response, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::call::Call;
+use crate::job::Job;
+use crate::reply::{Body, parts, whole};
+use crate::shared::Shared;
+use crate::sse::{Event, Splitter};
+use crate::streams::Reading;
+use crate::surface::Surface;
+use crate::upstream::passed;
+use crate::work::{Said, abandon, renamed, settle, watch};
+
+/// The work whose events are passed on.
+pub(crate) enum Work {
+    /// Its first event will say its name; the call that began it, and the target that does it.
+    Unknown(Box<(Call, usize)>),
+    Known(Job),
+}
+
+/// Events on their way.
+pub(crate) struct Follow {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) actor: Option<Name>,
+    pub(crate) work: Work,
+    pub(crate) to: mpsc::Sender<Bytes>,
+}
+
+#[derive(Deserialize)]
+struct Step<'a> {
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+}
+
+/// The answer to a caller who follows, and where its events go.
+pub(crate) fn streamed(answer: &Response<Incoming>) -> (Response<Body>, mpsc::Sender<Bytes>) {
+    let (to, from) = parts();
+    let mut response = whole(answer.status(), Bytes::new()).map(|_| from);
+    response.headers_mut().extend(passed(answer.headers()));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (response, to)
+}
+
+impl Follow {
+    /// Passes events on to the end, or until nobody reads them; the work, as far as it is known then.
+    pub(crate) async fn pass(mut self, mut body: Incoming, idle: Duration) -> Work {
+        let (mut splitter, mut stop) = (Splitter::default(), self.shared.stop.subscribe());
+        let to = self.to.clone();
+        loop {
+            let is_known = matches!(self.work, Work::Known(_));
+            let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
+            let frame = tokio::select! {
+                frame = tokio::time::timeout(idle, body.frame()) => frame,
+                () = to.closed(), if is_known => return self.work,
+                () = stopped => {
+                    self.broken("shutting_down", "the gateway is shutting down").await;
+                    return self.work;
+                }
+            };
+            match frame {
+                Ok(None) => return self.work,
+                Ok(Some(Ok(frame))) => {
+                    let Ok(part) = frame.into_data() else { continue };
+                    splitter.push(&part);
+                }
+                Ok(Some(Err(_))) | Err(_) => {
+                    self.broken("upstream_truncated", "the upstream's stream broke off").await;
+                    return self.work;
+                }
+            }
+            while let Ok(Some(event)) = splitter.next() {
+                self.event(event).await;
+            }
+        }
+    }
+
+    async fn broken(&self, code: &str, why: &str) {
+        // The caller may have gone.
+        let _ = self.to.send(Reading::new(Surface::Responses, false).broken(code, why)).await;
+    }
+
+    async fn event(&mut self, event: Event) {
+        let data = event.data();
+        let step = data.as_deref().and_then(|data| serde_json::from_slice::<Step<'_>>(data).ok());
+        let Some(response) = step.and_then(|step| step.response) else {
+            // The caller may have gone.
+            let _ = self.to.send(event.raw).await;
+            return;
+        };
+        let said: Said<'_> = serde_json::from_str(response.get()).unwrap_or_default();
+        let began = self.named(said.id.as_deref()).await;
+        let Work::Known(job) = &self.work else { return };
+        let raw = renamed(response.get(), &job.name(&self.shared.seal));
+        let raw = raw.and_then(|renamed| replaced(&event.raw, response.get(), &renamed));
+        if said.is_over() {
+            settle(&self.shared, job, &said, self.actor.as_ref()).await;
+        }
+        let is_delivered = self.to.send(raw.unwrap_or(event.raw)).await.is_ok();
+        if let Some(mut call) = began {
+            if is_delivered {
+                watch(&self.shared, job.clone(), self.actor.clone());
+            } else {
+                abandon(&self.shared, job, self.actor.as_ref()).await;
+            }
+            call.over(None, is_delivered).await;
+        }
+    }
+
+    /// Learns the name of the work; the call that began it, if it was not known before.
+    async fn named(&mut self, id: Option<&str>) -> Option<Call> {
+        let Work::Unknown(unknown) = &mut self.work else { return None };
+        let target = unknown.1;
+        let job = unknown.0.leave(Cow::from(id?).into_owned(), target);
+        let before = std::mem::replace(&mut self.work, Work::Known(job));
+        if let Work::Unknown(unknown) = before { Some(unknown.0) } else { None }
+    }
+}
+
+/// An event with another text in the place of one.
+fn replaced(raw: &[u8], text: &str, with: &str) -> Option<Bytes> {
+    let at = raw.windows(text.len()).position(|part| part == text.as_bytes())?;
+    Some([raw.get(..at)?, with.as_bytes(), raw.get(at + text.len()..)?].concat().into())
+}
