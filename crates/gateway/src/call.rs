@@ -23,10 +23,11 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use crate::attempts::{Attempt, Outcome};
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
+use crate::media::Medium;
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
 use crate::shared::Shared;
-use crate::surface::{Asked, Change, Surface};
+use crate::surface::{Asked, Change};
 use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.
@@ -40,7 +41,6 @@ pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
     /// Its key counts it as long as it runs.
     pub(crate) access: Access,
-    pub(crate) surface: Surface,
     /// The model's targets in the order to try them.
     pub(crate) targets: Vec<usize>,
     pub(crate) is_stream: bool,
@@ -100,6 +100,16 @@ enum Sent {
     Abandoned,
 }
 
+/// How an answer comes.
+enum Shape {
+    /// Event by event.
+    Stream,
+    /// As a whole.
+    Whole,
+    /// As bytes that are not looked into.
+    Bytes,
+}
+
 /// A clock for regular reports.
 pub(crate) fn ticks() -> Interval {
     let mut ticks = tokio::time::interval_at(Instant::now() + PROGRESS, PROGRESS);
@@ -118,14 +128,12 @@ impl Call {
             Sent::Serves(answer, target, hides_usage) => {
                 // Nobody is sent it again.
                 self.body = Bytes::new();
-                let kind = answer.headers().get(CONTENT_TYPE);
-                // What is no JSON is read as the stream that was asked for, by whichever name it comes.
-                let is_json = kind.is_some_and(|kind| kind.to_str().is_ok_and(is_json));
-                match (self.is_stream && !is_json, self.is_background) {
-                    (true, true) => self.followed(answer, target, reply).await,
-                    (true, false) => self.stream(answer, target, hides_usage, reply).await,
-                    (false, true) => self.begun(answer, target, reply).await,
-                    (false, false) => self.whole(answer, target, reply).await,
+                match (self.shape(answer.headers()), self.is_background) {
+                    (Shape::Stream, true) => self.followed(answer, target, reply).await,
+                    (Shape::Stream, false) => self.stream(answer, target, hides_usage, reply).await,
+                    (Shape::Whole, true) => self.begun(answer, target, reply).await,
+                    (Shape::Whole, false) => self.whole(answer, target, reply).await,
+                    (Shape::Bytes, _) => self.pass(answer, target, reply).await,
                 }
             }
             Sent::Refuses(answer) => {
@@ -140,6 +148,23 @@ impl Call {
                 // A caller who still waits has sent the call again.
                 let _ = reply.send(Err(sent_again()));
             }
+        }
+    }
+
+    /// How an answer comes, by its type and by what was asked for.
+    fn shape(&self, headers: &HeaderMap) -> Shape {
+        let kind = headers.get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+        let is = |of: &str| kind.is_some_and(|kind| is_kind(kind, of));
+        match self.held.surface.medium() {
+            _ if is("application/json") => Shape::Whole,
+            // What is no JSON is read as the stream that was asked for, by whichever name it comes.
+            None if self.is_stream => Shape::Stream,
+            None => Shape::Whole,
+            Some(_) if is("text/event-stream") || (self.is_stream && kind.is_none()) => Shape::Stream,
+            // A transcript may be plain text.
+            Some(Medium::Sound) => Shape::Whole,
+            Some(Medium::Pictures) if kind.is_none() => Shape::Whole,
+            Some(Medium::Pictures | Medium::Speech) => Shape::Bytes,
         }
     }
 
@@ -224,12 +249,13 @@ impl Call {
         let shared = Arc::clone(&self.shared);
         let model = shared.setup.models.get(&self.held.model).ok_or_else(lost)?;
         let (of, upstream, client) = shared.served_by(model, target).ok_or_else(lost)?;
-        let asked = Asked::of(self.surface, &self.body).map_err(|refused| (refused, false))?;
+        let asked =
+            Asked::received(self.held.surface, &self.head, &self.body).map_err(|refused| (refused, false))?;
         let adds_usage = asked.adds_usage(upstream.include_usage);
         let hides_usage = asked.hides_usage();
         let (output_max, previous) = (self.output_max, self.previous.as_deref());
         let change = Change { model: &of.model, previous, output_max, adds_usage };
-        let body = Bytes::from(asked.body(&change));
+        let body = asked.body(&change);
         let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);
@@ -322,10 +348,9 @@ pub(crate) fn sent_again() -> Refused {
         .for_good()
 }
 
-/// Whether a content type is that of JSON.
-fn is_json(kind: &str) -> bool {
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
+/// Whether a content type is this one.
+fn is_kind(kind: &str, of: &str) -> bool {
+    kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(of)
 }
 
 /// Says to a hold that its call goes on.

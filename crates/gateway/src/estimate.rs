@@ -21,26 +21,26 @@ const COUNTED_BYTES: u64 = 4_000;
 /// The most bytes of a token that are believed: accounts share what is learned of a model.
 const RATIO_MAX: u64 = 6_000;
 /// Tokens of a picture, a sound or a file.
-const MEDIA: u64 = 1_600;
+pub(crate) const MEDIA: u64 = 1_600;
 /// Tokens of an output where nothing is known.
 const OUTPUT: u64 = 1_024;
 
 /// The last reports of one quantity, and a quantile of them.
 #[derive(Debug)]
-struct Last {
+pub(crate) struct Last {
     values: Vec<u64>,
     next: usize,
     percent: usize,
     /// The value that this many percent are at or below, if enough is known: read for each event of a stream.
-    quantile: Option<u64>,
+    pub(crate) quantile: Option<u64>,
 }
 
 impl Last {
-    fn new(percent: usize) -> Self {
+    pub(crate) fn new(percent: usize) -> Self {
         Self { values: Vec::new(), next: 0, percent, quantile: None }
     }
 
-    fn note(&mut self, value: u64) {
+    pub(crate) fn note(&mut self, value: u64) {
         if self.values.len() < KEPT {
             self.values.push(value);
         } else if let Some(oldest) = self.values.get_mut(self.next) {

@@ -89,7 +89,7 @@ impl Follow {
 
     async fn broken(&self, code: &str, why: &str) {
         // The caller may have gone.
-        let _ = self.to.send(Reading::new(Surface::Responses, false).broken(code, why)).await;
+        let _ = self.to.send(Reading::new(Surface::Responses, false, 0).broken(code, why)).await;
     }
 
     async fn event(&mut self, event: Event) {

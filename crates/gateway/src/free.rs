@@ -100,7 +100,7 @@ async fn forward(
     let Some((target, upstream, client)) = shared.served_by(model, place) else {
         return refused(Why::Internal, "internal_error", "the model's target is gone");
     };
-    let body = Bytes::from(asked.body(&Change { model: &target.model, ..Change::default() }));
+    let body = asked.body(&Change { model: &target.model, ..Change::default() });
     let Ok(sent) = request(upstream, (&Method::POST, &path(COUNT_TOKENS, &head.uri)), &head.headers, body)
     else {
         return refused(Why::Internal, "internal_error", "the request cannot be sent");

@@ -19,16 +19,19 @@ use crate::attempts::{Attempt, Outcome, fingerprint};
 use crate::background;
 use crate::call::{Call, Ends};
 use crate::denial::{Refused, Why};
+use crate::estimate::MEDIA;
 use crate::free::{COUNT_TOKENS, MODELS, count, models};
 use crate::held::Held;
 use crate::job::Job;
+use crate::media::Medium;
+use crate::rates::Worth;
 use crate::reply::Body;
 use crate::setup::{Protocol, Setup, Upstream};
 use crate::shared::{Shared, Sold, held_dimensions, place};
 use crate::surface::{Asked, Surface};
 use crate::text::Text;
 use crate::upstream::path as path_at;
-use crate::usage;
+use crate::usage::{self, Classes};
 use crate::work::RESPONSES;
 
 /// The largest request, in bytes.
@@ -139,7 +142,7 @@ impl Gateway {
         request: Request<Bytes>,
     ) -> Result<Call, Refused> {
         let (head, body) = request.into_parts();
-        let asked = Asked::of(surface, &body)?;
+        let asked = Asked::received(surface, &head.headers, &body)?;
         let (account, path) = place(&access, &head.headers)?;
         let shared = &self.shared;
         let model = shared.model(&access, &asked.model)?;
@@ -165,25 +168,32 @@ impl Gateway {
         })?;
         let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &body).await;
         let text = asked.input();
-        let input = shared.learned.input(&model.name, text);
-        let mut classes = vec![(input_class(text), input)];
         let output_max = asked.output_max.or(model.output_max);
+        let worth = asked.media.map(|media| shared.rates.worth(&model.name, model.output_max, media));
+        let inputs = self.inputs(&model.name, text, worth.as_ref());
+        let input = inputs.iter().map(|(_, count)| count).sum();
         let learned = shared.learned.output(&model.name, &account);
         // A stream grows as it goes; an answer that comes as a whole cannot.
-        let output = if asked.is_stream && !asked.is_background {
-            learned.min(output_max.unwrap_or(learned))
+        let output = if let Some(output) = worth.and_then(|worth| worth.output) {
+            output
+        } else if asked.is_stream && !asked.is_background {
+            learned.min(output_max.unwrap_or(learned)).saturating_mul(asked.choices)
         } else {
-            output_max.unwrap_or(learned)
+            output_max.unwrap_or(learned).saturating_mul(asked.choices)
         };
-        let output = if surface.has_output() { output.saturating_mul(asked.choices) } else { 0 };
-        classes.push(("output_tokens", output));
+        let output = if surface.has_output() { output } else { 0 };
+        let output_class = surface.medium().map_or("output_tokens", Medium::output);
+        let mut classes = inputs.clone();
+        classes.push((output_class, output));
+        classes.extend(worth.as_ref().map(Worth::measured));
         let quantities = usage::held(&meters, &classes).into_iter().collect();
         let own = |class: &str| usage::meter(&meters, class).cloned();
-        let (input_meter, output_meter) = (own(input_class(text)), own("output_tokens"));
-        let both = if input_meter == output_meter { input } else { 0 };
+        let output_meter = own(output_class);
+        let both =
+            inputs.iter().filter(|(class, _)| own(class) == output_meter).map(|(_, count)| count).sum();
         let min = output_meter
             .as_ref()
-            .filter(|_| output > 0)
+            .filter(|_| output > 0 && surface.may_be_short(asked.is_stream))
             .map(|meter| BTreeMap::from([(meter.clone(), both + output.min(OUTPUT_MIN * asked.choices))]));
         let held_dimensions = held_dimensions(&asked, model, &knows);
         let consented = head.headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true");
@@ -208,6 +218,7 @@ impl Gateway {
         };
         let held = Held {
             shared: Arc::clone(shared),
+            surface,
             model: model.name.clone(),
             account,
             lease,
@@ -219,6 +230,8 @@ impl Gateway {
             text,
             input,
             input_in_output: both,
+            inputs,
+            worth,
         };
         let granted = held.output();
         let (is_stream, is_background) = (asked.is_stream, asked.is_background);
@@ -227,7 +240,6 @@ impl Gateway {
         Ok(Call {
             shared: Arc::clone(&self.shared),
             access,
-            surface,
             targets,
             is_stream,
             is_background,
@@ -244,6 +256,15 @@ impl Gateway {
             replaces,
             _permit: permit,
         })
+    }
+
+    /// Tokens of input by class.
+    fn inputs(&self, model: &str, text: Text, worth: Option<&Worth>) -> Classes {
+        let learned = &self.shared.learned;
+        let Some(worth) = worth else { return vec![(input_class(text), learned.input(model, text))] };
+        let read = learned.input(model, Text { media: 0, ..text });
+        let seen = if worth.heard == 0 { text.media.saturating_mul(MEDIA) } else { 0 };
+        vec![("input_tokens", read), ("image_input_tokens", seen), ("audio_input_tokens", worth.heard)]
     }
 
     /// An attempt of a call. One that its SDK sends again takes the place of the attempt before, whose charges are returned here.

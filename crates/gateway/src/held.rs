@@ -8,15 +8,18 @@ use headworks_engine::{Caller, Lease};
 
 use crate::denial::{Refused, Why};
 use crate::job::Job;
+use crate::rates::Worth;
 use crate::setup::Model;
 use crate::shared::{Shared, Sold};
+use crate::surface::Surface;
 use crate::text::Text;
-use crate::usage;
+use crate::usage::{self, Classes};
 
 /// What a call may use, and what it is priced by.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) surface: Surface,
     /// The model that was asked for, by its name here.
     pub(crate) model: String,
     pub(crate) account: Name,
@@ -35,6 +38,10 @@ pub(crate) struct Held {
     /// Tokens of input that are held, and how many of them are held by the meter of output.
     pub(crate) input: u64,
     pub(crate) input_in_output: u64,
+    /// The same by class.
+    pub(crate) inputs: Classes,
+    /// What a call of images or audio is held for.
+    pub(crate) worth: Option<Worth>,
 }
 
 impl Held {
@@ -63,6 +70,7 @@ impl Held {
         let is_one = own("input_tokens") == output_meter;
         Ok(Self {
             shared: Arc::clone(shared),
+            surface: Surface::Responses,
             model: job.of.model.clone(),
             account: job.account.clone(),
             lease,
@@ -74,6 +82,8 @@ impl Held {
             text: Text::default(),
             input: job.of.input,
             input_in_output: if is_one { job.of.input } else { 0 },
+            inputs: vec![("input_tokens", job.of.input)],
+            worth: None,
         })
     }
 

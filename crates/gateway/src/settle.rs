@@ -10,7 +10,24 @@ use headworks_engine::{Answer, Caller, Effect, EngineError, Lease, Upstream as F
 
 use crate::estimate::TurnedOut;
 use crate::held::Held;
+use crate::media::Medium;
+use crate::rates::Worth;
 use crate::usage::{self, Classes, Report};
+
+/// What has come of an output.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Output {
+    /// Bytes of text.
+    pub(crate) text: u64,
+    /// Pictures, or one if anything of a speech has come.
+    pub(crate) pieces: u64,
+}
+
+impl Output {
+    pub(crate) fn is_nothing(self) -> bool {
+        self.text == 0 && self.pieces == 0
+    }
+}
 
 impl Held {
     /// Ends the hold at zero.
@@ -23,21 +40,65 @@ impl Held {
     }
 
     /// The use as reported so far; what was not reported is counted, up to what is held.
-    pub(crate) fn classes(
-        &self,
-        report: Option<&Report>,
-        is_final: bool,
-        text: u64,
-    ) -> Vec<(&'static str, u64)> {
-        if let Some(report) = report.filter(|_| is_final) {
-            return report.classes();
-        }
+    pub(crate) fn classes(&self, report: Option<&Report>, is_final: bool, output: Output) -> Classes {
+        let mut classes = match (report, &self.worth) {
+            (Some(report), _) if is_final => report.classes(),
+            (report, None) => self.counted(report, output),
+            (report, Some(worth)) => self.estimated(report, worth, output),
+        };
+        // These are known.
+        let known = self.worth.as_ref().map(|worth| match worth.asked.medium {
+            Medium::Pictures => ("images", output.pieces.min(worth.asked.pieces)),
+            Medium::Speech => ("characters", if output.pieces > 0 { worth.asked.characters } else { 0 }),
+            Medium::Sound => ("audio_seconds", 0),
+        });
+        classes.extend(known.filter(|(_, count)| *count > 0));
+        classes
+    }
+
+    fn counted(&self, report: Option<&Report>, output: Output) -> Classes {
         let mut report = report.filter(|report| report.is_sane()).cloned().unwrap_or_default();
         report.input_tokens.get_or_insert(self.input);
-        let counted = self.shared.learned.text(&self.model, text);
+        let counted = self.shared.learned.text(&self.model, output.text);
         let output = report.output_tokens.get_or_insert(0);
         *output = counted.min(self.output()).max(*output);
         report.classes()
+    }
+
+    /// What a call of images or audio has used that nobody reports: by its own measure, or in tokens if it is not sold by that.
+    fn estimated(&self, report: Option<&Report>, worth: &Worth, output: Output) -> Classes {
+        let medium = worth.asked.medium;
+        if usage::meter(&self.meters, medium.measure()).is_some() {
+            let seconds = if medium == Medium::Sound { worth.seconds } else { 0 };
+            return vec![("audio_seconds", seconds)];
+        }
+        let mut report = report.filter(|report| report.is_sane()).cloned().unwrap_or_default();
+        let counted = match worth.output {
+            Some(all) => {
+                let pieces = output.pieces.min(worth.asked.pieces);
+                all.saturating_mul(pieces).checked_div(worth.asked.pieces).unwrap_or(0)
+            }
+            None => self.shared.learned.text(&self.model, output.text),
+        };
+        let written = report.output_tokens.get_or_insert(0);
+        *written = counted.min(self.output()).max(*written);
+        let inputs = if report.input_tokens.is_none() { self.inputs.as_slice() } else { &[] };
+        let report = if let Some(made) = medium.made() { report.made(made) } else { report };
+        [&report.classes(), inputs].concat()
+    }
+
+    /// Whether a report says what the call is sold by.
+    pub(crate) fn is_reported(&self, report: Option<&Report>) -> bool {
+        let Some(report) = report else { return false };
+        let Some(worth) = &self.worth else { return report.is_whole(self.surface.has_output()) };
+        let meters = &self.meters;
+        let sells_seconds =
+            worth.asked.medium == Medium::Sound && usage::meter(meters, "audio_seconds").is_some();
+        let (has_tokens, has_seconds) = (report.is_whole(true), report.seconds.is_some() && report.is_sane());
+        match (usage::sells_tokens(meters), sells_seconds) {
+            (false, false) => has_tokens || has_seconds,
+            (sells_tokens, sells_seconds) => (sells_tokens && has_tokens) || (sells_seconds && has_seconds),
+        }
     }
 
     /// Ends the hold at what was used; the record of the charge. `is_reported`: an upstream says so; what was counted is never charged
@@ -51,7 +112,9 @@ impl Held {
     ) -> Option<Seq> {
         let dimensions = self.turned_out(target, report, is_reported);
         let mut lease = self.lease.take();
-        if let Some(lease) = lease.as_deref_mut().filter(|_| is_reported) {
+        // What was counted is within the hold; a picture may have turned out dearer all the same.
+        let is_picture = self.worth.as_ref().is_some_and(|worth| worth.asked.medium == Medium::Pictures);
+        if let Some(lease) = lease.as_deref_mut().filter(|_| is_reported || is_picture) {
             self.hold_more(lease, classes, dimensions.as_ref()).await;
         }
         let mut quantities = usage::quantities(&self.meters, classes);
@@ -159,7 +222,11 @@ impl Held {
     }
 
     /// What is learned from a call that was served as a whole.
-    pub(crate) fn learn(&self, report: &Report, text: u64) {
+    pub(crate) fn learn(&self, report: &Report, text: u64, pieces: u64) {
+        if let Some(worth) = &self.worth {
+            let seconds = report.seconds.map(|seconds| seconds.0);
+            self.shared.rates.note(&self.model, worth.asked, pieces, report.output_tokens, seconds);
+        }
         let Some(output_tokens) = report.output_tokens else { return };
         let (input_tokens, _) = usage::totals(&report.classes());
         let of = TurnedOut { input: self.text, input_tokens, text, output_tokens };

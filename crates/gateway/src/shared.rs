@@ -14,8 +14,10 @@ use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
 use crate::job::PURPOSE;
+use crate::media::Medium;
+use crate::rates::Rates;
 use crate::setup::{Model, Protocol, Setup, Target, Upstream};
-use crate::surface::{Asked, DIMENSIONS};
+use crate::surface::Asked;
 use crate::upstream::Requests;
 
 /// A part of the caller's own: where in its place the call belongs.
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) setup: Setup,
     pub(crate) clients: Vec<Requests>,
     pub(crate) learned: Learned,
+    pub(crate) rates: Rates,
     pub(crate) attempts: Attempts,
     /// Memory for answers that come as a whole.
     pub(crate) answers: Arc<Semaphore>,
@@ -66,6 +69,7 @@ impl Shared {
             setup,
             clients,
             learned: Learned::default(),
+            rates: Rates::default(),
             attempts: Attempts::default(),
             answers: Arc::new(Semaphore::new(ANSWER_PARTS)),
             stop: watch::Sender::new(false),
@@ -178,11 +182,15 @@ pub(crate) fn place(access: &Access, headers: &HeaderMap) -> Result<(Name, Path)
 pub(crate) fn held_dimensions(asked: &Asked<'_>, model: &Model, known: &[Name]) -> BTreeMap<Name, Label> {
     let mut dimensions = model.dimensions.clone();
     dimensions.retain(|name, _| known.contains(name));
-    for name in DIMENSIONS {
-        let Some(known) = known.iter().find(|known| known.as_str() == name) else { continue };
+    // Of pictures, the model's dimensions say what a request leaves open.
+    let is_picture = asked.surface.medium() == Some(Medium::Pictures);
+    for name in asked.surface.dimensions() {
+        let Some(known) = known.iter().find(|known| known.as_str() == *name) else { continue };
         let value = asked.dimension(name).filter(|value| value != "auto");
-        if let Some(value) = value.and_then(|value| Label::new(&value).ok()) {
-            dimensions.entry(known.clone()).or_insert(value);
+        if let Some(value) = value.and_then(|value| Label::new(&value).ok())
+            && (is_picture || !dimensions.contains_key(known))
+        {
+            dimensions.insert(known.clone(), value);
         }
     }
     dimensions

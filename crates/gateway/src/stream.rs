@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::call::{Call, Reply, report, ticks};
 use crate::reply::{parts, whole};
+use crate::settle::Output;
 use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
 use crate::upstream::passed;
@@ -73,7 +74,8 @@ impl Call {
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let response = self.marked(response);
-        let reading = Reading::new(self.surface, hides_usage);
+        let pieces = self.held.worth.map_or(1, |worth| worth.asked.pieces);
+        let reading = Reading::new(self.held.surface, hides_usage, pieces);
         let mut stream =
             Stream { call: self, reading, splitter: Splitter::default(), to, text: 0, leaves: None };
         if reply.send(Ok(response)).is_err() {
@@ -94,10 +96,18 @@ impl Stream {
         self.call.shared.learned.text(&self.call.held.model, text)
     }
 
+    fn output(&self) -> Output {
+        Output { text: self.text, pieces: self.reading.pieces() }
+    }
+
+    /// Whether its use is reported to the end.
+    fn is_reported(&self) -> bool {
+        self.reading.is_final && self.call.held.is_reported(self.reading.report.as_ref())
+    }
+
     /// The use so far, for the hold.
     fn used(&self) -> Quantities {
-        let classes =
-            self.call.held.classes(self.reading.report.as_ref(), self.reading.is_reported(), self.text);
+        let classes = self.call.held.classes(self.reading.report.as_ref(), self.is_reported(), self.output());
         crate::usage::quantities(&self.call.held.meters, &classes)
     }
 
@@ -118,7 +128,7 @@ impl Stream {
                 }
                 is_replaced = ends.ended() => return if is_replaced { End::Replaced } else { End::Stopped },
                 _ = ticks.tick() => {
-                    let used = if self.text > 0 { self.used() } else { Quantities::new() };
+                    let used = if !self.output().is_nothing() { self.used() } else { Quantities::new() };
                     report(self.call.held.lease.as_deref_mut(), used).await;
                     continue;
                 }
@@ -217,13 +227,13 @@ impl Stream {
 
     /// Ends the stream for its caller, and its hold.
     async fn finish(mut self, end: End, target: usize) {
-        let was_reported = self.reading.is_reported();
-        let is_nothing = self.text == 0 && !was_reported;
+        let was_reported = self.is_reported();
+        let is_nothing = self.output().is_nothing() && !was_reported;
         let last = match end {
             End::Complete | End::Left => None,
             End::Replaced => Some(self.reading.broken("sent_again", "the call was sent again")),
             End::Cut => {
-                let classes = self.call.held.classes(self.reading.report.as_ref(), false, self.text);
+                let classes = self.call.held.classes(self.reading.report.as_ref(), false, self.output());
                 let decision = &self.call.decision;
                 let id = decision.decision_id.as_ref().map(ToString::to_string).unwrap_or_default();
                 let why = format!("headworks: cut off, {}; decision {id}", decision.reason);
@@ -245,10 +255,10 @@ impl Stream {
         } else {
             let report = self.reading.report.clone();
             let is_reported = was_reported && end != End::Cut;
-            let classes = self.call.held.classes(report.as_ref(), is_reported, self.text);
+            let classes = self.call.held.classes(report.as_ref(), is_reported, self.output());
             let charge = self.call.held.settle(target, report.as_ref(), &classes, is_reported).await;
             if let Some(report) = report.filter(|_| is_reported && end == End::Complete) {
-                self.call.held.learn(&report, self.text);
+                self.call.held.learn(&report, self.text, self.reading.pieces());
             }
             charge
         };

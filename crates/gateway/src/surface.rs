@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::body::{Edits, Object};
 use crate::denial::{Refused, Why};
+use crate::fields::Fields;
+use crate::media::{Media, Medium};
+use crate::multipart::{Form, boundary};
 use crate::setup::Protocol;
 use crate::text::Text;
 
@@ -22,12 +27,35 @@ pub(crate) enum Surface {
     Embeddings,
     /// `POST /v1/messages`
     Messages,
+    /// `POST /v1/images/generations`
+    Images,
+    /// `POST /v1/images/edits`
+    ImageEdits,
+    /// `POST /v1/images/variations`
+    ImageVariations,
+    /// `POST /v1/audio/speech`
+    Speech,
+    /// `POST /v1/audio/transcriptions`
+    Transcriptions,
+    /// `POST /v1/audio/translations`
+    Translations,
 }
 
 impl Surface {
     /// Every surface.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Chat, Self::Completions, Self::Responses, Self::Embeddings, Self::Messages];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Responses,
+        Self::Embeddings,
+        Self::Messages,
+        Self::Images,
+        Self::ImageEdits,
+        Self::ImageVariations,
+        Self::Speech,
+        Self::Transcriptions,
+        Self::Translations,
+    ];
 
     pub(crate) fn path(self) -> &'static str {
         match self {
@@ -36,14 +64,64 @@ impl Surface {
             Self::Responses => "/v1/responses",
             Self::Embeddings => "/v1/embeddings",
             Self::Messages => "/v1/messages",
+            Self::Images => "/v1/images/generations",
+            Self::ImageEdits => "/v1/images/edits",
+            Self::ImageVariations => "/v1/images/variations",
+            Self::Speech => "/v1/audio/speech",
+            Self::Transcriptions => "/v1/audio/transcriptions",
+            Self::Translations => "/v1/audio/translations",
         }
     }
 
     pub(crate) fn protocol(self) -> Protocol {
         match self {
-            Self::Chat | Self::Completions | Self::Responses | Self::Embeddings => Protocol::Openai,
             Self::Messages => Protocol::Anthropic,
+            Self::Chat
+            | Self::Completions
+            | Self::Responses
+            | Self::Embeddings
+            | Self::Images
+            | Self::ImageEdits
+            | Self::ImageVariations
+            | Self::Speech
+            | Self::Transcriptions
+            | Self::Translations => Protocol::Openai,
         }
+    }
+
+    /// What it makes or hears, if that is more than text.
+    pub(crate) fn medium(self) -> Option<Medium> {
+        match self {
+            Self::Images | Self::ImageEdits | Self::ImageVariations => Some(Medium::Pictures),
+            Self::Speech => Some(Medium::Speech),
+            Self::Transcriptions | Self::Translations => Some(Medium::Sound),
+            Self::Chat | Self::Completions | Self::Responses | Self::Embeddings | Self::Messages => None,
+        }
+    }
+
+    /// Whether its requests may be forms, and whether they may be objects of JSON.
+    fn shapes(self) -> (bool, bool) {
+        match self {
+            Self::ImageEdits => (true, true),
+            Self::ImageVariations | Self::Transcriptions | Self::Translations => (true, false),
+            Self::Chat
+            | Self::Completions
+            | Self::Responses
+            | Self::Embeddings
+            | Self::Messages
+            | Self::Images
+            | Self::Speech => (false, true),
+        }
+    }
+
+    /// Whether an answer may become shorter than was asked for: by a limit in the request, or because its stream is cut.
+    pub(crate) fn may_be_short(self, is_stream: bool) -> bool {
+        !self.caps().is_empty() || (is_stream && self.medium() == Some(Medium::Sound))
+    }
+
+    /// The fields that prices may depend on.
+    pub(crate) fn dimensions(self) -> &'static [&'static str] {
+        if self.medium() == Some(Medium::Pictures) { &PICTURE_DIMENSIONS } else { &DIMENSIONS }
     }
 
     /// Whether a model writes something.
@@ -57,7 +135,13 @@ impl Surface {
             Self::Chat => &["max_completion_tokens", "max_tokens"],
             Self::Completions | Self::Messages => &["max_tokens"],
             Self::Responses => &["max_output_tokens"],
-            Self::Embeddings => &[],
+            Self::Embeddings
+            | Self::Images
+            | Self::ImageEdits
+            | Self::ImageVariations
+            | Self::Speech
+            | Self::Transcriptions
+            | Self::Translations => &[],
         }
     }
 
@@ -69,6 +153,13 @@ impl Surface {
             Self::Responses => &["input", "instructions", "tools", "text", "prompt"],
             Self::Embeddings => &["input"],
             Self::Messages => &["messages", "system", "tools", "cache_control"],
+            // Read with the rest of what they ask for.
+            Self::Images
+            | Self::ImageEdits
+            | Self::ImageVariations
+            | Self::Speech
+            | Self::Transcriptions
+            | Self::Translations => &[],
         }
     }
 }
@@ -78,7 +169,7 @@ impl Surface {
 pub(crate) struct Asked<'a> {
     pub(crate) surface: Surface,
     text: &'a str,
-    object: Object<'a>,
+    fields: Fields<'a>,
     pub(crate) model: Cow<'a, str>,
     pub(crate) is_stream: bool,
     /// It goes on without its caller.
@@ -91,6 +182,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) choices: u64,
     /// What it says about its usage in a stream of Chat Completions.
     include_usage: Option<bool>,
+    /// What a call of images or audio asks for.
+    pub(crate) media: Option<Media>,
 }
 
 /// What a body has otherwise for an upstream than its caller sent it.
@@ -107,7 +200,8 @@ pub(crate) struct Change<'a> {
 }
 
 /// The fields that prices may depend on.
-pub(crate) const DIMENSIONS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
+const DIMENSIONS: [&str; 3] = ["service_tier", "speed", "inference_geo"];
+const PICTURE_DIMENSIONS: [&str; 3] = ["size", "quality", "output_format"];
 
 /// A body that is longer is read where it holds up nobody, in bytes.
 const LONG: usize = 256 << 10;
@@ -132,8 +226,8 @@ struct StreamOptions {
 }
 
 /// Does what takes a while for a long body where it holds up nobody.
-fn aside<T>(text: &str, work: impl FnOnce() -> T) -> T {
-    if text.len() > LONG { tokio::task::block_in_place(work) } else { work() }
+pub(crate) fn aside<T>(length: usize, work: impl FnOnce() -> T) -> T {
+    if length > LONG { tokio::task::block_in_place(work) } else { work() }
 }
 
 impl<'a> Asked<'a> {
@@ -147,20 +241,73 @@ impl<'a> Asked<'a> {
         asked.map_err(|why| Refused::new(Why::Invalid, "invalid_request", why))
     }
 
+    /// Reads the request in a body, which may be a form if its headers say so.
+    ///
+    /// # Errors
+    /// With a refusal; nothing was sent then.
+    pub(crate) fn received(surface: Surface, headers: &HeaderMap, body: &'a [u8]) -> Result<Self, Refused> {
+        let Some(medium) = surface.medium() else { return Self::of(surface, body) };
+        let asked = aside(body.len(), || Self::parse_media(surface, medium, headers, body));
+        asked.map_err(|why| Refused::new(Why::Invalid, "invalid_request", why))
+    }
+
+    fn parse_media(
+        surface: Surface,
+        medium: Medium,
+        headers: &HeaderMap,
+        body: &'a [u8],
+    ) -> Result<Self, String> {
+        let (text, fields) = match (boundary(headers)?, surface.shapes()) {
+            (Some(boundary), (true, _)) => ("", Fields::Form(Form::parse(boundary, body)?)),
+            (Some(_), (false, _)) => return Err("the body is a form; send JSON".into()),
+            (None, (_, true)) => {
+                let text = std::str::from_utf8(body).map_err(|_| "the body is not UTF-8".to_owned())?;
+                let object = Object::parse(text).map_err(|e| format!("the body is not a request: {e}"))?;
+                (text, Fields::Json(object))
+            }
+            (None, (_, false)) => return Err("the body is no form; send `multipart/form-data`".into()),
+        };
+        let model = fields.text("model")?.filter(|model| !model.is_empty());
+        let model = model.ok_or("`model` is missing; name a model")?;
+        let is_stream = match medium {
+            Medium::Speech => fields.text("stream_format")?.as_deref() == Some("sse"),
+            Medium::Pictures | Medium::Sound => fields.flag("stream")?.unwrap_or(false),
+        };
+        let media = Some(Media::read(medium, &fields)?);
+        Ok(Self {
+            surface,
+            text,
+            fields,
+            model,
+            is_stream,
+            is_background: false,
+            previous: None,
+            output_max: None,
+            choices: 1,
+            include_usage: None,
+            media,
+        })
+    }
+
     /// Reads a request.
     ///
     /// # Errors
     /// With what is wrong with it; nothing was sent then.
     pub(crate) fn read(surface: Surface, text: &'a str) -> Result<Self, String> {
-        aside(text, || Self::parse(surface, text))
+        aside(text.len(), || Self::parse(surface, text))
     }
 
     /// How much there is for a model to read.
     pub(crate) fn input(&self) -> Text {
-        let of = |name: &&str| self.object.raw(name).map_or_else(Text::default, Text::of);
+        let object = match (&self.media, &self.fields) {
+            (None, Fields::Json(object)) => object,
+            (Some(media), _) => return media.input,
+            (None, Fields::Form(_)) => return Text::default(),
+        };
+        let of = |name: &&str| object.raw(name).map_or_else(Text::default, Text::of);
         let inputs = self.surface.inputs();
-        let mut input = aside(self.text, || inputs.iter().map(of).fold(Text::default(), Text::and));
-        input.cached |= self.object.raw("cache_control").is_some_and(|raw| raw != "null");
+        let mut input = aside(self.text.len(), || inputs.iter().map(of).fold(Text::default(), Text::and));
+        input.cached |= object.raw("cache_control").is_some_and(|raw| raw != "null");
         input
     }
 
@@ -211,13 +358,14 @@ impl<'a> Asked<'a> {
             output_max,
             choices,
             include_usage: options.include_usage,
-            object,
+            fields: Fields::Json(object),
+            media: None,
         })
     }
 
     /// The value of a field that prices may depend on.
     pub(crate) fn dimension(&self, name: &str) -> Option<String> {
-        self.object.get(name).ok().flatten()
+        self.fields.text(name).ok().flatten().map(Cow::into_owned)
     }
 
     /// Whether the caller has not asked for the usage of a stream of Chat Completions: a report is then hidden.
@@ -232,36 +380,40 @@ impl<'a> Asked<'a> {
     }
 
     /// The body for an upstream.
-    pub(crate) fn body(&self, change: &Change<'_>) -> String {
+    pub(crate) fn body(&self, change: &Change<'_>) -> Bytes {
+        let object = match &self.fields {
+            Fields::Json(object) => object,
+            Fields::Form(form) => return form.with("model", change.model).into(),
+        };
         let mut edits = Edits::default();
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         if self.model != change.model {
-            edits.set(self.text, &self.object, "model", &quoted(change.model));
+            edits.set(self.text, object, "model", &quoted(change.model));
         }
         if let Some(previous) = change.previous {
-            edits.set(self.text, &self.object, "previous_response_id", &quoted(previous));
+            edits.set(self.text, object, "previous_response_id", &quoted(previous));
         }
         if let Some(most) = change.output_max {
             let most = most.to_string();
             let caps = self.surface.caps();
             let mut given =
-                caps.iter().filter(|cap| self.object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
+                caps.iter().filter(|cap| object.raw(cap).is_some_and(|raw| raw != "null")).peekable();
             if let (None, Some(cap)) = (given.peek(), caps.first()) {
-                edits.set(self.text, &self.object, cap, &most);
+                edits.set(self.text, object, cap, &most);
             }
             for cap in given {
-                edits.set(self.text, &self.object, cap, &most);
+                edits.set(self.text, object, cap, &most);
             }
         }
         if change.adds_usage {
-            match self.object.raw("stream_options").filter(|raw| *raw != "null").map(Object::parse) {
+            match object.raw("stream_options").filter(|raw| *raw != "null").map(Object::parse) {
                 Some(Ok(options)) => edits.set(self.text, &options, "include_usage", "true"),
                 Some(Err(_)) | None => {
-                    edits.set(self.text, &self.object, "stream_options", "{\"include_usage\":true}");
+                    edits.set(self.text, object, "stream_options", "{\"include_usage\":true}");
                 }
             }
         }
-        edits.apply(self.text)
+        edits.apply(self.text).into()
     }
 }
 

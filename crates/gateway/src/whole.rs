@@ -12,10 +12,13 @@ use tokio::time::Instant;
 
 use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
+use crate::media::{Medium, made};
 use crate::reply::whole;
+use crate::settle::Output;
+use crate::surface::aside;
 use crate::text::Text;
 use crate::upstream::passed;
-use crate::usage::Report;
+use crate::usage::{Made, Report};
 
 /// The longest answer, in bytes.
 pub(crate) const ANSWER_MAX: usize = 64 << 20;
@@ -34,6 +37,21 @@ struct Said<'a> {
     output: Option<&'a RawValue>,
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    text: Option<&'a RawValue>,
+    /// What another model did for a picture.
+    #[serde(borrow, default)]
+    svg_usage: Option<&'a RawValue>,
+    /// How long a sound is.
+    #[serde(borrow, default)]
+    duration: Option<&'a RawValue>,
+}
+
+/// A part of an answer, if it has the shape that is looked for.
+fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
 }
 
 /// How the reading of an answer ended.
@@ -55,22 +73,13 @@ impl Call {
         let read = self.read(body, target, &mut reply, &mut room).await;
         let (answer, charge) = match read {
             Read::All(body) => {
-                let said = serde_json::from_slice::<Said<'_>>(&body);
-                // What cannot be read was written all the same.
-                let unread = if said.is_err() { body.len() } else { 0 };
-                let said = said.unwrap_or_default();
-                let usage: Option<Report> = said.usage.and_then(|raw| serde_json::from_str(raw.get()).ok());
-                let usage = usage.map(|usage| usage.served(said.service_tier));
-                let written = [said.choices, said.output, said.content].into_iter().flatten();
-                let text = written.map(|raw| Text::written(raw.get())).sum::<u64>();
-                let text = text.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
+                let (usage, output) = aside(body.len(), || self.said(&body));
                 self.held.feed_served();
-                let is_reported =
-                    usage.as_ref().is_some_and(|usage| usage.is_whole(self.surface.has_output()));
-                let classes = self.held.classes(usage.as_ref(), is_reported, text);
+                let is_reported = self.held.is_reported(usage.as_ref());
+                let classes = self.held.classes(usage.as_ref(), is_reported, output);
                 let charge = self.held.settle(target, usage.as_ref(), &classes, is_reported).await;
                 if let Some(usage) = usage.filter(|_| is_reported) {
-                    self.held.learn(&usage, 0);
+                    self.held.learn(&usage, 0, output.pieces);
                 }
                 let mut response = whole(head.status, body);
                 response.headers_mut().extend(passed(&head.headers));
@@ -83,9 +92,11 @@ impl Call {
                 self.held.release().await;
                 (Err(refused), None)
             }
-            Read::Left | Read::Stopped | Read::Replaced => {
+            read @ (Read::Left | Read::Stopped | Read::Replaced) => {
                 // It has generated its answer, of which nothing is known.
-                let classes = self.held.classes(None, false, 0);
+                let asked = self.held.worth.map_or(0, |worth| worth.asked.pieces);
+                let pieces = if matches!(read, Read::Stopped) { 0 } else { asked };
+                let classes = self.held.classes(None, false, Output { text: 0, pieces });
                 let charge = self.held.settle(target, None, &classes, false).await;
                 let refused = "the gateway is shutting down; try again";
                 (Err(Refused::new(Why::Unavailable, "shutting_down", refused)), charge)
@@ -94,6 +105,41 @@ impl Call {
         let is_answer = answer.is_ok();
         let is_delivered = reply.send(answer).is_ok() && is_answer;
         self.over(charge, is_delivered).await;
+    }
+
+    /// What an answer says of its use, and what has come with it.
+    fn said(&self, body: &[u8]) -> (Option<Report>, Output) {
+        let said = serde_json::from_slice::<Said<'_>>(body);
+        // What cannot be read was written all the same.
+        let unread = if said.is_err() { body.len() } else { 0 };
+        let is_read = said.is_ok();
+        let said = said.unwrap_or_default();
+        let usage: Option<Report> = part(said.usage);
+        let usage = usage.map(|usage| usage.served(said.service_tier));
+        let written = [said.choices, said.output, said.content, said.text].into_iter().flatten();
+        let text = written.map(|raw| Text::written(raw.get())).sum::<u64>();
+        let text = text.saturating_add(u64::try_from(unread).unwrap_or(u64::MAX));
+        let Some(worth) = &self.held.worth else { return (usage, Output { text, pieces: 0 }) };
+        match worth.asked.medium {
+            Medium::Pictures => {
+                let mut report = usage.unwrap_or_default().made(Made::Pictures);
+                report.picture = serde_json::from_slice(body).unwrap_or_default();
+                part(said.svg_usage).into_iter().for_each(|written| report.beside(written));
+                let pieces = if is_read { made(said.data) } else { worth.asked.pieces };
+                (Some(report), Output { text: 0, pieces })
+            }
+            Medium::Speech => (usage.map(|usage| usage.made(Made::Sound)), Output { text: 0, pieces: 1 }),
+            Medium::Sound => {
+                // The length counts where the use is not reported in what is sold.
+                let is_sold = self.held.is_reported(usage.as_ref());
+                let length = part(said.duration).filter(|_| !is_sold);
+                let mut report = usage;
+                if length.is_some() {
+                    report.get_or_insert_default().seconds = length;
+                }
+                (report, Output { text, pieces: 1 })
+            }
+        }
     }
 
     async fn read(

@@ -19,6 +19,7 @@ use crate::denial::{Refused, Why};
 use crate::held::Held;
 use crate::job::Job;
 use crate::reply::{Body, whole};
+use crate::settle::Output;
 use crate::setup::Upstream;
 use crate::shared::Shared;
 use crate::text::Text;
@@ -216,11 +217,11 @@ pub(crate) async fn settle(shared: &Arc<Shared>, job: &Job, said: &Said<'_>, act
     }
     let is_first = held.lease.is_some();
     let text = said.output.map_or(0, |output| Text::written(output.get()));
-    let classes = held.classes(report.as_ref(), is_reported, text);
+    let classes = held.classes(report.as_ref(), is_reported, Output { text, pieces: 0 });
     held.feed_served();
     held.settle(target, report.as_ref(), &classes, is_reported).await;
     if let Some(report) = report.filter(|_| is_reported && is_first) {
-        held.learn(&report, 0);
+        held.learn(&report, 0, 0);
     }
 }
 

@@ -4,7 +4,6 @@
 //! E1 a call of an edge is let in by an API key like any other, sent as a bearer or in `x-api-key` (`an_edge_is_behind_keys`). E2 it
 //! may take longer than other requests; while it waits for others, its connection is not stalled (`an_edge_may_take_its_time`).
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -55,7 +55,7 @@ impl Edge {
         refuse: impl Fn(&str, &HeaderMap, &Problem) -> axum::http::Response<B> + Send + Sync + 'static,
     ) -> Self
     where
-        B: HttpBody<Data = Bytes, Error = Infallible> + Send + 'static,
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
         F: Future<Output = axum::http::Response<B>> + Send + 'static,
     {
         Self {

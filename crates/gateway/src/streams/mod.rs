@@ -4,6 +4,7 @@
 //! T2 a stream that breaks off is never taken for one that ended (`a_stream_that_breaks_off_ends_with_an_error`).
 
 mod chat;
+mod media;
 mod messages;
 mod parts;
 mod responses;
@@ -34,17 +35,24 @@ enum Kind {
     Chat(chat::Chat),
     Responses(responses::Responses),
     Messages(messages::Messages),
+    Media(media::Media),
 }
 
 impl Reading {
-    /// A stream of a surface; `hides_usage`: its caller has not asked for the usage.
-    pub(crate) fn new(surface: Surface, hides_usage: bool) -> Self {
+    /// A stream of a surface; `hides_usage`: its caller has not asked for the usage; `pieces`: pictures that are asked for.
+    pub(crate) fn new(surface: Surface, hides_usage: bool, pieces: u64) -> Self {
         let kind = match surface {
             Surface::Chat | Surface::Completions | Surface::Embeddings => {
                 Kind::Chat(chat::Chat::new(surface == Surface::Completions, hides_usage))
             }
             Surface::Responses => Kind::Responses(responses::Responses::default()),
             Surface::Messages => Kind::Messages(messages::Messages::default()),
+            Surface::Images
+            | Surface::ImageEdits
+            | Surface::ImageVariations
+            | Surface::Speech
+            | Surface::Transcriptions
+            | Surface::Translations => Kind::Media(media::Media::new(pieces)),
         };
         Self { kind, report: None, is_final: false, is_over: false, has_failed: false }
     }
@@ -58,6 +66,7 @@ impl Reading {
             Kind::Responses(responses) => (responses.event(&data), true, responses.is_over),
             // The report at the start has the input alone.
             Kind::Messages(messages) => (messages.event(&data), messages.has_delta, messages.is_over),
+            Kind::Media(media) => (media.event(&data), true, media.is_over),
         };
         self.take(report, is_final);
         self.is_over |= is_over;
@@ -66,18 +75,22 @@ impl Reading {
 
     /// Whether a body that ends here is whole.
     pub(crate) fn may_end(&self) -> bool {
-        let has_ended = if let Kind::Chat(chat) = &self.kind { chat.has_ended() } else { false };
+        let has_ended = match &self.kind {
+            Kind::Chat(chat) => chat.has_ended(),
+            Kind::Media(media) => media.may_end(),
+            Kind::Responses(_) | Kind::Messages(_) => false,
+        };
         self.is_over || has_ended
     }
 
-    /// Whether its use is reported to the end.
-    pub(crate) fn is_reported(&self) -> bool {
-        self.is_final && self.report.as_ref().is_some_and(|report| report.is_whole(true))
+    /// Pictures, or one if anything of a speech has come.
+    pub(crate) fn pieces(&self) -> u64 {
+        if let Kind::Media(media) = &self.kind { media.pieces() } else { 0 }
     }
 
     fn take(&mut self, report: Option<Report>, is_final: bool) {
         let Some(report) = report else { return };
-        self.is_final |= is_final && report.output_tokens.is_some();
+        self.is_final |= is_final && (report.output_tokens.is_some() || report.seconds.is_some());
         match &mut self.report {
             Some(before) => before.update(report),
             before @ None => *before = Some(report),
@@ -90,6 +103,7 @@ impl Reading {
             Kind::Chat(chat) => chat.cut(input, output),
             Kind::Responses(responses) => responses.cut(input, output),
             Kind::Messages(messages) => messages.cut(output),
+            Kind::Media(_) => media::Media::error("insufficient_quota", "insufficient_quota", why),
         };
         // No text may end the comment early.
         let why = why.replace(['\n', '\r'], " ");
@@ -102,6 +116,7 @@ impl Reading {
         Bytes::from(match &self.kind {
             Kind::Chat(_) => format!("data: {}\n\n", serde_json::json!({"error": error})),
             Kind::Responses(responses) => responses.broken(code, why),
+            Kind::Media(_) => media::Media::error("server_error", code, why),
             Kind::Messages(_) => named(
                 "error",
                 &serde_json::json!({"type": "error", "error": {"type": "api_error", "message": why,
@@ -121,7 +136,7 @@ fn says_failed(data: &[u8]) -> bool {
     }
     // Nearly every event is read once only.
     const ERROR: &[u8] = b"\"error\"";
-    if !data.windows(ERROR.len()).any(|part| part == ERROR) {
+    if memchr::memmem::find(data, ERROR).is_none() {
         return false;
     }
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(data) else { return false };
@@ -139,7 +154,7 @@ mod tests {
 
     /// A stream that is cut before the last of these events, and the events that it then ends with.
     fn cut(surface: Surface, hides_usage: bool, events: &[Value]) -> Vec<Value> {
-        let mut reading = Reading::new(surface, hides_usage);
+        let mut reading = Reading::new(surface, hides_usage, 1);
         for event in events {
             reading.event(&Event { raw: Bytes::from(format!("data: {event}\n\n")) });
         }
@@ -184,6 +199,14 @@ mod tests {
             json!({"type": "message_stop"}),
         ];
         assert_eq!(cut(Surface::Messages, true, &[start, block, delta]), ends);
+    }
+
+    #[test]
+    fn a_cut_transcript_does_not_look_whole() {
+        let delta = |text: &str| json!({"type": "transcript.text.delta", "delta": text});
+        let end = cut(Surface::Transcriptions, true, &[delta("one"), delta("two")]);
+        let error = json!({"message": "no credits\ndata: 1", "type": "insufficient_quota", "code": "insufficient_quota", "param": null});
+        assert_eq!(end, [json!({"error": error})]);
     }
 
     /// A stream of Responses that is cut before a delta of the part of this item.
