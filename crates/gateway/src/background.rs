@@ -17,10 +17,11 @@ use hyper::body::Incoming;
 use crate::call::{Call, Reply};
 use crate::denial::{Refused, Why};
 use crate::follow::{Follow, Work, streamed};
-use crate::job::{Job, Sealed};
+use crate::job::{Job, Kind, Sealed};
 use crate::reply::Body;
 use crate::shared::Shared;
-use crate::work::{RESPONSES, State, abandon, ask, look, read, settle, upstream, watch};
+use crate::watch::{abandon, settle, watch};
+use crate::work::{State, ask, look, read, serves};
 
 pub(crate) const RESPONSE: &str = "/v1/responses/{response}";
 pub(crate) const CANCEL: &str = "/v1/responses/{response}/cancel";
@@ -33,9 +34,11 @@ pub(crate) async fn answer(
     request: &Request<Bytes>,
 ) -> Result<Response<Body>, Refused> {
     let (account, _) = access.place().map_err(|problem| Refused::of_problem(&problem))?;
-    let rest = request.uri().path().strip_prefix(RESPONSES).unwrap_or_default();
+    let path = request.uri().path();
+    let of = |kind: Kind| path.strip_prefix(kind.path()).map(|rest| (kind, rest));
+    let (kind, rest) = of(Kind::Response).or_else(|| of(Kind::Batch)).unwrap_or((Kind::Response, ""));
     let (name, act) = rest.split_once('/').unwrap_or((rest, ""));
-    let job = Job::of_name(&shared.seal, &account, name)?;
+    let job = Job::of_name(&shared.seal, (kind, &account), name)?;
     shared.model(access, &job.of.model)?;
     let headers = request.headers();
     let actor = access.actor().cloned();
@@ -90,7 +93,7 @@ async fn follow_again(
     actor: Option<Name>,
     (query, headers): (&str, &HeaderMap),
 ) -> Result<Response<Body>, Refused> {
-    let (_, upstream, _) = upstream(shared, &job)?;
+    let (_, upstream, _) = serves(shared, &job)?;
     let idle = upstream.idle_timeout;
     let answer = ask(shared, &job, (&Method::GET, query), headers).await?;
     if !answer.status().is_success() {
@@ -113,6 +116,7 @@ impl Call {
             dimensions: self.held.dimensions.clone(),
             input: self.held.input,
             consented: self.consented,
+            requests: None,
         }
     }
 
@@ -161,7 +165,7 @@ impl Call {
     /// The work that this call began, to which it leaves its hold.
     pub(crate) fn leave(&mut self, id: String, target: usize) -> Job {
         let hold = self.held.lease.take().map(|lease| lease.leave().0);
-        Job { account: self.held.account.clone(), id, of: self.sealed(target, hold) }
+        Job { kind: Kind::Response, account: self.held.account.clone(), id, of: self.sealed(target, hold) }
     }
 
     async fn failed(mut self, refused: Refused, reply: Reply) {

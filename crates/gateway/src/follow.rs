@@ -21,7 +21,8 @@ use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
 use crate::surface::Surface;
 use crate::upstream::passed;
-use crate::work::{Said, abandon, renamed, settle, watch};
+use crate::watch::{abandon, settle, watch};
+use crate::work::{Said, renamed};
 
 /// The work whose events are passed on.
 pub(crate) enum Work {
@@ -103,7 +104,7 @@ impl Follow {
         let said: Said<'_> = serde_json::from_str(response.get()).unwrap_or_default();
         let began = self.named(said.id.as_deref()).await;
         let Work::Known(job) = &self.work else { return };
-        let raw = renamed(response.get(), &job.name(&self.shared.seal));
+        let raw = renamed(response.get(), &[("id", job.name(&self.shared.seal))]);
         let raw = raw.and_then(|renamed| replaced(&event.raw, response.get(), &renamed));
         if said.is_over() {
             settle(&self.shared, job, &said, self.actor.as_ref()).await;

@@ -1,7 +1,10 @@
 //! What infers nothing and costs nothing: the models that there are, and counts of tokens.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use headworks_api::Access;
+use headworks_core::record::{Label, Name, Path};
 use headworks_wire as wire;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -11,7 +14,7 @@ use serde_json::json;
 use crate::denial::{Refused, Why};
 use crate::reply::{Body, whole};
 use crate::setup::{Model, Protocol};
-use crate::shared::{Shared, held_dimensions, place};
+use crate::shared::{Shared, Sold, held_dimensions, place};
 use crate::surface::{Asked, Change, Surface};
 use crate::upstream::{collected, passed, path, request};
 use crate::usage;
@@ -67,23 +70,34 @@ pub(crate) async fn count(
     let (account, path) = place(&access, &head.headers)?;
     let model = shared.model(&access, &asked.model)?;
     let sold = shared.sold(model)?;
+    let dimensions = held_dimensions(&asked, model, &sold.knows);
+    may_use(shared, &access, (&account, path), model, (&sold, dimensions)).await?;
+    forward(shared, model, &asked, &head).await
+}
+
+/// Refuses those who may not use a model at all.
+///
+/// # Errors
+/// With the refusal.
+pub(crate) async fn may_use(
+    shared: &Shared,
+    access: &Access,
+    (account, path): (&Name, Path),
+    model: &Model,
+    (sold, dimensions): (&Sold, BTreeMap<Name, Label>),
+) -> Result<(), Refused> {
+    let one = usage::held(&sold.meters, &[("input_tokens", 1), ("output_tokens", 1)]);
     let peek = wire::AuthorizeRequest {
         path,
-        dimensions: held_dimensions(&asked, model, &sold.knows),
-        quantities: usage::held(&sold.meters, &[("input_tokens", 1), ("output_tokens", 1)])
-            .into_iter()
-            .collect(),
+        dimensions,
+        quantities: one.into_iter().collect(),
         consent: true,
-        ..wire::AuthorizeRequest::new((&account).into(), model.feature.clone())
+        ..wire::AuthorizeRequest::new(account.into(), model.feature.clone())
     };
-    let decision = shared.api.check_as(&access, wire::Scope::Gateway, &peek).await;
+    let decision = shared.api.check_as(access, wire::Scope::Gateway, &peek).await;
     let decision = decision.map_err(|problem| Refused::of_problem(&problem))?;
-    // It costs nothing, so only those who may not use the model at all are refused.
     let refused = Refused::of_decision(&decision);
-    if decision.outcome == "deny" && refused.why == Why::Forbidden {
-        return Err(refused);
-    }
-    forward(shared, model, &asked, &head).await
+    if decision.outcome == "deny" && refused.why == Why::Forbidden { Err(refused) } else { Ok(()) }
 }
 
 /// Passes a count of tokens on to the first target that can be reached.

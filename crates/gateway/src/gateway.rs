@@ -13,42 +13,36 @@ use headworks_api::{Access, Api, Key, Leased, Problem};
 use headworks_core::record::{Name, Seq};
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::attempts::{Attempt, Outcome, fingerprint};
-use crate::background;
 use crate::call::{Call, Ends};
 use crate::denial::{Refused, Why};
 use crate::estimate::MEDIA;
 use crate::free::{COUNT_TOKENS, MODELS, count, models};
 use crate::held::Held;
-use crate::job::Job;
+use crate::job::{Job, Kind};
 use crate::media::Medium;
 use crate::rates::Worth;
 use crate::reply::Body;
 use crate::setup::{Protocol, Setup, Upstream};
-use crate::shared::{Shared, Sold, held_dimensions, place};
+use crate::shared::{CALLS_MAX, Shared, Sold, consents, held_dimensions, place};
 use crate::surface::{Asked, Surface};
 use crate::text::Text;
 use crate::upstream::path as path_at;
 use crate::usage::{self, Classes};
-use crate::work::RESPONSES;
+use crate::{background, batches, files};
 
 /// The largest request, in bytes.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
-/// The most calls at once.
-const CALLS_MAX: u32 = 16_384;
 /// The fewest tokens of output that are worth a call.
 const OUTPUT_MIN: u64 = 16;
 /// How often an SDK has sent the call before.
 const RETRY_COUNT: &str = "x-stainless-retry-count";
-/// The caller agrees to paid sources.
-const CONSENT: &str = "x-headworks-consent";
 
 /// Calls of models, decided before they are forwarded.
 pub struct Gateway {
     shared: Arc<Shared>,
-    calls: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Gateway {
@@ -61,8 +55,7 @@ impl Gateway {
     /// A gateway over the calls of an engine.
     #[must_use]
     pub fn new(api: Arc<Api>, setup: Setup) -> Arc<Self> {
-        let calls = Arc::new(Semaphore::new(usize::try_from(CALLS_MAX).unwrap_or(usize::MAX)));
-        Arc::new(Self { shared: Arc::new(Shared::new(api, setup)), calls })
+        Arc::new(Self { shared: Arc::new(Shared::new(api, setup)) })
     }
 
     /// Its routes: method and path.
@@ -77,6 +70,13 @@ impl Gateway {
             (Method::DELETE, background::RESPONSE),
             (Method::POST, background::CANCEL),
             (Method::GET, background::ITEMS),
+            (Method::POST, files::FILES),
+            (Method::GET, files::FILE),
+            (Method::DELETE, files::FILE),
+            (Method::GET, files::CONTENT),
+            (Method::POST, batches::BATCHES),
+            (Method::GET, batches::BATCH),
+            (Method::POST, batches::CANCEL),
         ];
         infer.chain(more).collect()
     }
@@ -96,7 +96,14 @@ impl Gateway {
             (Some(surface), _) => self.infer(surface, access, request).await,
             (None, COUNT_TOKENS) => count(&self.shared, access, request).await,
             (None, MODELS) => models(&self.shared, &access, protocol, None),
-            (None, path) if path.starts_with(RESPONSES) => {
+            (None, files::FILES) => files::upload(&self.shared, &access, request).await,
+            (None, batches::BATCHES) => batches::begin(&self.shared, access, request).await,
+            (None, path) if path.starts_with(Kind::File.path()) => {
+                files::file(&self.shared, &access, &request).await
+            }
+            (None, path)
+                if [Kind::Response, Kind::Batch].iter().any(|kind| path.starts_with(kind.path())) =>
+            {
                 background::answer(&self.shared, &access, &request).await
             }
             (None, path) => models(&self.shared, &access, protocol, path.strip_prefix("/v1/models/")),
@@ -107,7 +114,7 @@ impl Gateway {
     /// Ends all calls, each at what was used, and returns when they have ended or this time is over.
     pub async fn shut_down(&self, within: Duration) {
         self.shared.stop.send_replace(true);
-        if tokio::time::timeout(within, self.calls.acquire_many(CALLS_MAX)).await.is_err() {
+        if tokio::time::timeout(within, self.shared.calls.acquire_many(CALLS_MAX)).await.is_err() {
             tracing::warn!("model calls were still running at the end; their holds expire by themselves");
         }
     }
@@ -149,7 +156,7 @@ impl Gateway {
         let mut targets = shared.targets(model, surface.protocol());
         let mut previous = None;
         if let Some(name) = asked.previous.as_deref().filter(|name| Job::is_name(name)) {
-            let job = Job::of_name(&shared.seal, &account, name)?;
+            let job = Job::of_name(&shared.seal, (Kind::Response, &account), name)?;
             let serves = |(_, upstream, _): (_, &Upstream, _)| upstream.name == job.of.upstream;
             targets.retain(|target| shared.served_by(model, *target).is_some_and(serves));
             previous = Some(job.id);
@@ -159,13 +166,7 @@ impl Gateway {
             return Err(Refused::new(Why::NotFound, "model_not_found", message));
         }
         let Sold { meters, knows, hold_life_max } = shared.sold(model)?;
-        let permit = Arc::clone(&self.calls).try_acquire_owned();
-        let permit = permit.map_err(|_| {
-            Refused::of_problem(&Problem::new(
-                headworks_api::Kind::Overloaded,
-                "too many model calls are running; try again soon",
-            ))
-        })?;
+        let permit = shared.permit()?;
         let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &body).await;
         let text = asked.input();
         let output_max = asked.output_max.or(model.output_max);
@@ -196,7 +197,7 @@ impl Gateway {
             .filter(|_| output > 0 && surface.may_be_short(asked.is_stream))
             .map(|meter| BTreeMap::from([(meter.clone(), both + output.min(OUTPUT_MIN * asked.choices))]));
         let held_dimensions = held_dimensions(&asked, model, &knows);
-        let consented = head.headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true");
+        let consented = consents(&head.headers);
         let ask = wire::AuthorizeRequest {
             path,
             dimensions: held_dimensions.clone(),

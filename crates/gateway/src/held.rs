@@ -70,7 +70,7 @@ impl Held {
         let is_one = own("input_tokens") == output_meter;
         Ok(Self {
             shared: Arc::clone(shared),
-            surface: Surface::Responses,
+            surface: job.surface(),
             model: job.of.model.clone(),
             account: job.account.clone(),
             lease,

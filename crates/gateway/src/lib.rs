@@ -5,11 +5,13 @@
 
 mod attempts;
 mod background;
+mod batches;
 mod body;
 mod call;
 mod denial;
 mod estimate;
 mod fields;
+mod files;
 mod follow;
 mod free;
 mod gateway;
@@ -30,6 +32,7 @@ mod surface;
 mod text;
 mod upstream;
 mod usage;
+mod watch;
 mod wav;
 mod whole;
 mod work;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use headworks_api::{Access, Api};
+use headworks_api::{Access, Api, Kind, Problem};
 use headworks_core::record::{Label, Level, Name, Path, Segment, Seq, Span};
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -20,6 +20,10 @@ use crate::setup::{Model, Protocol, Setup, Target, Upstream};
 use crate::surface::Asked;
 use crate::upstream::Requests;
 
+/// The most calls at once.
+pub(crate) const CALLS_MAX: u32 = 16_384;
+/// The caller agrees to paid sources.
+const CONSENT: &str = "x-headworks-consent";
 /// A part of the caller's own: where in its place the call belongs.
 const SESSION: &str = "x-headworks-session";
 
@@ -38,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) attempts: Attempts,
     /// Memory for answers that come as a whole.
     pub(crate) answers: Arc<Semaphore>,
+    /// Places for calls.
+    pub(crate) calls: Arc<Semaphore>,
     /// Whether the gateway ends.
     pub(crate) stop: watch::Sender<bool>,
     /// What names of work in the background are sealed with.
@@ -72,9 +78,18 @@ impl Shared {
             rates: Rates::default(),
             attempts: Attempts::default(),
             answers: Arc::new(Semaphore::new(ANSWER_PARTS)),
+            calls: Arc::new(Semaphore::new(usize::try_from(CALLS_MAX).unwrap_or(usize::MAX))),
             stop: watch::Sender::new(false),
             looked_at: Mutex::default(),
         }
+    }
+
+    /// A place for a call, if there is one.
+    pub(crate) fn permit(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            let why = "too many model calls are running; try again soon";
+            Refused::of_problem(&Problem::new(Kind::Overloaded, why))
+        })
     }
 
     /// Whether there is memory for an answer of this length, at once or soon. Short ones always have some.
@@ -176,6 +191,11 @@ pub(crate) fn place(access: &Access, headers: &HeaderMap) -> Result<(Name, Path)
             )
         })?;
     Ok((account, path.with(Segment { level: Level::Session, name })))
+}
+
+/// Whether the caller agrees to paid sources.
+pub(crate) fn consents(headers: &HeaderMap) -> bool {
+    headers.get(CONSENT).is_some_and(|value| value.as_bytes() == b"true")
 }
 
 /// What a hold is priced by: the model's dimensions, and those of the request that the feature knows.

@@ -10,7 +10,7 @@ mod report;
 use headworks_core::record::Name;
 use headworks_core::waterfall::Quantities;
 
-pub(crate) use self::report::{Classes, Made, Report};
+pub(crate) use self::report::{Classes, Made, Report, add};
 
 /// A class of use, and the class that it is a kind of. The names are those of meters.
 const CLASSES: &[(&str, Option<&str>)] = &[

@@ -35,7 +35,7 @@ enum Kind {
     Chat(chat::Chat),
     Responses(responses::Responses),
     Messages(messages::Messages),
-    Media(media::Media),
+    Media(Box<media::Media>),
 }
 
 impl Reading {
@@ -52,7 +52,7 @@ impl Reading {
             | Surface::ImageVariations
             | Surface::Speech
             | Surface::Transcriptions
-            | Surface::Translations => Kind::Media(media::Media::new(pieces)),
+            | Surface::Translations => Kind::Media(Box::new(media::Media::new(pieces))),
         };
         Self { kind, report: None, is_final: false, is_over: false, has_failed: false }
     }

@@ -50,6 +50,16 @@ pub(crate) struct Report {
     pub(crate) picture: Picture,
 }
 
+/// Adds one use to another.
+pub(crate) fn add(all: &mut Classes, more: Classes) {
+    for (class, count) in more {
+        match all.iter_mut().find(|(known, _)| *known == class) {
+            Some((_, known)) => *known = known.saturating_add(count),
+            None => all.push((class, count)),
+        }
+    }
+}
+
 /// Whole seconds, rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seconds(pub(crate) u64);
@@ -280,12 +290,7 @@ impl Report {
     pub(crate) fn classes(&self) -> Classes {
         let mut classes = self.own();
         for step in self.beyond().filter(|step| step.model.is_none()) {
-            for (class, count) in step.report.own() {
-                match classes.iter_mut().find(|(known, _)| *known == class) {
-                    Some((_, all)) => *all = all.saturating_add(count),
-                    None => classes.push((class, count)),
-                }
-            }
+            add(&mut classes, step.report.own());
         }
         classes
     }
