@@ -277,6 +277,10 @@ mod tests {
             (&edited[..at], &edited[at..at + 11], &edited[at + 11..]),
             (&body[..at], &b"another-one"[..], &body[at + 3..])
         );
+        // One that is cut off anywhere is none, until only the end of its last line is missing.
+        for end in 0..body.len() - 2 {
+            assert!(Form::parse("b", &body[..end]).is_err(), "{end}");
+        }
         // Line ends around it, which RFC 2046 allows.
         let around = [b"\r\n", &body[..body.len() - 2]].concat();
         assert_eq!(Form::parse("b", &around).expect("a form").text("model"), Ok(Some("big")));

@@ -117,11 +117,14 @@ impl Passing {
             let classes = self.call.held.classes(None, false, Output { text: 0, pieces });
             self.call.held.settle(target, None, &classes, false).await
         };
-        let is_complete = end == End::Complete && self.leaves.is_none();
         if end == End::Complete {
             self.call.held.feed_served();
         }
-        let is_delivered = is_complete && self.to.send(Part::End).await.is_ok();
-        self.call.over(charge, is_delivered).await;
+        let is_complete = end == End::Complete && self.leaves.is_none();
+        let place = if is_complete { self.to.reserve().await.ok() } else { None };
+        self.call.over(charge, place.is_some()).await;
+        if let Some(place) = place {
+            place.send(Part::End);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Number, Value};
 
 /// How requests are served that wish nothing else.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,13 @@ pub(crate) struct Wish {
     /// The answer is a call of a tool.
     pub(crate) tool_call: Option<ToolCall>,
     pub(crate) fault: Option<Fault>,
+    /// Pictures that are made, if not as many as were asked for.
+    pub(crate) images: Option<u64>,
+    /// What an answer says of its pictures: `size`, `quality`, `output_format`, `svg_usage`.
+    #[serde(default)]
+    pub(crate) picture: Map<String, Value>,
+    /// The length of a sound, which is then what is reported of it.
+    pub(crate) seconds: Option<Number>,
 }
 
 /// A call of a tool.
@@ -74,6 +81,16 @@ pub(crate) enum Fault {
     ErrorAfter(u64),
 }
 
+impl Fault {
+    /// After how many events it comes.
+    pub(crate) fn after(&self) -> Option<u64> {
+        match self {
+            Self::CutAfter(n) | Self::EndAfter(n) | Self::MalformedAfter(n) | Self::ErrorAfter(n) => Some(*n),
+            Self::Status(_) | Self::Hang => None,
+        }
+    }
+}
+
 /// The surfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Surface {
@@ -93,6 +110,8 @@ pub(crate) struct Asked {
     pub(crate) wish: Wish,
     pub(crate) choices: u64,
     pub(crate) input: u64,
+    /// Bytes of the request.
+    pub(crate) bytes: u64,
     /// Tokens of each output.
     pub(crate) output: u64,
     /// Tokens that each output would have without a limit.

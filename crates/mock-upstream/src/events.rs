@@ -22,7 +22,7 @@ fn with(one: &Value, other: &Value) -> Value {
     fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-fn named(value: &Value) -> String {
+pub(crate) fn named(value: &Value) -> String {
     format!("event: {}\ndata: {value}\n\n", value["type"].as_str().unwrap_or_default())
 }
 
@@ -198,10 +198,10 @@ fn error(surface: Surface) -> String {
 }
 
 /// How a stream ends before its time.
-async fn fail(fault: &Fault, asked: &Asked, sender: &mut Sender<Bytes, io::Error>) -> bool {
+pub(crate) async fn fail(fault: &Fault, surface: Surface, sender: &mut Sender<Bytes, io::Error>) -> bool {
     let last = match fault {
         Fault::MalformedAfter(_) => "data: {\"choices\":[{\"ind\n".to_owned(),
-        Fault::ErrorAfter(_) => error(asked.surface),
+        Fault::ErrorAfter(_) => error(surface),
         Fault::Status(_) | Fault::Hang | Fault::CutAfter(_) | Fault::EndAfter(_) => {
             return matches!(fault, Fault::CutAfter(_));
         }
@@ -222,12 +222,7 @@ pub(crate) async fn write(
     let rate = asked.wish.tokens_per_second.unwrap_or(options.tokens_per_second);
     let each = asked.wish.tokens_per_event.unwrap_or(1).max(1);
     let fault = asked.wish.fault.clone();
-    let fails_at = match &fault {
-        Some(Fault::CutAfter(n) | Fault::EndAfter(n) | Fault::MalformedAfter(n) | Fault::ErrorAfter(n)) => {
-            Some(*n)
-        }
-        Some(Fault::Status(_) | Fault::Hang) | None => None,
-    };
+    let fails_at = fault.as_ref().and_then(Fault::after);
     for event in begin(&asked) {
         if sender.send_data(Bytes::from(event)).await.is_err() {
             return entry.end(Ended::Left);
@@ -240,7 +235,7 @@ pub(crate) async fn write(
     let (mut written, mut number) = (0, 0);
     while written < asked.output {
         if let Some(fault) = fault.as_ref().filter(|_| fails_at == Some(number)) {
-            if fail(fault, &asked, &mut sender).await {
+            if fail(fault, asked.surface, &mut sender).await {
                 // What was sent before is on its way first.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 sender.abort(io::Error::other("as wished"));

@@ -8,6 +8,8 @@ mod asked;
 mod background;
 mod bodies;
 mod events;
+mod form;
+mod media;
 mod served;
 
 use std::io;
@@ -28,8 +30,9 @@ use tokio::task::JoinHandle;
 pub use asked::Options;
 use asked::{Asked, Fault, Surface, Wish, wait};
 use background::Jobs;
-use served::Log;
+use media::Medium;
 pub use served::{Ended, Served};
+use served::{Entry, Log};
 
 #[derive(Debug)]
 pub(crate) struct Upstream {
@@ -96,7 +99,18 @@ fn router(upstream: Arc<Upstream>) -> Router {
         })
     };
     let background = background::routes(Arc::clone(&upstream.jobs));
+    let media = |medium: Medium| {
+        post(move |State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Bytes| async move {
+            media::serve(&upstream, medium, &headers, &body).await
+        })
+    };
     Router::new()
+        .route("/v1/images/generations", media(Medium::Images))
+        .route("/v1/images/edits", media(Medium::Edits))
+        .route("/v1/images/variations", media(Medium::Variations))
+        .route("/v1/audio/speech", media(Medium::Speech))
+        .route("/v1/audio/transcriptions", media(Medium::Transcriptions))
+        .route("/v1/audio/translations", media(Medium::Translations))
         .route("/v1/chat/completions", infer(Surface::Chat))
         .route("/v1/completions", infer(Surface::Completions))
         .route("/v1/responses", infer(Surface::Responses))
@@ -129,6 +143,23 @@ fn refused(surface: Surface, status: StatusCode, message: &str) -> Response {
     (status, Json(body)).into_response()
 }
 
+/// The refusal that a request wishes; it may wish for no answer at all.
+async fn refusal(surface: Surface, fault: Option<&Fault>, entry: &Entry) -> Option<Response> {
+    match fault? {
+        Fault::Status(status) => {
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            entry.end(Ended::Refused);
+            let mut response = refused(surface, status, "as wished");
+            if status == StatusCode::TOO_MANY_REQUESTS {
+                response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
+            }
+            Some(response)
+        }
+        Fault::Hang => std::future::pending().await,
+        Fault::CutAfter(_) | Fault::EndAfter(_) | Fault::MalformedAfter(_) | Fault::ErrorAfter(_) => None,
+    }
+}
+
 async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, body: &Bytes) -> Response {
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
         return refused(surface, StatusCode::BAD_REQUEST, "the body is not JSON");
@@ -156,6 +187,7 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
         model: request["model"].as_str().unwrap_or_default().to_owned(),
         choices: number("n").unwrap_or(1),
         input: wish.input_tokens.unwrap_or_else(|| quarter(body)),
+        bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
         output,
         wanted,
         wants_usage: request["stream_options"]["include_usage"] == true,
@@ -165,20 +197,8 @@ async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, 
     };
     let is_background = surface == Surface::Responses && request["background"] == true;
     let entry = upstream.log.begin(&asked, is_stream && !is_background, headers);
-    match &asked.wish.fault {
-        Some(Fault::Status(status)) => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            entry.end(Ended::Refused);
-            let mut response = refused(surface, status, "as wished");
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
-            }
-            return response;
-        }
-        Some(Fault::Hang) => {
-            std::future::pending::<()>().await;
-        }
-        _ => {}
+    if let Some(refused) = refusal(surface, asked.wish.fault.as_ref(), &entry).await {
+        return refused;
     }
     if is_background {
         upstream.jobs.begin(upstream.options, &asked, entry.clone());

@@ -52,6 +52,18 @@ pub struct Served {
     pub ended: Ended,
     /// The key that was sent.
     pub key: Option<String>,
+    /// Pictures that were made.
+    pub images: u64,
+    /// Characters of text that was spoken.
+    pub characters: u64,
+    /// Bytes of the request.
+    pub bytes: u64,
+}
+
+/// The key that was sent.
+pub(crate) fn key(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get("authorization").or_else(|| headers.get("x-api-key"));
+    key.and_then(|key| key.to_str().ok()).map(str::to_owned)
 }
 
 /// All of them.
@@ -71,8 +83,7 @@ impl Log {
     }
 
     pub(crate) fn begin(&self, asked: &Asked, is_stream: bool, headers: &HeaderMap) -> Entry {
-        let key = headers.get("authorization").or_else(|| headers.get("x-api-key"));
-        let served = Arc::new(Mutex::new(Served {
+        let entry = self.push(Served {
             id: asked.id.clone(),
             surface: format!("{:?}", asked.surface).to_lowercase(),
             model: asked.model.clone(),
@@ -82,17 +93,25 @@ impl Log {
             limit: asked.output,
             usage: Value::Null,
             ended: Ended::Running,
-            key: key.and_then(|key| key.to_str().ok()).map(str::to_owned),
-        }));
+            key: key(headers),
+            images: 0,
+            characters: 0,
+            bytes: asked.bytes,
+        });
+        if !is_stream {
+            entry.reported(bodies::usage(asked, asked.output * asked.choices).unwrap_or_default());
+        }
+        entry
+    }
+
+    /// Adds an entry.
+    pub(crate) fn push(&self, served: Served) -> Entry {
+        let served = Arc::new(Mutex::new(served));
         let mut all = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT {
             all.remove(0);
         }
         all.push(Arc::clone(&served));
-        if !is_stream {
-            let usage = bodies::usage(asked, asked.output * asked.choices);
-            served.lock().unwrap_or_else(PoisonError::into_inner).usage = usage.unwrap_or_default();
-        }
         Entry(served)
     }
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod endings;
+mod media;
 mod odd;
 mod stories;
 mod world;

@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::world::{CATALOG, WRITING, World, answer, request, setup, text};
+use crate::world::{CATALOG, FORM, WRITING, World, answer, form, request, setup, text};
 
 fn lines(all: &[(&str, u64)]) -> std::collections::BTreeMap<String, u64> {
     all.iter().map(|(meter, n)| ((*meter).to_owned(), *n)).collect()
@@ -244,7 +244,18 @@ async fn every_route_decides_before_it_forwards() {
         if method == Method::GET || path.ends_with("count_tokens") {
             continue;
         }
-        let (status, body) = answer(world.send(path, request(path, true, 50, json!({}))).await).await;
+        let is_form = path.starts_with("/v1/images/") || path.starts_with("/v1/audio/t");
+        let sent = if is_form && path != "/v1/images/generations" {
+            let files: [(&str, &[u8]); 2] = [("file", b"sound"), ("image", b"picture")];
+            world
+                .send_as(&world.key, path, &[FORM], form(&json!({"model": "m", "prompt": "hello"}), &files))
+                .await
+        } else if path == "/v1/audio/speech" {
+            world.send(path, json!({"model": "m", "input": "hello"}).to_string()).await
+        } else {
+            world.send(path, request(path, true, 50, json!({}))).await
+        };
+        let (status, body) = answer(sent).await;
         let (expected, kind) = if path == "/v1/messages" {
             (StatusCode::PAYMENT_REQUIRED, "billing_error")
         } else {

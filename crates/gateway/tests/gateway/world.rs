@@ -158,8 +158,10 @@ impl World {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Response<Body> {
-        let mut request =
-            Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let mut request = Request::builder().method(method).uri(path);
+        if headers.iter().all(|(name, _)| *name != "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -269,4 +271,28 @@ pub(crate) fn request(path: &str, is_stream: bool, output_max: u64, mock: Value)
         request["stream"] = true.into();
     }
     request.to_string()
+}
+
+/// The content type of [`form`].
+pub(crate) const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=b0undary");
+
+/// A form: fields as texts, and files by name.
+pub(crate) fn form(fields: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut part = |head: &str, content: &[u8]| {
+        body.extend_from_slice(
+            format!("--b0undary\r\nContent-Disposition: form-data; {head}\r\n\r\n").as_bytes(),
+        );
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    };
+    for (name, value) in fields.as_object().expect("fields") {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        part(&format!("name=\"{name}\""), text.as_bytes());
+    }
+    for (name, content) in files {
+        part(&format!("name=\"{name}\"; filename=\"a\"\r\nContent-Type: application/octet-stream"), content);
+    }
+    body.extend_from_slice(b"--b0undary--\r\n");
+    body
 }
