@@ -203,7 +203,8 @@ impl Call {
             let sent = tokio::select! {
                 biased;
                 sent = self.send_to(target) => sent,
-                () = reply.closed() => return Sent::Abandoned,
+                // Work in the background can be cancelled only by the name that its answer has.
+                () = reply.closed(), if !self.is_background => return Sent::Abandoned,
                 is_replaced = ends.ended() => {
                     if is_replaced {
                         return Sent::Abandoned;

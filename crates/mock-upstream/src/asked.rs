@@ -116,6 +116,8 @@ pub(crate) struct Asked {
     pub(crate) output: u64,
     /// Tokens that each output would have without a limit.
     pub(crate) wanted: u64,
+    pub(crate) is_stream: bool,
+    pub(crate) is_background: bool,
     pub(crate) wants_usage: bool,
     /// Embeddings are asked for in base64.
     pub(crate) is_base64: bool,
@@ -124,6 +126,45 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Reads a request.
+    pub(crate) fn read(options: Options, surface: Surface, id: String, body: &[u8]) -> Result<Self, String> {
+        let request = serde_json::from_slice::<Value>(body).map_err(|_| "the body is not JSON")?;
+        let wish: Wish = match request.get("mock") {
+            None => Wish::default(),
+            Some(wish) => serde_json::from_value(wish.clone()).map_err(|e| format!("`mock`: {e}"))?,
+        };
+        let number = |name: &str| request.get(name).and_then(Value::as_u64);
+        let limit =
+            ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().filter_map(number).min();
+        let wanted = wish.output_tokens.unwrap_or(options.output_tokens);
+        let says = match &wish.tool_call {
+            Some(call) => Some(call.arguments.to_string()),
+            None if wish.echo => Some(String::from_utf8_lossy(body).into_owned()),
+            None => wish.text.clone(),
+        };
+        let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        Ok(Self {
+            surface,
+            id,
+            model: request["model"].as_str().unwrap_or_default().to_owned(),
+            choices: number("n").unwrap_or(1),
+            input: wish.input_tokens.unwrap_or_else(|| bytes.div_ceil(4)),
+            bytes,
+            output: if surface == Surface::Embeddings {
+                0
+            } else {
+                limit.map_or(wanted, |limit| wanted.min(limit))
+            },
+            wanted,
+            is_stream: request["stream"] == true,
+            is_background: surface == Surface::Responses && request["background"] == true,
+            wants_usage: request["stream_options"]["include_usage"] == true,
+            is_base64: request["encoding_format"] == "base64",
+            says: says.map(|says| says.chars().collect()),
+            wish,
+        })
+    }
+
     /// The output ends because its limit is reached.
     pub(crate) fn is_limited(&self) -> bool {
         self.output < self.wanted

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     pub(crate) fields: Map<String, Value>,
-    pub(crate) files: Vec<(String, usize)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 /// Reads a form whose boundary is in its content type.
@@ -27,7 +27,7 @@ pub(crate) fn read(kind: &str, body: &[u8]) -> Option<Form> {
         let (head, content) = (std::str::from_utf8(part.get(..head)?).ok()?, part.get(head + 4..)?);
         let name = head.split_once(" name=\"")?.1.split('"').next()?.to_owned();
         if head.contains("filename=") {
-            form.files.push((name, content.len()));
+            form.files.push((name, content.to_vec()));
         } else {
             let text = String::from_utf8_lossy(content).into_owned();
             form.fields.insert(name, text.into());

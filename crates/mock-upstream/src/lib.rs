@@ -6,6 +6,7 @@
 
 mod asked;
 mod background;
+mod batches;
 mod bodies;
 mod events;
 mod form;
@@ -22,14 +23,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use asked::Options;
-use asked::{Asked, Fault, Surface, Wish, wait};
+use asked::{Asked, Fault, Surface, wait};
 use background::Jobs;
+use batches::Batches;
 use media::Medium;
 pub use served::{Ended, Served};
 use served::{Entry, Log};
@@ -37,7 +39,7 @@ use served::{Entry, Log};
 #[derive(Debug)]
 pub(crate) struct Upstream {
     options: Options,
-    log: Log,
+    log: Arc<Log>,
     jobs: Arc<Jobs>,
 }
 
@@ -59,7 +61,7 @@ impl MockUpstream {
     pub async fn start(listen: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
-        let upstream = Arc::new(Upstream { options, log: Log::default(), jobs: Arc::default() });
+        let upstream = Arc::new(Upstream { options, log: Arc::default(), jobs: Arc::default() });
         let (stop, mut stopping) = watch::channel(false);
         let router = router(Arc::clone(&upstream));
         let task = tokio::spawn(async move {
@@ -99,6 +101,7 @@ fn router(upstream: Arc<Upstream>) -> Router {
         })
     };
     let background = background::routes(Arc::clone(&upstream.jobs));
+    let batches = batches::routes(Arc::new(Batches::new(upstream.options, Arc::clone(&upstream.log))));
     let media = |medium: Medium| {
         post(move |State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Bytes| async move {
             media::serve(&upstream, medium, &headers, &body).await
@@ -127,6 +130,7 @@ fn router(upstream: Arc<Upstream>) -> Router {
         .layer(DefaultBodyLimit::max(64 << 20))
         .with_state(upstream)
         .merge(background)
+        .merge(batches)
 }
 
 fn quarter(body: &Bytes) -> u64 {
@@ -161,41 +165,11 @@ async fn refusal(surface: Surface, fault: Option<&Fault>, entry: &Entry) -> Opti
 }
 
 async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, body: &Bytes) -> Response {
-    let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        return refused(surface, StatusCode::BAD_REQUEST, "the body is not JSON");
+    let asked = match Asked::read(upstream.options, surface, upstream.log.next_id(), body) {
+        Ok(asked) => asked,
+        Err(why) => return refused(surface, StatusCode::BAD_REQUEST, &why),
     };
-    let wish = match request.get("mock").cloned().map(serde_json::from_value::<Wish>) {
-        None => Wish::default(),
-        Some(Ok(wish)) => wish,
-        Some(Err(e)) => return refused(surface, StatusCode::BAD_REQUEST, &format!("`mock`: {e}")),
-    };
-    let number = |name: &str| request.get(name).and_then(Value::as_u64);
-    let limit =
-        ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().filter_map(number).min();
-    let wanted = wish.output_tokens.unwrap_or(upstream.options.output_tokens);
-    let output =
-        if surface == Surface::Embeddings { 0 } else { limit.map_or(wanted, |limit| wanted.min(limit)) };
-    let is_stream = request["stream"] == true;
-    let says = match &wish.tool_call {
-        Some(call) => Some(call.arguments.to_string()),
-        None if wish.echo => Some(String::from_utf8_lossy(body).into_owned()),
-        None => wish.text.clone(),
-    };
-    let asked = Asked {
-        surface,
-        id: upstream.log.next_id(),
-        model: request["model"].as_str().unwrap_or_default().to_owned(),
-        choices: number("n").unwrap_or(1),
-        input: wish.input_tokens.unwrap_or_else(|| quarter(body)),
-        bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
-        output,
-        wanted,
-        wants_usage: request["stream_options"]["include_usage"] == true,
-        is_base64: request["encoding_format"] == "base64",
-        says: says.map(|says| says.chars().collect()),
-        wish,
-    };
-    let is_background = surface == Surface::Responses && request["background"] == true;
+    let (is_stream, is_background) = (asked.is_stream, asked.is_background);
     let entry = upstream.log.begin(&asked, is_stream && !is_background, headers);
     if let Some(refused) = refusal(surface, asked.wish.fault.as_ref(), &entry).await {
         return refused;

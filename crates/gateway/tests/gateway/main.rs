@@ -1,6 +1,7 @@
 //! The gateway before real upstreams of its own making: each protocol, each ending, and what the ledger says afterwards.
 
 mod background;
+mod batches;
 mod endings;
 mod media;
 mod odd;

@@ -236,12 +236,18 @@ async fn every_route_decides_before_it_forwards() {
     world.run("acme", "void", void).await;
     for (method, path) in headworks_gateway::Gateway::routes() {
         // What is asked about work in the background is of no use without a name that a decided call was given.
-        if path.contains("{response}") {
+        if path.contains('{') && !path.starts_with("/v1/models") {
             let (status, _) = answer(world.ask(method.as_str(), path).await).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
             continue;
         }
         if method == Method::GET || path.ends_with("count_tokens") {
+            continue;
+        }
+        // A file of requests costs nothing; a batch needs one.
+        if ["/v1/files", "/v1/batches"].contains(&path) {
+            let (status, _) = answer(world.send(path, request(path, false, 50, json!({}))).await).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
             continue;
         }
         let is_form = path.starts_with("/v1/images/") || path.starts_with("/v1/audio/t");
@@ -570,7 +576,7 @@ async fn what_was_delivered_stays_charged() {
         WRITING[0],
         true,
         50,
-        json!({"input_tokens": 3, "output_tokens": 12, "tokens_per_second": 300}),
+        json!({"input_tokens": 3, "output_tokens": 12, "tokens_per_second": 40}),
     );
     for n in 0..8 {
         let headers = if n == 0 { &[][..] } else { &[AGAIN] };
