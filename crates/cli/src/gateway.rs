@@ -55,11 +55,13 @@ impl Slot {
         let slot = Arc::clone(&self.0);
         Box::new(move |api| {
             let gateway = Arc::clone(slot.get_or_init(|| Gateway::new(Arc::clone(api), setup)));
+            let measured = Arc::clone(&gateway);
             let answer = move |access, request| {
                 let gateway = Arc::clone(&gateway);
                 async move { gateway.answer(access, request).await }
             };
             Edge::new(Gateway::routes(), BODY_BYTES_MAX, answer, Gateway::refuse)
+                .measured_by(move |registry| measured.register(registry))
         })
     }
 

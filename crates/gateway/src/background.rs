@@ -18,6 +18,7 @@ use crate::call::{Call, Reply};
 use crate::denial::{Refused, Why};
 use crate::follow::{Follow, Work, streamed};
 use crate::job::{Job, Kind, Sealed};
+use crate::metrics::BACKGROUND;
 use crate::reply::Body;
 use crate::shared::Shared;
 use crate::watch::{abandon, settle, watch};
@@ -164,6 +165,7 @@ impl Call {
 
     /// The work that this call began, to which it leaves its hold.
     pub(crate) fn leave(&mut self, id: String, target: usize) -> Job {
+        self.ended(BACKGROUND);
         let hold = self.held.lease.take().map(|lease| lease.leave().0);
         Job { kind: Kind::Response, account: self.held.account.clone(), id, of: self.sealed(target, hold) }
     }

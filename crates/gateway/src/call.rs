@@ -24,6 +24,7 @@ use crate::attempts::{Attempt, Outcome};
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
 use crate::media::Medium;
+use crate::metrics::{Ended, REFUSED};
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
 use crate::shared::Shared;
@@ -137,12 +138,14 @@ impl Call {
                 }
             }
             Sent::Refuses(answer) => {
+                self.ended(REFUSED);
                 self.held.release().await;
                 self.over(None, false).await;
                 // The caller may have gone.
                 let _ = reply.send(answer.map(|answer| self.marked(answer)));
             }
             Sent::Abandoned => {
+                self.ended(Ended::Left.name());
                 self.held.release().await;
                 self.over(None, false).await;
                 // A caller who still waits has sent the call again.
@@ -166,6 +169,11 @@ impl Call {
             Some(Medium::Pictures) if kind.is_none() => Shape::Whole,
             Some(Medium::Pictures | Medium::Speech) => Shape::Bytes,
         }
+    }
+
+    /// Counts how it ended.
+    pub(crate) fn ended(&self, ended: &'static str) {
+        self.shared.metrics.ended(&self.held.model, ended);
     }
 
     /// It is over. Once an answer is delivered, attempts whose place it took are given back.
@@ -260,6 +268,7 @@ impl Call {
         let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);
+        let asked_at = Instant::now();
         let mut answered = std::pin::pin!(tokio::time::timeout(timeout, client.send(sent)));
         let mut ticks = ticks();
         let answer = loop {
@@ -268,6 +277,9 @@ impl Call {
                 _ = ticks.tick() => report(self.held.lease.as_deref_mut(), Quantities::new()).await,
             }
         };
+        let status = answer.as_ref().ok().and_then(|answer| answer.as_ref().ok());
+        let status = status.map(|answer| answer.status().as_u16());
+        shared.metrics.answered(&name, status, asked_at.elapsed());
         match answer {
             Ok(Ok(answer)) => Ok((answer, hides_usage)),
             Ok(Err(Failed::Unreached(why))) => {

@@ -13,6 +13,7 @@ use headworks_api::{Access, Api, Key, Leased, Problem};
 use headworks_core::record::{Name, Seq};
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
+use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 
 use crate::attempts::{Attempt, Outcome, fingerprint};
@@ -23,6 +24,7 @@ use crate::free::{COUNT_TOKENS, MODELS, count, models};
 use crate::held::Held;
 use crate::job::{Job, Kind};
 use crate::media::Medium;
+use crate::metrics::DENIED;
 use crate::rates::Worth;
 use crate::reply::Body;
 use crate::setup::{Protocol, Setup, Upstream};
@@ -66,6 +68,7 @@ impl Gateway {
             (Method::GET, MODELS),
             (Method::GET, "/v1/models/{*model}"),
             (Method::POST, COUNT_TOKENS),
+            (Method::GET, Surface::Responses.path()),
             (Method::GET, background::RESPONSE),
             (Method::DELETE, background::RESPONSE),
             (Method::POST, background::CANCEL),
@@ -92,7 +95,13 @@ impl Gateway {
         let path = request.uri().path();
         let protocol = protocol(path, request.headers());
         let surface = Surface::ALL.into_iter().find(|surface| surface.path() == path);
+        let is_get = request.method() == Method::GET;
         let answer = match (surface, path) {
+            (Some(_), _) if is_get => Err(Refused::new(
+                Why::Invalid,
+                "websockets_not_served",
+                "WebSockets are not served here; send POST /v1/responses, with `stream` for events as they come",
+            )),
             (Some(surface), _) => self.infer(surface, access, request).await,
             (None, COUNT_TOKENS) => count(&self.shared, access, request).await,
             (None, MODELS) => models(&self.shared, &access, protocol, None),
@@ -109,6 +118,11 @@ impl Gateway {
             (None, path) => models(&self.shared, &access, protocol, path.strip_prefix("/v1/models/")),
         };
         answer.unwrap_or_else(|refused| refused.answer(protocol))
+    }
+
+    /// Registers its metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        self.shared.metrics.register(registry);
     }
 
     /// Ends all calls, each at what was used, and returns when they have ended or this time is over.
@@ -213,6 +227,7 @@ impl Gateway {
             Leased::Held(lease, decision) => (Some(lease), decision),
             Leased::Answered(decision) if decision.outcome == "allow" => (None, decision),
             Leased::Answered(decision) => {
+                shared.metrics.ended(&model.name, DENIED);
                 attempt.end(Outcome::Left(replaces));
                 return Err(Refused::of_decision(&decision));
             }

@@ -18,6 +18,7 @@ mod gateway;
 mod held;
 mod job;
 mod media;
+mod metrics;
 mod multipart;
 mod passing;
 mod rates;

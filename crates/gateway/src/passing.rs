@@ -11,24 +11,10 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::call::{Call, Reply, report, ticks};
+use crate::metrics::Ended;
 use crate::reply::{Part, passing, whole};
 use crate::settle::Output;
 use crate::upstream::passed;
-
-/// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// All of it was passed on, or read.
-    Complete,
-    /// The upstream broke off or stood still.
-    Broken,
-    /// Its caller has gone, and its time is over.
-    Left,
-    /// The gateway is shutting down.
-    Stopped,
-    /// Another attempt takes its place.
-    Replaced,
-}
 
 /// An answer on its way.
 struct Passing {
@@ -65,7 +51,7 @@ impl Passing {
         self.leaves.get_or_insert_with(|| Instant::now() + self.call.shared.setup.drain);
     }
 
-    async fn run(&mut self, mut body: Incoming, target: usize) -> End {
+    async fn run(&mut self, mut body: Incoming, target: usize) -> Ended {
         let idle = self.call.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
         let (mut ticks, mut last) = (ticks(), Instant::now());
         let (mut ends, to) = (self.call.ends.clone(), self.to.clone());
@@ -74,8 +60,8 @@ impl Passing {
                 frame = body.frame(), if self.waiting.is_none() => {
                     last = Instant::now();
                     match frame {
-                        None => return End::Complete,
-                        Some(Err(_)) => return End::Broken,
+                        None => return Ended::Complete,
+                        Some(Err(_)) => return Ended::Broken,
                         Some(Ok(frame)) => {
                             let part = frame.into_data().ok().filter(|part| !part.is_empty());
                             self.has_come |= part.is_some();
@@ -92,21 +78,22 @@ impl Passing {
                     }
                 }
                 () = to.closed(), if self.leaves.is_none() => self.leave(),
-                () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return End::Left,
+                () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return Ended::Left,
                 // A caller who takes nothing does not make the upstream late.
-                () = tokio::time::sleep_until(last + idle), if self.waiting.is_none() => return End::Broken,
-                is_replaced = ends.ended() => return if is_replaced { End::Replaced } else { End::Stopped },
+                () = tokio::time::sleep_until(last + idle), if self.waiting.is_none() => return Ended::Broken,
+                is_replaced = ends.ended() => return if is_replaced { Ended::Replaced } else { Ended::Stopped },
                 _ = ticks.tick() => report(self.call.held.lease.as_deref_mut(), Default::default()).await,
             }
         }
     }
 
     /// Ends the hold, and then the answer: without its end it reads as broken off.
-    async fn finish(mut self, end: End, target: usize) {
+    async fn finish(mut self, end: Ended, target: usize) {
+        self.call.ended(end.name());
         let is_free = match end {
-            End::Broken => true,
-            End::Stopped | End::Replaced => !self.has_come,
-            End::Complete | End::Left => false,
+            Ended::Broken => true,
+            Ended::Stopped | Ended::Replaced => !self.has_come,
+            Ended::Complete | Ended::Cut | Ended::Left => false,
         };
         let charge = if is_free {
             self.call.held.release().await;
@@ -117,10 +104,10 @@ impl Passing {
             let classes = self.call.held.classes(None, false, Output { text: 0, pieces });
             self.call.held.settle(target, None, &classes, false).await
         };
-        if end == End::Complete {
+        if end == Ended::Complete {
             self.call.held.feed_served();
         }
-        let is_complete = end == End::Complete && self.leaves.is_none();
+        let is_complete = end == Ended::Complete && self.leaves.is_none();
         let place = if is_complete { self.to.reserve().await.ok() } else { None };
         self.call.over(charge, place.is_some()).await;
         if let Some(place) = place {

@@ -136,7 +136,10 @@ impl Held {
             }
         };
         match settled {
-            Ok(Answer { effect: Effect::Recorded(record), .. }) => Some(record.seq),
+            Ok(Answer { effect: Effect::Recorded(record), .. }) => {
+                self.shared.metrics.charged(&self.model, classes, is_reported);
+                Some(record.seq)
+            }
             Ok(_) | Err(EngineError::Refused(Refusal::HoldEnded { .. })) => None,
             Err(e) => {
                 tracing::warn!(account = %self.account, hold = hold.0, error = %e, "a hold is settled later");

@@ -15,6 +15,7 @@ use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
 use crate::job::PURPOSE;
 use crate::media::Medium;
+use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::setup::{Model, Protocol, Setup, Target, Upstream};
 use crate::surface::Asked;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) setup: Setup,
     pub(crate) clients: Vec<Requests>,
     pub(crate) learned: Learned,
+    pub(crate) metrics: Metrics,
     pub(crate) rates: Rates,
     pub(crate) attempts: Attempts,
     /// Memory for answers that come as a whole.
@@ -75,6 +77,7 @@ impl Shared {
             setup,
             clients,
             learned: Learned::default(),
+            metrics: Metrics::default(),
             rates: Rates::default(),
             attempts: Attempts::default(),
             answers: Arc::new(Semaphore::new(ANSWER_PARTS)),

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::call::{Call, Reply, report, ticks};
+use crate::metrics::Ended;
 use crate::reply::{parts, whole};
 use crate::settle::Output;
 use crate::sse::{Event, Splitter};
@@ -27,23 +28,6 @@ const STEP: (u64, u64) = (64, 4_096);
 
 /// How long a stream that has come to its end may stay open.
 const OVER: Duration = Duration::from_millis(200);
-
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// As the upstream ends one.
-    Complete,
-    /// Nobody pays for more.
-    Cut,
-    /// Its caller has gone.
-    Left,
-    /// The upstream broke off.
-    Broken,
-    /// The gateway is shutting down.
-    Stopped,
-    /// Another attempt takes its place.
-    Replaced,
-}
 
 /// A stream on its way.
 struct Stream {
@@ -111,7 +95,7 @@ impl Stream {
         crate::usage::quantities(&self.call.held.meters, &classes)
     }
 
-    async fn pass(&mut self, mut body: Incoming, target: usize) -> End {
+    async fn pass(&mut self, mut body: Incoming, target: usize) -> Ended {
         let idle = self.call.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
         let (mut ticks, mut last) = (ticks(), Instant::now());
         let mut ends = self.call.ends.clone();
@@ -122,11 +106,11 @@ impl Stream {
                     self.leave();
                     continue;
                 }
-                () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return End::Left,
+                () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return Ended::Left,
                 () = tokio::time::sleep_until(last + if self.reading.is_over { OVER } else { idle }) => {
-                    return if self.reading.is_over { End::Complete } else { End::Broken };
+                    return if self.reading.is_over { Ended::Complete } else { Ended::Broken };
                 }
-                is_replaced = ends.ended() => return if is_replaced { End::Replaced } else { End::Stopped },
+                is_replaced = ends.ended() => return if is_replaced { Ended::Replaced } else { Ended::Stopped },
                 _ = ticks.tick() => {
                     let used = if !self.output().is_nothing() { self.used() } else { Quantities::new() };
                     report(self.call.held.lease.as_deref_mut(), used).await;
@@ -143,9 +127,9 @@ impl Stream {
                             self.send(rest.ended()).await;
                         }
                     }
-                    return if self.reading.may_end() { End::Complete } else { End::Broken };
+                    return if self.reading.may_end() { Ended::Complete } else { Ended::Broken };
                 }
-                Some(Err(_)) => return if self.reading.is_over { End::Complete } else { End::Broken },
+                Some(Err(_)) => return if self.reading.is_over { Ended::Complete } else { Ended::Broken },
                 Some(Ok(frame)) => {
                     let Ok(part) = frame.into_data() else { continue };
                     self.splitter.push(&part);
@@ -154,7 +138,7 @@ impl Stream {
                         match self.splitter.next() {
                             Ok(Some(event)) => events.push(event),
                             Ok(None) => break,
-                            Err(_) => return End::Broken,
+                            Err(_) => return Ended::Broken,
                         }
                     }
                     if let Some(end) = self.events(events).await {
@@ -166,14 +150,14 @@ impl Stream {
     }
 
     /// Passes on events that came together.
-    async fn events(&mut self, events: Vec<Event>) -> Option<End> {
+    async fn events(&mut self, events: Vec<Event>) -> Option<Ended> {
         let mut passed = BytesMut::new();
         for event in events {
             let was_silent = self.text == 0;
             let seen = self.reading.event(&event);
             if seen.text > 0 && !self.affords(self.text + seen.text).await {
                 self.send(passed.freeze()).await;
-                return Some(if self.leaves.is_some() { End::Left } else { End::Cut });
+                return Some(if self.leaves.is_some() { Ended::Left } else { Ended::Cut });
             }
             self.text += seen.text;
             if was_silent && self.text > 0 {
@@ -226,13 +210,14 @@ impl Stream {
     }
 
     /// Ends the stream for its caller, and its hold.
-    async fn finish(mut self, end: End, target: usize) {
+    async fn finish(mut self, end: Ended, target: usize) {
+        self.call.ended(end.name());
         let was_reported = self.is_reported();
         let is_nothing = self.output().is_nothing() && !was_reported;
         let last = match end {
-            End::Complete | End::Left => None,
-            End::Replaced => Some(self.reading.broken("sent_again", "the call was sent again")),
-            End::Cut => {
+            Ended::Complete | Ended::Left => None,
+            Ended::Replaced => Some(self.reading.broken("sent_again", "the call was sent again")),
+            Ended::Cut => {
                 let classes = self.call.held.classes(self.reading.report.as_ref(), false, self.output());
                 let decision = &self.call.decision;
                 let id = decision.decision_id.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -240,24 +225,26 @@ impl Stream {
                 Some(self.reading.cut(crate::usage::totals(&classes), &why))
             }
             // The upstream has said so itself.
-            End::Broken if self.reading.has_failed => None,
-            End::Broken => Some(self.reading.broken("upstream_truncated", "the upstream's stream broke off")),
-            End::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),
+            Ended::Broken if self.reading.has_failed => None,
+            Ended::Broken => {
+                Some(self.reading.broken("upstream_truncated", "the upstream's stream broke off"))
+            }
+            Ended::Stopped => Some(self.reading.broken("shutting_down", "the gateway is shutting down")),
         };
-        if end == End::Complete {
+        if end == Ended::Complete {
             self.call.held.feed_served();
         }
-        let is_free = is_nothing && matches!(end, End::Broken | End::Stopped | End::Replaced);
+        let is_free = is_nothing && matches!(end, Ended::Broken | Ended::Stopped | Ended::Replaced);
         let charge = if is_free {
             // Nobody has got anything.
             self.call.held.release().await;
             None
         } else {
             let report = self.reading.report.clone();
-            let is_reported = was_reported && end != End::Cut;
+            let is_reported = was_reported && end != Ended::Cut;
             let classes = self.call.held.classes(report.as_ref(), is_reported, self.output());
             let charge = self.call.held.settle(target, report.as_ref(), &classes, is_reported).await;
-            if let Some(report) = report.filter(|_| is_reported && end == End::Complete) {
+            if let Some(report) = report.filter(|_| is_reported && end == Ended::Complete) {
                 self.call.held.learn(&report, self.text, self.reading.pieces());
             }
             charge
@@ -265,7 +252,7 @@ impl Stream {
         if let Some(last) = last {
             self.send(last).await;
         }
-        let is_delivered = self.leaves.is_none() && matches!(end, End::Complete | End::Cut);
+        let is_delivered = self.leaves.is_none() && matches!(end, Ended::Complete | Ended::Cut);
         self.call.over(charge, is_delivered).await;
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
 use crate::media::{Medium, made};
+use crate::metrics::Ended;
 use crate::reply::whole;
 use crate::settle::Output;
 use crate::surface::aside;
@@ -65,12 +66,25 @@ enum Read {
     Replaced,
 }
 
+impl Read {
+    fn ended(&self) -> Ended {
+        match self {
+            Self::All(_) => Ended::Complete,
+            Self::Broken(_) => Ended::Broken,
+            Self::Left => Ended::Left,
+            Self::Stopped => Ended::Stopped,
+            Self::Replaced => Ended::Replaced,
+        }
+    }
+}
+
 impl Call {
     /// Reads the answer, charges for it and passes it on.
     pub(crate) async fn whole(mut self, answer: Response<Incoming>, target: usize, mut reply: Reply) {
         let (head, body) = answer.into_parts();
         let mut room = None;
         let read = self.read(body, target, &mut reply, &mut room).await;
+        self.ended(read.ended().name());
         let (answer, charge) = match read {
             Read::All(body) => {
                 let (usage, output) = aside(body.len(), || self.said(&body));

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use crate::body::Budget;
 use crate::connections::Places;
 use crate::memory::Memory;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Register};
 
 /// Memory for the bodies of requests and for large answers, in bytes.
 const BODIES_MAX: usize = 128 << 20;
@@ -50,21 +50,22 @@ impl App {
     /// Everything the routes need.
     #[must_use]
     pub fn new(api: Arc<Api>, request_timeout: Duration) -> Self {
-        Self::on(api, request_timeout, &Places::new(0, 0), None)
+        Self::on(api, request_timeout, &Places::new(0, 0), None, None)
     }
 
-    /// The same behind connections that have these places, with this much memory.
+    /// The same behind connections that have these places, with this much memory, and with metrics of others.
     pub(crate) fn on(
         api: Arc<Api>,
         request_timeout: Duration,
         places: &Arc<Places>,
         memory_max: Option<u64>,
+        metrics: Option<Register>,
     ) -> Self {
         let part =
             |of: u64| memory_max.map_or(usize::MAX, |most| usize::try_from(most / of).unwrap_or(usize::MAX));
         let (bodies, memory) = (Budget::new(part(16).clamp(BODIES_MIN, BODIES_MAX)), Memory::new(memory_max));
         Self(Arc::new(Parts {
-            metrics: Metrics::new(&api, places, &bodies, &memory),
+            metrics: Metrics::new(&api, places, &bodies, &memory, metrics),
             memory,
             api,
             request_timeout,

@@ -20,12 +20,14 @@ use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use headworks_api::{Access, Api, Problem};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use prometheus_client::registry::Registry;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::app::App;
 use crate::body::{self, Allowance};
 use crate::connections::Place;
 use crate::extract::Caller;
+use crate::metrics::Register;
 use crate::problem::Failure;
 
 /// How often a connection whose call waits is kept from counting as stalled.
@@ -43,6 +45,7 @@ pub struct Edge {
     body_bytes_max: usize,
     answer: Answer,
     refuse: Refuse,
+    register: Option<Register>,
 }
 
 impl Edge {
@@ -66,7 +69,19 @@ impl Edge {
                 Box::pin(async move { answering.await.map(Body::new) })
             }),
             refuse: Box::new(move |path, headers, problem| refuse(path, headers, problem).map(Body::new)),
+            register: None,
         }
+    }
+
+    /// The same with metrics of its own.
+    #[must_use]
+    pub fn measured_by(self, register: impl FnOnce(&mut Registry) + Send + Sync + 'static) -> Self {
+        Self { register: Some(Box::new(register)), ..self }
+    }
+
+    /// What registers its metrics.
+    pub(crate) fn take_register(&mut self) -> Option<Register> {
+        self.register.take()
     }
 }
 

@@ -26,6 +26,9 @@ struct RequestLabels {
     status: u16,
 }
 
+/// Registers the metrics of others.
+pub(crate) type Register = Box<dyn FnOnce(&mut Registry) + Send + Sync>;
+
 /// All metrics of one server.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -46,7 +49,13 @@ struct EdgeCollector(Arc<Places>, Arc<Budget>, Arc<Memory>);
 struct LaneCollector(Arc<Lanes>);
 
 impl Metrics {
-    pub(crate) fn new(api: &Api, places: &Arc<Places>, bodies: &Arc<Budget>, memory: &Arc<Memory>) -> Self {
+    pub(crate) fn new(
+        api: &Api,
+        places: &Arc<Places>,
+        bodies: &Arc<Budget>,
+        memory: &Arc<Memory>,
+        more: Option<Register>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("headworks");
         let requests: Family<RequestLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_1, 2.0, 16)));
@@ -59,6 +68,9 @@ impl Metrics {
             Arc::clone(bodies),
             Arc::clone(memory),
         )));
+        if let Some(register) = more {
+            register(&mut registry);
+        }
         Self { registry, requests }
     }
 

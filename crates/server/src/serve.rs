@@ -211,10 +211,18 @@ pub async fn serve_with(
         tokio::spawn(tend::key_warnings(Arc::clone(&api), stopping.clone())),
     ];
     let places = Places::new(options.connections_max, options.connections_per_peer);
-    let state = App::on(Arc::clone(&api), options.request_timeout, &places, options.memory_max);
+    let mut edge = edge.map(|make| make(&api));
+    let (timeout, memory) = (options.request_timeout, options.memory_max);
+    let state = App::on(
+        Arc::clone(&api),
+        timeout,
+        &places,
+        memory,
+        edge.as_mut().and_then(|edge| edge.take_register()),
+    );
     let watch = Arc::clone(&state.memory).watch(Arc::downgrade(state.api.engine()));
     let connections = Connections {
-        router: with_edge(state, edge.map(|make| make(&api))),
+        router: with_edge(state, edge),
         places,
         // A request that is being answered is not stalled.
         limits: ConnectionLimits {

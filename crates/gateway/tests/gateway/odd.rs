@@ -1,6 +1,7 @@
 //! Upstreams that answer in ways of their own, and reports that nobody expected.
 
-use headworks_core::record::Credits;
+use headworks_core::command::Command;
+use headworks_core::record::{Credits, GrantId};
 use http::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -161,4 +162,40 @@ async fn a_dearer_price_than_was_held_is_paid() {
     let usage = json!({"prompt_tokens": 9_223_372_036_854_775_807_u64, "completion_tokens": 10});
     text(world.send(WRITING[0], request(WRITING[0], false, 10, json!({"usage": usage}))).await).await;
     assert!(world.charge().await.0["output_tokens"] <= 10);
+}
+
+/// An operator sees how calls ended, what was charged, and what no upstream reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_measured() {
+    let world = World::new().await;
+    let path = WRITING[0];
+    for (is_stream, mock) in [
+        (true, json!({"input_tokens": 7, "output_tokens": 5})),
+        (false, json!({"input_tokens": 7, "output_tokens": 5, "no_usage": true})),
+        (true, json!({"fault": {"cut_after": 3}, "input_tokens": 7})),
+        (false, json!({"fault": {"status": 429}})),
+    ] {
+        // One of them breaks off.
+        let _ = text(world.send(path, request(path, is_stream, 50, mock)).await).await;
+    }
+    world.idle().await;
+    world.run("acme", "void", Command::Void { grant: GrantId(2), reason: None }).await;
+    let call = request(path, false, 50, json!({}));
+    assert_eq!(text(world.send(path, call).await).await.0, StatusCode::TOO_MANY_REQUESTS);
+    let mut registry = prometheus_client::registry::Registry::with_prefix("headworks");
+    world.gateway.register(&mut registry);
+    let mut shown = String::new();
+    prometheus_client::encoding::text::encode(&mut shown, &registry).expect("is written");
+    for line in [
+        "headworks_gateway_calls_total{model=\"m\",ended=\"complete\"} 2",
+        "headworks_gateway_calls_total{model=\"m\",ended=\"broken\"} 1",
+        "headworks_gateway_calls_total{model=\"m\",ended=\"refused\"} 1",
+        "headworks_gateway_calls_total{model=\"m\",ended=\"denied\"} 1",
+        "headworks_gateway_upstream_answers_total{upstream=\"o\",status=\"200\"} 3",
+        "headworks_gateway_upstream_answers_total{upstream=\"o\",status=\"429\"} 1",
+        "headworks_gateway_upstream_answer_seconds_count{upstream=\"o\"} 4",
+        "headworks_gateway_estimated_total{model=\"m\"} 2",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{line}:\n{shown}");
+    }
 }

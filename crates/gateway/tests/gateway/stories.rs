@@ -224,6 +224,12 @@ async fn what_infers_nothing_costs_nothing() {
         answer(world.send(count, request("/v1/messages", false, 5, json!({}))).await).await;
     assert_eq!(status, StatusCode::OK);
     assert!(counted["input_tokens"].as_u64() > Some(0), "{counted}");
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let (status, refused) = answer(world.send_as(&world.key, "/v1/responses", &upgrade, "").await).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::BAD_REQUEST, &json!("websockets_not_served"))
+    );
     assert!(world.records().is_empty(), "{:?}", world.kinds());
     assert!(world.upstream.served().is_empty());
 }
