@@ -11,6 +11,7 @@ mod bodies;
 mod events;
 mod form;
 mod media;
+mod refusals;
 mod served;
 
 use std::io;
@@ -29,12 +30,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use asked::Options;
-use asked::{Asked, Fault, Surface, wait};
+use asked::{Asked, Surface, wait};
 use background::Jobs;
 use batches::Batches;
 use media::Medium;
+use refusals::{refusal, refused};
+use served::Log;
 pub use served::{Ended, Served};
-use served::{Entry, Log};
 
 #[derive(Debug)]
 pub(crate) struct Upstream {
@@ -104,7 +106,7 @@ fn router(upstream: Arc<Upstream>) -> Router {
     let batches = batches::routes(Arc::new(Batches::new(upstream.options, Arc::clone(&upstream.log))));
     let media = |medium: Medium| {
         post(move |State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Bytes| async move {
-            media::serve(&upstream, medium, &headers, &body).await
+            media::serve(upstream.options, &upstream.log, medium, &headers, &body).await
         })
     };
     Router::new()
@@ -135,33 +137,6 @@ fn router(upstream: Arc<Upstream>) -> Router {
 
 fn quarter(body: &Bytes) -> u64 {
     u64::try_from(body.len()).unwrap_or(u64::MAX).div_ceil(4)
-}
-
-fn refused(surface: Surface, status: StatusCode, message: &str) -> Response {
-    let body = match surface {
-        Surface::Messages => json!({"type": "error", "error": {"type": "api_error", "message": message}}),
-        Surface::Chat | Surface::Completions | Surface::Responses | Surface::Embeddings => {
-            json!({"error": {"message": message, "type": "server_error", "param": null, "code": null}})
-        }
-    };
-    (status, Json(body)).into_response()
-}
-
-/// The refusal that a request wishes; it may wish for no answer at all.
-async fn refusal(surface: Surface, fault: Option<&Fault>, entry: &Entry) -> Option<Response> {
-    match fault? {
-        Fault::Status(status) => {
-            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            entry.end(Ended::Refused);
-            let mut response = refused(surface, status, "as wished");
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("2"));
-            }
-            Some(response)
-        }
-        Fault::Hang => std::future::pending().await,
-        Fault::CutAfter(_) | Fault::EndAfter(_) | Fault::MalformedAfter(_) | Fault::ErrorAfter(_) => None,
-    }
 }
 
 async fn serve(upstream: &Arc<Upstream>, surface: Surface, headers: &HeaderMap, body: &Bytes) -> Response {

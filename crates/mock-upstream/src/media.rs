@@ -3,7 +3,6 @@
 //! A form says in its field `mock` how it is served, as text of JSON.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -12,11 +11,11 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::channel::{Channel, Sender};
 use serde_json::{Map, Value, json};
 
-use crate::asked::{Surface, Wish};
+use crate::asked::{Options, Surface, Wish};
 use crate::events::{fail, named};
 use crate::form::{self, Form};
-use crate::served::{Ended, Entry, Served, key};
-use crate::{Upstream, refusal, refused};
+use crate::refusals::{refusal, refused};
+use crate::served::{Ended, Entry, Log, Served, key};
 
 /// The surfaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +52,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(upstream: &Upstream, medium: Medium, headers: &HeaderMap, body: &[u8]) -> Result<Self, String> {
+    fn read(options: Options, medium: Medium, headers: &HeaderMap, body: &[u8]) -> Result<Self, String> {
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let Form { fields, files } = if kind.starts_with("multipart/form-data") {
             form::read(kind, body).ok_or("the body is no form")?
@@ -80,7 +79,7 @@ impl Asked {
             input: wish.input_tokens.unwrap_or(u64::try_from(body.len().div_ceil(4)).unwrap_or(u64::MAX)),
             given: u64::try_from(given).unwrap_or(u64::MAX),
             outputs: 1,
-            output: wish.output_tokens.unwrap_or(upstream.options.output_tokens),
+            output: wish.output_tokens.unwrap_or(options.output_tokens),
             is_stream,
             wish,
             fields,
@@ -250,18 +249,19 @@ fn with(mut event: Value, usage: Option<Value>) -> Value {
 
 /// Serves a request.
 pub(crate) async fn serve(
-    upstream: &Arc<Upstream>,
+    options: Options,
+    log: &Log,
     medium: Medium,
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Response {
-    let asked = match Asked::read(upstream, medium, headers, body) {
+    let asked = match Asked::read(options, medium, headers, body) {
         Ok(asked) => asked,
         Err(why) => return refused(Surface::Chat, StatusCode::BAD_REQUEST, &why),
     };
     let characters = if medium == Medium::Speech { asked.text("input").chars().count() } else { 0 };
-    let entry = upstream.log.push(Served {
-        id: upstream.log.next_id(),
+    let entry = log.push(Served {
+        id: log.next_id(),
         surface: format!("{medium:?}").to_lowercase(),
         model: asked.text("model").to_owned(),
         stream: asked.is_stream,
@@ -278,7 +278,7 @@ pub(crate) async fn serve(
     if let Some(refused) = refusal(Surface::Chat, asked.wish.fault.as_ref(), &entry).await {
         return refused;
     }
-    let first = asked.wish.first_token_ms.map_or(upstream.options.first_token, Duration::from_millis);
+    let first = asked.wish.first_token_ms.map_or(options.first_token, Duration::from_millis);
     if !first.is_zero() {
         tokio::time::sleep(first).await;
     }

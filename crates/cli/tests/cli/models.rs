@@ -16,7 +16,8 @@ const PYTHON: [&str; 2] = ["openai==3.57.0", "anthropic==2.14.0"];
 const NPM: [&str; 2] = ["openai@7.59.0", "@anthropic-ai/sdk@1.14.0"];
 const NODE: &str = "22.23.3";
 
-/// A thousandth of a credit for a token of input, two for one of output; ten times as much for the large model.
+/// A thousandth of a credit for a token of input, two for one of output; ten times as much for the large model. Images and audio by
+/// measures of their own as well.
 const CATALOG: &str = r#"
 version = "t"
 
@@ -28,8 +29,23 @@ prices = [
   { when = { model = "large" }, like = {}, factor = "10" },
 ]
 
+[features.pictures]
+dimensions = ["model", "usage"]
+overshoot = "refund"
+prices = [{ credits = { images = "0.01", input_tokens = "0.001", output_tokens = "0.002" } }]
+
+[features.speech]
+dimensions = ["model", "usage"]
+overshoot = "refund"
+prices = [{ credits = { characters = "0.001", input_tokens = "0.001", output_tokens = "0.002" } }]
+
+[features.hearing]
+dimensions = ["model", "usage"]
+overshoot = "refund"
+prices = [{ credits = { audio_seconds = "0.01", input_tokens = "0.001", output_tokens = "0.002" } }]
+
 [plans.open]
-features = ["chat"]
+features = ["chat", "pictures", "speech", "hearing"]
 waterfall = [{ grants = { name = "credits" } }]
 
 [plans.slow]
@@ -68,6 +84,15 @@ dimensions = { model = "large" }
 upstream = "a"
 model = "large"
 dimensions = { model = "large" }
+[models.painter]
+feature = "pictures"
+targets = [{ upstream = "o" }]
+[models.speaker]
+feature = "speech"
+targets = [{ upstream = "o" }]
+[models.listener]
+feature = "hearing"
+targets = [{ upstream = "o" }]
 "#;
 
 fn succeed(command: &mut Command) {
@@ -157,8 +182,8 @@ impl Drop for Upstream {
     }
 }
 
-/// A use by its model, its tokens of input and those of output.
-type Use = (String, u64, u64);
+/// A use by its model: tokens of input and of output, seconds of sound, pictures, characters of speech.
+type Use = (String, [u64; 5]);
 
 /// A server with a gateway, and accounts that differ in what stands in their way.
 struct Gateway {
@@ -265,6 +290,10 @@ impl Gateway {
         let ends: Vec<_> = self.accounts.iter().map(|account| self.charges(account)).collect();
         let charges: Vec<&Value> = ends.iter().flat_map(|(charges, _)| charges).collect();
         let is_reported = |charge: &Value| charge["usage"]["dimensions"]["usage"] == "reported";
+        // Pictures and characters are known, whether or not tokens are reported.
+        let known = |(_, [.., images, characters]): &Use| images + characters > 0;
+        let mut made: Vec<Use> =
+            charges.iter().map(|charge| charged(charge)).filter(known).map(measures).collect();
         let (reported, counted): (Vec<&Value>, Vec<&Value>) =
             charges.into_iter().partition(|charge| is_reported(charge));
         let mut ledger: Vec<Use> = reported.into_iter().map(charged).collect();
@@ -278,6 +307,16 @@ impl Gateway {
         ledger.sort();
         upstream.sort();
         assert_eq!(ledger, upstream, "the ledger has what the upstream reports");
+        // What was made as a whole is charged, and of what broke off no more than was begun.
+        for (ending, is_all) in [("complete", true), ("failed", false)] {
+            let sent = served.iter().filter(|call| call["ended"] == ending).map(used).filter(known);
+            for one in sent.map(measures) {
+                let charge = made.iter().position(|made| *made == one);
+                assert!(charge.is_some() || !is_all, "{one:?} is not charged: {made:?}");
+                charge.map(|charge| made.swap_remove(charge));
+            }
+        }
+        assert!(made.is_empty(), "the upstream has not made {made:?}");
         println!("{} uses reported, {} counted, {released} released", ledger.len(), counted.len());
         for (account, expected) in [("slow", 2), ("capped", 1), ("empty", 0)] {
             assert_eq!(self.charges(account).0.len(), expected, "{account}");
@@ -307,15 +346,29 @@ fn charged(charge: &Value) -> Use {
         lines.filter(|line| line["meter"] == meter).filter_map(|line| line["quantity"].as_u64()).sum()
     };
     let model = usage["dimensions"]["model"].as_str().expect("a model");
-    (model.to_owned(), of("input_tokens"), of("output_tokens"))
+    let meters = ["input_tokens", "output_tokens", "audio_seconds", "images", "characters"];
+    (model.to_owned(), meters.map(of))
 }
 
 /// The use that the upstream reported, if it did.
 fn said(served: &Value) -> Option<Use> {
-    let usage = served["usage"].as_object()?;
+    served["usage"].is_object().then(|| used(served))
+}
+
+/// What the upstream did for a call.
+fn used(served: &Value) -> Use {
+    let usage = &served["usage"];
     let of = |names: [&str; 2]| names.iter().find_map(|name| usage.get(*name)?.as_u64()).unwrap_or(0);
     let (input, output) = (["prompt_tokens", "input_tokens"], ["completion_tokens", "output_tokens"]);
-    Some((served["model"].as_str()?.to_owned(), of(input), of(output)))
+    let number = |name: &str| served[name].as_u64().expect("a number");
+    let model = served["model"].as_str().expect("a model");
+    let counts = [of(input), of(output), of(["seconds", "seconds"]), number("images"), number("characters")];
+    (model.to_owned(), counts)
+}
+
+/// A use without its tokens.
+fn measures((model, [_, _, _, images, characters]): Use) -> Use {
+    (model, [0, 0, 0, images, characters])
 }
 
 /// Tokens of the prompts and answers of the first hundred requests of a public trace.

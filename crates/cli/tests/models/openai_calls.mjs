@@ -2,14 +2,15 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const world = JSON.parse(readFileSync(process.argv[2], "utf8"));
 let posts = 0;
 
 function client(apiKey, more = {}) {
   const counted = (...request) => {
-    posts += 1;
+    // The SDK tries what `fetch` can do before it sends a form.
+    posts += String(request[0]).startsWith("data:") ? 0 : 1;
     return fetch(...request);
   };
   return new OpenAI({ baseURL: `${world.url}/v1`, apiKey, fetch: counted, ...more });
@@ -117,10 +118,72 @@ async function others() {
   const made = await acme.embeddings.create({ model: "small", input: ["hello"], ...served() });
   assert.deepEqual([made.data[0].embedding, made.usage.prompt_tokens], [[0, 1], 3]);
   const ids = (await all(acme.models.list())).map((model) => model.id);
-  assert.deepEqual(ids.sort(), ["alias", "large", "long", "small"]);
+  assert.deepEqual(ids.sort(), ["alias", "large", "listener", "long", "painter", "small", "speaker"]);
   assert.equal((await acme.models.retrieve("small")).id, "small");
   const calls = [1, 2, 3, 4, 5, 6, 7, 8].map((n) => acme.chat.completions.create({ ...chat, ...served({ output_tokens: n }) }));
   assert.deepEqual((await Promise.all(calls)).map((whole) => whole.usage.completion_tokens), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+// The same for a call that is sent as a form.
+const form = (wish = {}) => ({ mock: JSON.stringify(served(wish).mock) });
+const file = (name, type) => toFile(Buffer.from(Array.from({ length: 10_240 }, (_, n) => n % 256)), name, { type });
+
+async function pictures() {
+  const ask = { model: "painter", prompt: "a cat" };
+  const made = await acme.images.generate({ ...ask, n: 2, size: "1536x1024", quality: "high", ...served() });
+  assert.deepEqual([made.data.length, made.size, made.quality], [2, "1536x1024", "high"]);
+  assert.deepEqual([made.usage.input_tokens, made.usage.output_tokens], [3, 10]);
+  let events = await all(acme.images.generate({ ...ask, stream: true, partial_images: 2, ...served() }));
+  assert.deepEqual(events.map((event) => event.type), [..."12"].map(() => "image_generation.partial_image").concat("image_generation.completed"));
+  assert.deepEqual([events[1].partial_image_index, events.at(-1).usage.output_tokens], [1, 5]);
+  const image = await file("cat.png", "image/png");
+  const edited = await acme.images.edit({ ...ask, image: [image, image], mask: image, n: 2, ...form({ input_tokens: 8 }) });
+  assert.deepEqual([edited.data.length, edited.usage.input_tokens_details.image_tokens, edited.usage.output_tokens], [2, 4, 10]);
+  events = await all(acme.images.edit({ ...ask, image, stream: true, partial_images: 1, ...form() }));
+  assert.deepEqual(events.map((event) => event.type), ["image_edit.partial_image", "image_edit.completed"]);
+  const varied = await acme.images.createVariation({ model: "painter", image, n: 3, ...form({ no_usage: true }) });
+  assert.deepEqual([varied.data.length, varied.usage], [3, undefined]);
+  for (const fault of ["cut_after", "end_after", "malformed_after", "error_after"]) {
+    const broken = served({ fault: { [fault]: 1 } });
+    await fails(OpenAI.APIError, () => all(acme.images.generate({ ...ask, stream: true, partial_images: 3, ...broken })));
+  }
+  const empty = client(world.empty);
+  for (const call of [() => empty.images.generate(ask), () => empty.images.edit({ ...ask, image })]) {
+    const [e, sent] = await fails(OpenAI.RateLimitError, call);
+    assert.deepEqual([e.code, sent], ["insufficient_quota", 1]);
+  }
+}
+
+async function sounds() {
+  const ask = { model: "speaker", voice: "alloy", input: "grüß dich" };
+  const spoken = Buffer.from(await (await acme.audio.speech.create({ ...ask, ...served() })).arrayBuffer());
+  assert.deepEqual([spoken.length, [...spoken.subarray(0, 3)]], [500, [0xff, 0xf3, 0x84]]);
+  const long = await acme.audio.speech.create({ ...ask, ...served({ output_tokens: 50_000, tokens_per_event: 100 }) });
+  assert.equal((await all(long.body)).reduce((sum, part) => sum + part.length, 0), 5_000_000);
+  const lines = await (await acme.audio.speech.create({ ...ask, stream_format: "sse", ...served() })).text();
+  const events = lines.split("\n").filter((line) => line.startsWith("data: ")).map((line) => JSON.parse(line.slice(6)));
+  assert.deepEqual([events.length, events.at(-1).type, events.at(-1).usage.output_tokens], [6, "speech.audio.done", 5]);
+  // Bytes that are not all are an error.
+  const broken = await acme.audio.speech.create({ ...ask, ...served({ fault: { cut_after: 3 } }) });
+  await assert.rejects(() => broken.arrayBuffer());
+  const hear = { model: "listener", file: await file("cat.mp3", "audio/mpeg") };
+  const heard = await acme.audio.transcriptions.create({ ...hear, ...form() });
+  assert.deepEqual([heard.text, heard.usage.type, heard.usage.input_tokens, heard.usage.output_tokens], [FIVE, "tokens", 3, 5]);
+  const timed = await acme.audio.transcriptions.create({ ...hear, ...form({ seconds: 7 }) });
+  assert.deepEqual(timed.usage, { type: "duration", seconds: 7 });
+  const verbose = { response_format: "verbose_json", timestamp_granularities: ["word", "segment"] };
+  assert.equal((await acme.audio.transcriptions.create({ ...hear, ...verbose, ...form({ seconds: 7 }) })).duration, 7);
+  for (const response_format of ["text", "srt", "vtt"]) {
+    assert((await acme.audio.transcriptions.create({ ...hear, response_format, ...form() })).includes(FIVE));
+  }
+  const stream = await all(acme.audio.transcriptions.create({ ...hear, stream: true, ...form() }));
+  assert.equal(stream.filter((e) => e.type === "transcript.text.delta").map((e) => e.delta).join(""), FIVE);
+  assert.deepEqual([stream.at(-1).type, stream.at(-1).text, stream.at(-1).usage.output_tokens], ["transcript.text.done", FIVE, 5]);
+  assert.equal((await acme.audio.translations.create({ ...hear, ...form() })).text, FIVE);
+  for (const fault of ["cut_after", "end_after", "malformed_after", "error_after"]) {
+    const faulty = form({ output_tokens: 40, fault: { [fault]: 5 } });
+    await fails(OpenAI.APIError, () => all(acme.audio.transcriptions.create({ ...hear, stream: true, ...faulty })));
+  }
 }
 
 async function denials() {
@@ -217,7 +280,7 @@ async function trace() {
   }
 }
 
-for (const part of [chats, tools, formats, responses, others, denials, cuts, breaks, trace]) {
+for (const part of [chats, tools, formats, responses, others, pictures, sounds, denials, cuts, breaks, trace]) {
   const begun = performance.now();
   await part();
   console.log(`${part.name}: ${((performance.now() - begun) / 1_000).toFixed(2)} s`);

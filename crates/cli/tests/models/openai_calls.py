@@ -119,8 +119,75 @@ def responses():
 def others():
     made = acme.embeddings.create(model="small", input=["hello"], extra_body=served())
     equal((made.data[0].embedding, made.usage.prompt_tokens), ([0.0, 1.0], 3))
-    equal(sorted(model.id for model in acme.models.list()), ["alias", "large", "long", "small"])
+    equal(sorted(model.id for model in acme.models.list()), ["alias", "large", "listener", "long", "painter", "small", "speaker"])
     equal(acme.models.retrieve("small").id, "small")
+
+
+def form(**wish):
+    """The same for a call that is sent as a form."""
+    return {"mock": json.dumps(served(**wish)["mock"])}
+
+
+def pictures():
+    ask = {"model": "painter", "prompt": "a cat"}
+    made = acme.images.generate(**ask, n=2, size="1536x1024", quality="high", extra_body=served())
+    equal(([len(picture.b64_json) for picture in made.data], made.size, made.quality), ([12, 12], "1536x1024", "high"))
+    equal((made.usage.input_tokens, made.usage.output_tokens), (3, 10))
+    equal(made.usage.input_tokens_details.text_tokens, 3)
+    events = list(acme.images.generate(**ask, stream=True, partial_images=2, extra_body=served()))
+    kinds = ["image_generation.partial_image"] * 2 + ["image_generation.completed"]
+    equal(([e.type for e in events], events[1].partial_image_index, events[-1].usage.output_tokens), (kinds, 1, 5))
+    # Forms, with bytes of all kinds.
+    picture = ("cat.png", bytes(range(256)) * 40, "image/png")
+    edited = acme.images.edit(**ask, image=[picture, picture], mask=picture, n=2, extra_body=form(input_tokens=8))
+    equal((len(edited.data), edited.usage.input_tokens_details.image_tokens, edited.usage.output_tokens), (2, 4, 10))
+    events = list(acme.images.edit(**ask, image=picture, stream=True, partial_images=1, extra_body=form()))
+    equal(([e.type for e in events], events[-1].usage.output_tokens), (["image_edit.partial_image", "image_edit.completed"], 5))
+    varied = acme.images.create_variation(model="painter", image=picture, n=3, extra_body=form(no_usage=True))
+    equal((len(varied.data), varied.usage), (3, None))
+    for fault in ["cut_after", "end_after", "malformed_after", "error_after"]:
+        broken = served(fault={fault: 1})
+        fails(openai.APIError, lambda: list(acme.images.generate(**ask, stream=True, partial_images=3, extra_body=broken)))
+    for key, stream in [(world["empty"], False), (world["empty"], True)]:
+        e, sent = fails(openai.RateLimitError, lambda: client(key).images.generate(**ask, stream=stream))
+        equal((e.code, sent), ("insufficient_quota", 1))
+        e, sent = fails(openai.RateLimitError, lambda: client(key).images.edit(**ask, image=picture, stream=stream))
+        equal((e.code, sent), ("insufficient_quota", 1))
+
+
+def sounds():
+    ask = {"model": "speaker", "voice": "alloy", "input": "grüß dich"}
+    spoken = acme.audio.speech.create(**ask, extra_body=served())
+    equal((len(spoken.content), spoken.content[:3]), (500, b"\xff\xf3\x84"))
+    with acme.audio.speech.with_streaming_response.create(**ask, extra_body=served(output_tokens=50_000, tokens_per_event=100)) as stream:
+        equal(sum(len(part) for part in stream.iter_bytes()), 5_000_000)
+    with acme.audio.speech.with_streaming_response.create(**ask, stream_format="sse", extra_body=served()) as stream:
+        events = [json.loads(line[6:]) for line in stream.iter_lines() if line.startswith("data: ")]
+    equal([e["type"] for e in events], ["speech.audio.delta"] * 5 + ["speech.audio.done"])
+    equal(events[-1]["usage"]["output_tokens"], 5)
+    # Bytes that are not all are an error, which is tried again.
+    _, sent = fails(openai.APIConnectionError, lambda: acme.audio.speech.create(**ask, extra_body=served(fault={"cut_after": 3})))
+    equal(sent, 3)
+    sound = ("cat.mp3", bytes(range(256)) * 40, "audio/mpeg")
+    hear = {"model": "listener", "file": sound}
+    heard = acme.audio.transcriptions.create(**hear, extra_body=form())
+    equal((heard.text, heard.usage.type, heard.usage.input_tokens, heard.usage.output_tokens), (FIVE, "tokens", 3, 5))
+    equal(heard.usage.input_token_details.audio_tokens, 3)
+    heard = acme.audio.transcriptions.create(**hear, extra_body=form(seconds=7))
+    equal((heard.usage.type, heard.usage.seconds), ("duration", 7))
+    heard = acme.audio.transcriptions.create(**hear, response_format="verbose_json", timestamp_granularities=["word", "segment"], extra_body=form(seconds=7))
+    equal((heard.text, heard.duration), (FIVE, 7))
+    for kind in ["text", "srt", "vtt"]:
+        assert FIVE in acme.audio.transcriptions.create(**hear, response_format=kind, extra_body=form())
+    events = list(acme.audio.transcriptions.create(**hear, stream=True, extra_body=form()))
+    equal("".join(e.delta for e in events if e.type == "transcript.text.delta"), FIVE)
+    equal((events[-1].type, events[-1].text, events[-1].usage.output_tokens), ("transcript.text.done", FIVE, 5))
+    equal(acme.audio.translations.create(**hear, extra_body=form()).text, FIVE)
+    for fault in ["cut_after", "end_after", "malformed_after", "error_after"]:
+        broken = form(output_tokens=40, fault={fault: 5})
+        fails(openai.APIError, lambda: list(acme.audio.transcriptions.create(**hear, stream=True, extra_body=broken)))
+    e, sent = fails(openai.RateLimitError, lambda: client(world["empty"]).audio.transcriptions.create(**hear))
+    equal((e.code, sent), ("insufficient_quota", 1))
 
 
 async def asynchronous():
@@ -242,7 +309,7 @@ def trace():
                 list(acme.responses.create(model=model, input="hello", stream=True, extra_body=wish))
 
 
-for part in [chats, tools, formats, responses, others, denials, cuts, breaks, trace]:
+for part in [chats, tools, formats, responses, others, pictures, sounds, denials, cuts, breaks, trace]:
     begun = time.monotonic()
     part()
     print(f"{part.__name__}: {time.monotonic() - begun:.2f} s")
