@@ -61,7 +61,7 @@ pub(super) async fn replay(
     engine: &Engine,
     url: &str,
     people: &People,
-    requests: Vec<Traced>,
+    requests: &[Traced],
     length: Span,
 ) -> Result<Run, Failed> {
     let mut connections = Connections::open(url).await?;
@@ -70,7 +70,7 @@ pub(super) async fn replay(
         .with_style(ProgressStyle::with_template("  {elapsed} {wide_bar} {pos}/{len} requests, {per_sec}")?);
     let started = StdInstant::now();
     let begin = engine.clock().now();
-    let mut arrivals = requests.into_iter().peekable();
+    let mut arrivals = requests.iter().copied().peekable();
     let mut settles: BinaryHeap<Reverse<(u64, u64, String)>> = BinaryHeap::new();
     let mut bodies: BTreeMap<u64, wire::SettleRequest> = BTreeMap::new();
     let mut numbered = 0_u64;

@@ -28,7 +28,7 @@ pub(super) struct Person {
     pub(super) model: Label,
 }
 
-fn name(text: &str) -> Result<Name, Failed> {
+pub(super) fn name(text: &str) -> Result<Name, Failed> {
     Ok(Name::new(text).map_err(|e| format!("{text}: {e}"))?)
 }
 
@@ -36,6 +36,11 @@ impl People {
     /// All accounts, in order.
     pub(super) fn accounts(&self) -> &[Name] {
         &self.accounts
+    }
+
+    /// Opened by others.
+    pub(super) fn add(&mut self, accounts: impl IntoIterator<Item = Name>) {
+        self.accounts.extend(accounts);
     }
 
     /// The sender of a traced request.
@@ -63,7 +68,7 @@ impl People {
     }
 }
 
-async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::Account, Failed> {
+pub(super) async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::Account, Failed> {
     let ask = wire::OpenAccountRequest {
         zone: None,
         tier: None,
@@ -78,7 +83,7 @@ async fn open(client: &mut Client, account: &Name, plan: &str) -> Result<wire::A
     Ok(client.post("/v1/accounts", None, &ask).await?)
 }
 
-async fn grant(
+pub(super) async fn grant(
     client: &mut Client,
     account: &Name,
     amount: &str,

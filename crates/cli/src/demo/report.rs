@@ -8,6 +8,7 @@ use headworks_wire as wire;
 
 use super::drive::Run;
 use super::people::People;
+use super::streams::Streamed;
 
 /// The result of checking the ledger.
 #[derive(Debug, Default)]
@@ -137,7 +138,7 @@ fn interesting(run: &Run) -> Option<&wire::Decision> {
     run.most_split.as_ref().or(run.denied.as_ref())
 }
 
-pub(super) fn print_next_steps(url: &str, run: &Run) -> Outcome {
+pub(super) fn print_next_steps(url: &str, run: &Run, streamed: &Streamed) -> Outcome {
     say!("The server stays up until Ctrl-C. Try:\n")?;
     say!("  curl -s {url}/v1/accounts/acme/balances")?;
     say!("  curl -s {url}/v1/accounts/acme/windows")?;
@@ -147,6 +148,7 @@ pub(super) fn print_next_steps(url: &str, run: &Run) -> Outcome {
     say!(
         "  curl -s {url}/v1/authorize -H 'Idempotency-Key: try-1' -d '{{\"account\":\"arena-0\",\"feature\":\"chat.completion\",\"dimensions\":{{\"model\":\"chat\"}},\"quantities\":{{\"input_tokens\":1200,\"cached_input_tokens\":0,\"output_tokens\":800}}}}'"
     )?;
+    streamed.print_next_step(url)?;
     say!("  curl -s {url}/metrics | grep headworks_decisions")?;
     say!("  cargo run --release -- --server {url} account windows acme")
 }

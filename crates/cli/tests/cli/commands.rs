@@ -371,6 +371,9 @@ fn the_demo_decides_a_minute_of_the_trace() {
         "p99",
         "Every balance equals the fold of its log",
         "looked at:",
+        "A minute of the arena as streams through the gateway",
+        "the ledger and the upstream's record agree to the token",
+        "what was charged is what was passed on",
     ] {
         assert!(said.contains(part), "no `{part}` in: {said}");
     }
@@ -399,9 +402,9 @@ fn what_the_demo_proposes_works() {
         .map(|line| line.expect("text"))
         .skip_while(|line| !line.ends_with("Try:"))
         .skip(2)
-        .take(6)
+        .take(7)
         .collect();
-    assert!(proposed.len() == 6 && proposed.iter().all(|line| line.starts_with("  c")), "{proposed:?}");
+    assert!(proposed.len() == 7 && proposed.iter().all(|line| line.starts_with("  c")), "{proposed:?}");
     let curls = proposed.iter().filter(|line| line.starts_with("  curl"));
     let answers: Vec<(&String, Output)> = curls
         .map(|line| {
