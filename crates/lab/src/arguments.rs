@@ -1,5 +1,6 @@
 //! Arguments of the measurements and of simulated policies.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -23,6 +24,8 @@ pub(crate) enum Bench {
     Overload(OverloadBench),
     /// Calls of models through the gateway, beside a proxy that only passes bytes on
     Gateway(GatewayBench),
+    /// The proxy of `bench gateway` that only passes bytes on
+    PassThrough(PassThrough),
     /// Steady good requests beside each known attack on a server, quiet and attacked in turns
     Attacks(AttacksBench),
     /// Good load beside all known attacks at once, minute by minute
@@ -105,17 +108,53 @@ pub(crate) struct OverloadBench {
 }
 
 /// How to measure the gateway.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct GatewayBench {
-    /// Calls one after the other, in each turn of each way
-    #[arg(long, default_value_t = 1_000)]
+    /// Rounds; in each, all ways are measured one after the other
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) rounds: u32,
+    /// Calls one after the other, in each round of each way
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) calls: u64,
-    /// Seconds of load, and of streams
-    #[arg(long, default_value_t = 10)]
+    /// Seconds of streams, in each round of each way
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub(crate) seconds: u64,
     /// Streams at once
     #[arg(long, default_value_t = 512)]
     pub(crate) streams: usize,
+    /// A running `headworks mock-upstream` that the peers forward to; default: one is started
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) upstream: Option<SocketAddr>,
+    /// A gateway or proxy that runs before the same upstream, and the process whose memory is read; repeat for several
+    #[arg(long, value_name = "NAME=ADDRESS[,PID]", value_parser = peer)]
+    pub(crate) peer: Vec<Peer>,
+}
+
+/// Another gateway or proxy.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) process: Option<u32>,
+}
+
+fn peer(text: &str) -> Result<Peer, String> {
+    let wrong = || "write NAME=ADDRESS or NAME=ADDRESS,PID, for example nginx=127.0.0.1:8101,4242".to_owned();
+    let (name, rest) = text.split_once('=').ok_or_else(wrong)?;
+    let (address, process) = rest.split_once(',').map_or((rest, None), |(at, id)| (at, Some(id)));
+    let process = process.map(str::parse).transpose().map_err(|_| wrong())?;
+    Ok(Peer { name: name.to_owned(), address: address.parse().map_err(|_| wrong())?, process })
+}
+
+/// Where bytes are passed on to.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct PassThrough {
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// The address that every request is sent to
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) upstream: SocketAddr,
 }
 
 /// How to measure attacks.

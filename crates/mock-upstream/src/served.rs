@@ -1,5 +1,6 @@
 //! What was served: one entry for each request that infers.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -69,7 +70,7 @@ pub(crate) fn key(headers: &HeaderMap) -> Option<String> {
 /// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    served: Mutex<Vec<Arc<Mutex<Served>>>>,
+    served: Mutex<VecDeque<Arc<Mutex<Served>>>>,
     numbers: AtomicU64,
 }
 
@@ -109,9 +110,9 @@ impl Log {
         let served = Arc::new(Mutex::new(served));
         let mut all = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= KEPT {
-            all.remove(0);
+            all.pop_front();
         }
-        all.push(Arc::clone(&served));
+        all.push_back(Arc::clone(&served));
         Entry(served)
     }
 

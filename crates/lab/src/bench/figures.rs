@@ -1,5 +1,6 @@
 //! Figures for people: rates, parts, and the memory of the process.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(super) fn seconds(took: Duration) -> f64 {
@@ -35,4 +36,25 @@ pub(super) fn memory_of(process: &str, field: &str) -> Option<String> {
 /// The most memory that the process has had, according to the system.
 pub(super) fn peak_memory() -> String {
     memory("VmHWM").unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Kibibytes of memory that a process and all those that it has started have now.
+pub(super) fn resident(process: u32) -> Option<u64> {
+    let all = std::fs::read_dir("/proc").ok()?;
+    let parents: BTreeMap<u32, u32> = all
+        .filter_map(|entry| {
+            let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            // The name of the program, in parentheses, may have spaces.
+            let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
+            Some((id, parent))
+        })
+        .collect();
+    let descends =
+        |id: u32| std::iter::successors(Some(id), |id| parents.get(id).copied()).any(|id| id == process);
+    let sizes = parents
+        .keys()
+        .filter(|id| descends(**id))
+        .filter_map(|id| memory_of(&id.to_string(), "VmRSS")?.split_whitespace().next()?.parse::<u64>().ok());
+    Some(sizes.sum()).filter(|sum| *sum > 0)
 }

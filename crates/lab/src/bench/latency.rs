@@ -51,7 +51,7 @@ impl Latencies {
     }
 
     /// The value that this many in a thousand do not exceed.
-    fn quantile(&self, per_mille: u64) -> u64 {
+    pub(super) fn quantile(&self, per_mille: u64) -> u64 {
         let (mut seen, wanted) = (0, (self.count() * per_mille).div_ceil(1_000));
         let max = self.max.load(Ordering::Relaxed);
         for (at, count) in self.bins.iter().enumerate() {

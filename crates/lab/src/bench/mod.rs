@@ -12,6 +12,7 @@ mod ledger;
 mod load;
 mod month;
 mod overload;
+mod process;
 mod wire;
 
 use headworks_terminal::Outcome;
@@ -28,7 +29,8 @@ pub async fn run(arguments: BenchArguments, as_json: bool) -> Outcome {
         Bench::Engine(options) => engine::run(options).await,
         Bench::Http(options) => http::run(options).await,
         Bench::Overload(options) => overload::run(options).await,
-        Bench::Gateway(options) => gateway::run(options).await,
+        Bench::Gateway(options) => gateway::run(&options, as_json).await,
+        Bench::PassThrough(options) => gateway::pass_through(options).await,
         Bench::Attacks(options) => attacks::run(options).await,
         Bench::Soak(options) => attacks::soak(options).await,
         Bench::Ledger(options) => ledger::run(options).await,

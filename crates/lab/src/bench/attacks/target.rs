@@ -1,9 +1,7 @@
 //! The server under attack: a process of its own, with accounts, and HTTP by hand.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use headworks_terminal::Failed;
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::super::figures::memory_of;
 use super::super::load::CATALOG;
+use super::super::process::{Running, headworks};
 
 /// The account whose log is long.
 pub(super) const BIG: &str = "acme-big";
@@ -32,21 +31,6 @@ pub(super) struct Target {
     pub(super) checker: String,
 }
 
-/// The server's process, which ends with this value: attackers may keep their target for longer.
-pub(super) struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already, and that is seen elsewhere.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn headworks() -> Result<Command, Failed> {
-    Ok(Command::new(std::env::current_exe()?))
-}
-
 impl Target {
     /// Starts a server on a fresh ledger, with an account of so many records.
     pub(super) async fn start(dir: &Path, records: u32) -> Result<(Self, Running), Failed> {
@@ -54,31 +38,17 @@ impl Target {
         std::fs::write(&catalog, CATALOG)?;
         let made = headworks()?.args(["keys", "create", "--scope", "admin", "--data"]).arg(&data).output()?;
         let admin = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-        let mut running = headworks()?
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
-            .args(["--webhooks-allow", "127.0.0.1"])
-            .arg("--data")
-            .arg(&data)
-            .arg("--catalog")
-            .arg(&catalog)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map(Running)?;
-        let mut log = BufReader::new(running.0.stderr.take().ok_or("no log")?);
-        let address = loop {
-            let mut line = String::new();
-            if log.read_line(&mut line)? == 0 {
-                return Err("the server ended at once".into());
-            }
-            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-            if let Some(address) = entry.pointer("/fields/address").and_then(Value::as_str) {
-                break address.parse::<SocketAddr>()?;
-            }
-        };
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let (running, address) = Running::start(
+            headworks()?
+                .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
+                .args(["--webhooks-allow", "127.0.0.1"])
+                .arg("--data")
+                .arg(&data)
+                .arg("--catalog")
+                .arg(&catalog),
+        )?;
         let none = String::new;
-        let process = running.0.id();
+        let process = running.id();
         let mut target = Self { process, address, admin, reader: none(), recorder: none(), checker: none() };
         target.reader = target.key(&["read"], &["acme*"]).await?;
         target.recorder = target.key(&["record"], &["acme*"]).await?;
