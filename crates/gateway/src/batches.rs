@@ -145,7 +145,8 @@ impl Begun {
     /// Begins it at the upstream that has its file.
     async fn send(&self, file: &Job, body: Bytes) -> Result<Looked, Refused> {
         let (_, upstream, client) = serves(&self.shared, file)?;
-        let sent = upstream::request(upstream, (&Method::POST, BATCHES), &self.head.headers, body);
+        let sent =
+            upstream::request(upstream, &file.account, (&Method::POST, BATCHES), &self.head.headers, body);
         let sent = sent.map_err(|_| invalid("the request cannot be sent"))?;
         match tokio::time::timeout(upstream.answer_timeout, client.send(sent)).await {
             Ok(Ok(answer)) => read_well(&self.shared, answer, upstream.idle_timeout).await,

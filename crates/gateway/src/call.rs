@@ -265,7 +265,7 @@ impl Call {
         let (output_max, previous) = (self.output_max, self.previous.as_deref());
         let change = Change { model: &of.model, previous, output_max, adds_usage };
         let body = asked.body(&change);
-        let sent = request(upstream, (&Method::POST, &self.path), &self.head, body);
+        let sent = request(upstream, &self.held.account, (&Method::POST, &self.path), &self.head, body);
         let sent = sent.map_err(|e| internal(&e.to_string()))?;
         let (name, timeout) = (upstream.name.clone(), upstream.answer_timeout);
         let asked_at = Instant::now();

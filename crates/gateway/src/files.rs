@@ -185,7 +185,7 @@ pub(crate) async fn upload(
             aside(body.len(), || with_model(file_of(&form)?, &of.model).map(|text| form.with("file", &text)));
         changed.map_err(invalid)?.into()
     };
-    let sent = upstream::request(upstream, (&Method::POST, FILES), &head.headers, body);
+    let sent = upstream::request(upstream, &account, (&Method::POST, FILES), &head.headers, body);
     let sent = sent.map_err(|_| invalid("the request cannot be sent"))?;
     let answer = tokio::time::timeout(upstream.answer_timeout, client.send(sent)).await;
     let Ok(Ok(answer)) = answer else {

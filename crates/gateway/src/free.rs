@@ -72,7 +72,7 @@ pub(crate) async fn count(
     let sold = shared.sold(model)?;
     let dimensions = held_dimensions(&asked, model, &sold.knows);
     may_use(shared, &access, (&account, path), model, (&sold, dimensions)).await?;
-    forward(shared, model, &asked, &head).await
+    forward(shared, &account, model, &asked, &head).await
 }
 
 /// Refuses those who may not use a model at all.
@@ -103,6 +103,7 @@ pub(crate) async fn may_use(
 /// Passes a count of tokens on to the first target that can be reached.
 async fn forward(
     shared: &Shared,
+    account: &Name,
     model: &Model,
     asked: &Asked<'_>,
     head: &Parts,
@@ -115,7 +116,8 @@ async fn forward(
         return refused(Why::Internal, "internal_error", "the model's target is gone");
     };
     let body = asked.body(&Change { model: &target.model, ..Change::default() });
-    let Ok(sent) = request(upstream, (&Method::POST, &path(COUNT_TOKENS, &head.uri)), &head.headers, body)
+    let Ok(sent) =
+        request(upstream, account, (&Method::POST, &path(COUNT_TOKENS, &head.uri)), &head.headers, body)
     else {
         return refused(Why::Internal, "internal_error", "the request cannot be sent");
     };

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use headworks_core::record::{Label, Name, Span};
-use http::{HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde::Deserialize;
 
 /// The most upstreams, models, and targets of a model.
 const UPSTREAMS_MAX: usize = 256;
 const MODELS_MAX: usize = 4_096;
 const TARGETS_MAX: usize = 16;
+const HEADERS_MAX: usize = 32;
 /// The longest output that a model can have, in tokens.
 const OUTPUT_MAX: u64 = 10_000_000;
 const WEIGHT_MAX: u32 = 1_000_000;
@@ -43,6 +44,9 @@ struct UpstreamSource {
     idle_timeout: Span,
     #[serde(default = "yes")]
     include_usage: bool,
+    fairness_header: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +126,10 @@ pub(crate) struct Upstream {
     pub(crate) idle_timeout: Duration,
     /// Whether a stream of Chat Completions is asked for its usage.
     pub(crate) include_usage: bool,
+    /// The header that says to it whose call it is, so that it can share itself fairly.
+    pub(crate) fairness_header: Option<HeaderName>,
+    /// What it is sent with every call.
+    pub(crate) headers: HeaderMap,
 }
 
 impl fmt::Debug for Upstream {
@@ -194,6 +202,32 @@ fn key(source: &KeySource, of: &str, protocol: Protocol) -> Result<HeaderValue, 
     Ok(value)
 }
 
+/// Headers that say how a call is sent, and by whom: nobody else sets them.
+const OWN_HEADERS: [HeaderName; 9] = [
+    header::ACCEPT_ENCODING,
+    header::AUTHORIZATION,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+fn header_name(text: &str) -> Result<HeaderName, String> {
+    let name: HeaderName = text.parse().map_err(|_| format!("`{text}` is not the name of a header"))?;
+    if OWN_HEADERS.contains(&name) || name == "x-api-key" {
+        return Err(format!("`{text}` is the gateway's own"));
+    }
+    Ok(name)
+}
+
+fn header_value(of: &str, text: &str) -> Result<HeaderValue, String> {
+    HeaderValue::from_str(text)
+        .map_err(|_| format!("the value of `{of}` has a character that no header can have"))
+}
+
 fn upstream(name: String, source: UpstreamSource) -> Result<Upstream, String> {
     let at = |part: &str| format!("upstreams.{name}.{part}");
     let base_url = source.base_url.trim_end_matches('/').to_owned();
@@ -214,6 +248,13 @@ fn upstream(name: String, source: UpstreamSource) -> Result<Upstream, String> {
             return Err(format!("{}: from 1s to 24h", at(part)));
         }
     }
+    if source.headers.len() > HEADERS_MAX {
+        return Err(format!("{}: at most {HEADERS_MAX}", at("headers")));
+    }
+    let headers = source.headers.iter().map(|(of, text)| Ok((header_name(of)?, header_value(of, text)?)));
+    let headers = headers.collect::<Result<_, _>>().map_err(|e: String| format!("{}: {e}", at("headers")))?;
+    let fairness_header = source.fairness_header.as_deref().map(header_name).transpose();
+    let fairness_header = fairness_header.map_err(|e| format!("{}: {e}", at("fairness_header")))?;
     let key = source.key.as_ref().map(|of| key(of, &name, source.protocol)).transpose()?;
     Ok(Upstream {
         base_url,
@@ -223,6 +264,8 @@ fn upstream(name: String, source: UpstreamSource) -> Result<Upstream, String> {
         answer_timeout: duration(source.answer_timeout),
         idle_timeout: duration(source.idle_timeout),
         include_usage: source.include_usage,
+        fairness_header,
+        headers,
         name,
     })
 }

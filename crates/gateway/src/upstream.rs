@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use headworks_core::record::Span;
+use headworks_core::record::{Name, Span};
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Collected, Full, Limited};
@@ -15,6 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::setup::{Protocol, Upstream};
 
@@ -25,6 +26,9 @@ const REQUEST_BEGINS: &str = "x-stainless-";
 /// The headers of upstreams that reach a caller.
 const RESPONSE: [&str; 5] =
     ["content-type", "request-id", "x-request-id", "openai-processing-ms", "openai-version"];
+
+/// What an account's name is escaped for in a header: all but letters, digits and what is usual in names.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// How long a connection that is not used stays open.
 const IDLE: Duration = Duration::from_secs(60);
@@ -83,6 +87,7 @@ pub(crate) fn path(of: &str, asked: &Uri) -> String {
 /// A request to an upstream: the caller's, with the operator's key.
 pub(crate) fn request(
     upstream: &Upstream,
+    account: &Name,
     (method, path): (&Method, &str),
     caller: &HeaderMap,
     body: Bytes,
@@ -102,6 +107,16 @@ pub(crate) fn request(
             Protocol::Anthropic => HeaderName::from_static("x-api-key"),
         };
         request = request.header(name, key);
+    }
+    let headers = request.headers_mut();
+    if let Some(headers) = headers {
+        headers.extend(upstream.headers.clone());
+        if let Some(name) = &upstream.fairness_header {
+            let account = utf8_percent_encode(account.as_str(), ESCAPED).to_string();
+            if let Ok(account) = HeaderValue::from_str(&account) {
+                headers.insert(name.clone(), account);
+            }
+        }
     }
     request.body(Full::new(body))
 }
@@ -127,6 +142,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Span> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use headworks_core::record::Name;
     use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
     use super::{passed, path, request};
@@ -158,6 +174,8 @@ mod tests {
             base_url = "http://127.0.0.1:1/base/"
             protocol = "anthropic"
             key = { env = "CARGO_PKG_NAME" }
+            fairness_header = "x-gateway-inference-fairness-id"
+            headers = { x-gateway-inference-objective = "premium", traceparent = "00" }
             [models.m]
             feature = "chat"
             targets = [{ upstream = "a" }]
@@ -176,18 +194,28 @@ mod tests {
             ("content-type", "application/json"),
         ]);
         let upstream = &setup.upstreams[0];
-        let sent =
-            request(upstream, (&Method::POST, "/v1/messages"), &caller, Bytes::new()).expect("a request");
+        let account = Name::id("caf\u{e9} 7").expect("a name");
+        let sent = request(upstream, &account, (&Method::POST, "/v1/messages"), &caller, Bytes::new())
+            .expect("a request");
         assert_eq!(sent.uri(), "http://127.0.0.1:1/base/v1/messages");
         let mut names: Vec<&str> = sent.headers().keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        let expected =
-            ["accept-encoding", "anthropic-version", "content-type", "x-api-key", "x-stainless-lang"];
+        let expected = [
+            "accept-encoding",
+            "anthropic-version",
+            "content-type",
+            "traceparent",
+            "x-api-key",
+            "x-gateway-inference-fairness-id",
+            "x-gateway-inference-objective",
+            "x-stainless-lang",
+        ];
         assert_eq!(names, expected);
         assert_eq!(
             (&sent.headers()["x-api-key"], &sent.headers()["accept-encoding"]),
             (&HeaderValue::from_static("headworks-gateway"), &HeaderValue::from_static("identity"))
         );
+        assert_eq!(sent.headers()["x-gateway-inference-fairness-id"], "caf%C3%A9%207");
         let answer = headers(&[
             ("x-ratelimit-remaining-tokens", "7"),
             ("set-cookie", "c=1"),

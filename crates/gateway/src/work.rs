@@ -191,7 +191,7 @@ pub(crate) async fn ask(
 ) -> Result<Response<Incoming>, Refused> {
     let (_, upstream, client) = serves(shared, job)?;
     let path = format!("{}{}{more}", job.kind.path(), job.id);
-    let sent = request(upstream, (method, &path), caller, Bytes::new())
+    let sent = request(upstream, &job.account, (method, &path), caller, Bytes::new())
         .map_err(|_| Refused::new(Why::Invalid, "invalid_request", "the request cannot be sent"))?;
     match tokio::time::timeout(upstream.idle_timeout, client.send(sent)).await {
         Ok(Ok(answer)) => Ok(answer),
