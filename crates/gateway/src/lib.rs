@@ -14,6 +14,8 @@ mod fields;
 mod files;
 mod follow;
 mod free;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod gateway;
 mod held;
 mod job;

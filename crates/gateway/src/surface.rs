@@ -130,7 +130,7 @@ impl Surface {
     }
 
     /// The fields that limit the output, the one to add first.
-    fn caps(self) -> &'static [&'static str] {
+    pub(crate) fn caps(self) -> &'static [&'static str] {
         match self {
             Self::Chat => &["max_completion_tokens", "max_tokens"],
             Self::Completions | Self::Messages => &["max_tokens"],
