@@ -1,7 +1,7 @@
 //! Attempts: SDKs send a call again without an idempotency key, so a repetition is known by the key and the bytes of the call.
 //!
 //! A1 a call that its SDK sends again takes the place of the attempt before: once it is delivered, the caller pays for it alone
-//! (`a_call_that_is_sent_again_is_paid_once`); a repetition that is given up gives nothing back. A2 calls that are not marked as sent again are calls of their own, however alike
+//! (`a_call_that_is_sent_again_is_paid_once`), also a form, whose boundary is another one each time (`a_form_that_is_sent_again_is_paid_once`); a repetition that is given up gives nothing back. A2 calls that are not marked as sent again are calls of their own, however alike
 //! (`calls_that_are_alike_are_paid_each`). A3 a chain of repetitions is short, and what was delivered stays charged: nobody reads
 //! answers without end for the price of one (`what_was_delivered_stays_charged`).
 
@@ -58,10 +58,10 @@ impl Attempt {
 /// A call as its key and its bytes make it.
 pub(crate) type Fingerprint = [u8; 16];
 
-/// The fingerprint of a call.
-pub(crate) fn fingerprint(key: &str, path: &str, body: &[u8]) -> Fingerprint {
+/// The fingerprint of a call, whose body may come in parts.
+pub(crate) fn fingerprint(key: &str, path: &str, body: &[&[u8]]) -> Fingerprint {
     let mut hasher = blake3::Hasher::new();
-    for part in [key.as_bytes(), path.as_bytes(), body] {
+    for part in [key.as_bytes(), path.as_bytes()].iter().chain(body) {
         hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
         hasher.update(part);
     }

@@ -181,7 +181,7 @@ impl Gateway {
         }
         let Sold { meters, knows, hold_life_max } = shared.sold(model)?;
         let permit = shared.permit()?;
-        let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &body).await;
+        let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &asked.sent()).await;
         let text = asked.input();
         let output_max = asked.output_max.or(model.output_max);
         let worth = asked.media.map(|media| shared.rates.worth(&model.name, model.output_max, media));
@@ -289,7 +289,7 @@ impl Gateway {
         access: &Access,
         path: &str,
         headers: &HeaderMap,
-        body: &[u8],
+        body: &[&[u8]],
     ) -> (Arc<Attempt>, Vec<Seq>) {
         let of = fingerprint(access.actor().map_or("", Name::as_str), path, body);
         let again = headers.get(RETRY_COUNT).and_then(|count| count.to_str().ok()?.parse::<u32>().ok());

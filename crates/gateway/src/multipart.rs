@@ -30,6 +30,8 @@ pub(crate) struct Form<'a> {
 pub(crate) struct Part<'a> {
     pub(crate) name: &'a str,
     pub(crate) is_file: bool,
+    /// Its headers, as they came.
+    pub(crate) head: &'a [u8],
     /// The place of its content in the body.
     at: Range<usize>,
     pub(crate) content: &'a [u8],
@@ -207,7 +209,7 @@ impl<'a> Part<'a> {
         };
         let (name, is_file) =
             disposed(disposition.value).ok_or("its `content-disposition` cannot be read")?;
-        Ok(Self { name, is_file, at: at.start + head..at.end, content })
+        Ok(Self { name, is_file, head: lines, at: at.start + head..at.end, content })
     }
 }
 

@@ -363,6 +363,14 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// What was sent, in parts: all of it but the boundary of a form, which is another one each time.
+    pub(crate) fn sent(&self) -> Vec<&'a [u8]> {
+        match &self.fields {
+            Fields::Json(_) => vec![self.text.as_bytes()],
+            Fields::Form(form) => form.parts().iter().flat_map(|part| [part.head, part.content]).collect(),
+        }
+    }
+
     /// The value of a field that prices may depend on.
     pub(crate) fn dimension(&self, name: &str) -> Option<String> {
         self.fields.text(name).ok().flatten().map(Cow::into_owned)

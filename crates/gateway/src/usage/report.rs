@@ -42,8 +42,8 @@ pub(crate) struct Report {
     /// What was done for one answer, step by step.
     #[serde(default)]
     iterations: Option<Vec<Iteration>>,
-    /// The length of a sound, where that is what is billed.
-    #[serde(default)]
+    /// The length of a sound, where that is what is billed; what is no length is none.
+    #[serde(default, deserialize_with = "seconds")]
     pub(crate) seconds: Option<Seconds>,
     /// Pictures as they turned out, which the answer says beside the use.
     #[serde(skip)]
@@ -71,6 +71,11 @@ impl<'de> Deserialize<'de> for Seconds {
         let whole: u64 = whole.parse().map_err(|_| D::Error::custom("no length in seconds"))?;
         Ok(Self(whole.saturating_add(u64::from(part.bytes().any(|digit| digit != b'0')))))
     }
+}
+
+/// A field of this name may be anything in reports of other surfaces.
+fn seconds<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Seconds>, D::Error> {
+    Ok(Seconds::deserialize(serde_json::Value::deserialize(d)?).ok())
 }
 
 /// What the price of a picture may depend on.
@@ -483,8 +488,9 @@ mod tests {
                 (expected > 0).then_some(("audio_seconds", expected)).into_iter().collect();
             assert_eq!(classes(&report), expected, "{text}");
         }
-        for text in ["-1", "\"3\"", "1e300"] {
-            assert!(serde_json::from_str::<Report>(&format!(r#"{{"seconds":{text}}}"#)).is_err(), "{text}");
+        for text in ["-1", "\"3\"", "1e300", "null", "[3]"] {
+            let report = report(&format!(r#"{{"input_tokens":1,"seconds":{text}}}"#));
+            assert_eq!(classes(&report), [("input_tokens", 1)], "{text}");
         }
     }
 

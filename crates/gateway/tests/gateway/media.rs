@@ -10,7 +10,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
-use crate::world::{FORM, World, answer, form, text};
+use crate::world::{FORM, OTHER_FORM, World, answer, form, text};
 
 /// Each medium by its own measure and by tokens; `t` is sold by tokens alone, `u` by the measures alone.
 const CATALOG: &str = r#"
@@ -671,6 +671,80 @@ async fn media_that_are_sent_again_are_paid_once() {
         world.idle().await;
         assert_eq!(world.available().await, price, "{kind:?}: {:?}", world.kinds());
         assert!(world.kinds().contains(&"refunded"), "{kind:?}");
+    }
+}
+
+/// An SDK draws another boundary for each attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_again_is_paid_once() {
+    let world = world().await;
+    let mock = json!({"input_tokens": 3, "output_tokens": 40, "tokens_per_second": 100});
+    let fields = TRANSCRIPT_STREAM.fields(&mock);
+    let mut first = TRANSCRIPT_STREAM.send(&world, &fields).await;
+    first.body_mut().frame().await.expect("a frame").expect("a part");
+    drop(first);
+    world.idle().await;
+    let (name, file) = TRANSCRIPT_STREAM.files();
+    let send = |fields: &Value, file: &[u8]| {
+        let body = String::from_utf8_lossy(&form(fields, &[(name, b"FILE")])).replace("b0undary", "0ther");
+        let (before, after) = body.split_once("FILE").expect("stands there");
+        let body = [before.as_bytes(), file, after.as_bytes()].concat();
+        let again = ("x-stainless-retry-count", "1");
+        let (world, path) = (&world, TRANSCRIPT_STREAM.path);
+        async move { bytes(world.send_as(&world.key, path, &[OTHER_FORM, again], body).await).await }
+    };
+    send(&fields, &file).await;
+    world.idle().await;
+    assert_eq!(world.available().await, "999.917", "{:?}", world.kinds());
+    // Another sound is another call.
+    send(&fields, &file[1..]).await;
+    world.idle().await;
+    assert_eq!(world.available().await, "999.834", "{:?}", world.kinds());
+}
+
+/// A call that is still answered when it is sent again gives way, and its answer does not look whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_give_way_to_their_repetition() {
+    for (kind, price) in [(SPEECH, "999.92"), (SPEECH_STREAM, "999.84"), (TRANSCRIPT_STREAM, "999.917")] {
+        let world = world().await;
+        let fields = kind.fields(&json!({"input_tokens": 3, "output_tokens": 40, "tokens_per_second": 20}));
+        let mut first = kind.send(&world, &fields).await;
+        first.body_mut().frame().await.expect("a frame").expect("a part");
+        let (first, again) =
+            tokio::join!(bytes(first), kind.send_as(&world, &fields, &[("x-stainless-retry-count", "1")]));
+        match first.1 {
+            None => assert_eq!(kind, SPEECH),
+            Some(body) => {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                assert!(body.contains("sent_again") && !body.contains("done"), "{kind:?}: {body}");
+            }
+        }
+        assert!(bytes(again).await.1.is_some());
+        world.idle().await;
+        assert_eq!(world.available().await, price, "{kind:?}: {:?}", world.kinds());
+    }
+}
+
+/// A gateway that stops ends what it passes on, and charges what has come.
+#[tokio::test(flavor = "multi_thread")]
+async fn media_end_when_the_gateway_stops() {
+    for (kind, expected) in [
+        (IMAGE_STREAM, ("images", 1)),
+        (SPEECH, ("characters", 8)),
+        (SPEECH_STREAM, ("characters", 8)),
+        (TRANSCRIPT_STREAM, ("audio_seconds", 10)),
+    ] {
+        let world = world().await;
+        let mut fields = kind.fields(&json!({"output_tokens": 40, "tokens_per_second": 20}));
+        fields["partial_images"] = 16.into();
+        let mut response = kind.send(&world, &fields).await;
+        response.body_mut().frame().await.expect("a frame").expect("a part");
+        let ((), read) = tokio::join!(world.gateway.shut_down(Duration::from_secs(5)), bytes(response));
+        match read.1 {
+            None => assert_eq!(kind, SPEECH),
+            Some(body) => assert!(String::from_utf8_lossy(&body).contains("shutting_down"), "{kind:?}"),
+        }
+        assert_eq!(world.charge().await.0, lines(&[expected]), "{kind:?}");
     }
 }
 

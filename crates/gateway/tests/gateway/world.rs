@@ -273,8 +273,9 @@ pub(crate) fn request(path: &str, is_stream: bool, output_max: u64, mock: Value)
     request.to_string()
 }
 
-/// The content type of [`form`].
+/// The content type of [`form`], and of the same with another boundary.
 pub(crate) const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=b0undary");
+pub(crate) const OTHER_FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=0ther");
 
 /// A form: fields as texts, and files by name.
 pub(crate) fn form(fields: &Value, files: &[(&str, &[u8])]) -> Vec<u8> {
