@@ -1,7 +1,10 @@
 //! An answer of bytes that are not looked into: passed on as they come, and settled at their end.
 //!
 //! Z1 at most a few parts of it are here at once: a caller who reads slowly slows the upstream (`speech_waits_for_a_slow_caller`). Z2 one
-//! that breaks off ends with an error, and costs nothing (`speech_that_breaks_off_ends_with_an_error`).
+//! that breaks off ends with an error, and costs nothing (`speech_that_breaks_off_ends_with_an_error`). Z3 nobody gets speech for nothing by
+//! reading it so slowly that its upstream gives up (`speech_that_is_kept_waiting_is_charged`).
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
@@ -16,12 +19,17 @@ use crate::reply::{Part, passing, whole};
 use crate::settle::Output;
 use crate::upstream::passed;
 
+/// How long a caller may keep an upstream waiting before it is the caller's doing that it breaks off.
+const KEPT_WAITING_MAX: Duration = Duration::from_secs(5);
+
 /// An answer on its way.
 struct Passing {
     call: Call,
     to: mpsc::Sender<Part>,
     /// A part that its caller has not taken yet.
     waiting: Option<Bytes>,
+    /// How long its caller has kept it waiting.
+    kept_waiting: Duration,
     /// Anything of it has come.
     has_come: bool,
     /// The caller has gone; what still comes is read until then.
@@ -36,7 +44,14 @@ impl Call {
         let mut response = whole(head.status, Bytes::new()).map(|_| from);
         response.headers_mut().extend(passed(&head.headers));
         let response = self.marked(response);
-        let mut answer = Passing { call: self, to, waiting: None, has_come: false, leaves: None };
+        let mut answer = Passing {
+            call: self,
+            to,
+            waiting: None,
+            kept_waiting: Duration::ZERO,
+            has_come: false,
+            leaves: None,
+        };
         if reply.send(Ok(response)).is_err() {
             answer.leave();
         }
@@ -70,6 +85,7 @@ impl Passing {
                     }
                 }
                 place = to.reserve(), if self.waiting.is_some() => {
+                    self.kept_waiting += last.elapsed();
                     last = Instant::now();
                     match (place, self.waiting.take()) {
                         (Ok(place), Some(part)) => place.send(Part::Data(part)),
@@ -79,8 +95,14 @@ impl Passing {
                 }
                 () = to.closed(), if self.leaves.is_none() => self.leave(),
                 () = tokio::time::sleep_until(self.leaves.unwrap_or(last)), if self.leaves.is_some() => return Ended::Left,
-                // A caller who takes nothing does not make the upstream late.
-                () = tokio::time::sleep_until(last + idle), if self.waiting.is_none() => return Ended::Broken,
+                () = tokio::time::sleep_until(last + idle) => {
+                    if self.waiting.is_none() {
+                        return Ended::Broken;
+                    }
+                    // A caller who takes nothing for so long has gone.
+                    last = Instant::now();
+                    self.leave();
+                }
                 is_replaced = ends.ended() => return if is_replaced { Ended::Replaced } else { Ended::Stopped },
                 _ = ticks.tick() => report(self.call.held.lease.as_deref_mut(), Default::default()).await,
             }
@@ -91,7 +113,7 @@ impl Passing {
     async fn finish(mut self, end: Ended, target: usize) {
         self.call.ended(end.name());
         let is_free = match end {
-            Ended::Broken => true,
+            Ended::Broken => self.leaves.is_none() && self.kept_waiting < KEPT_WAITING_MAX,
             Ended::Stopped | Ended::Replaced => !self.has_come,
             Ended::Complete | Ended::Cut | Ended::Left => false,
         };

@@ -477,7 +477,8 @@ async fn a_caller_who_leaves_media_pays_for_what_was_made() {
 /// Nobody reads it, so nobody sends it: what is here is bounded however long it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn speech_waits_for_a_slow_caller() {
-    let world = world().await;
+    let patient = |address: &str| setup(address).replace("idle_timeout = \"1s\"", "idle_timeout = \"60s\"");
+    let world = World::with(CATALOG, patient).await;
     // 200 parts of 640,000 bytes: 128 MB.
     let mock = json!({"output_tokens": 1_280_000, "tokens_per_event": 6_400});
     let mut response = SPEECH.ask(&world, &mock).await;
@@ -490,6 +491,25 @@ async fn speech_waits_for_a_slow_caller() {
     let rest = response.into_body().collect().await.expect("all of it").to_bytes();
     assert!(rest.len() > 120_000_000);
     assert_eq!(world.charge().await.0, lines(&[("characters", 8)]));
+}
+
+/// A caller who has read most of it, and then nothing until the upstream gives up, has not read it for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn speech_that_is_kept_waiting_is_charged() {
+    // It gives up before the caller counts as gone, or after.
+    for idle in ["60s", "1s"] {
+        let of = |address: &str| {
+            setup(address).replace("idle_timeout = \"1s\"", &format!("idle_timeout = {idle:?}"))
+        };
+        let world = World::with(CATALOG, of).await;
+        let mock =
+            json!({"output_tokens": 1_280_000, "tokens_per_event": 6_400, "fault": {"cut_after": 100}});
+        let mut response = SPEECH.ask(&world, &mock).await;
+        response.body_mut().frame().await.expect("a frame").expect("a part");
+        tokio::time::sleep(Duration::from_millis(5_500)).await;
+        assert!(response.into_body().collect().await.is_err(), "{idle}");
+        assert_eq!(world.charge().await.0, lines(&[("characters", 8)]), "{idle}");
+    }
 }
 
 /// A hold covers all that a call may make; where it cannot be paid, nothing is forwarded.
