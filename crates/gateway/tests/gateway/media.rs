@@ -589,7 +589,9 @@ async fn pictures_are_priced_by_their_quality() {
         }
     }
     // What a picture has cost more is held before it is charged, so goodwill does not pay for it.
-    let goodwill = CATALOG.replace("overshoot = \"refund\"", "overshoot = \"goodwill\"");
+    let goodwill = CATALOG
+        .replace("overshoot = \"refund\"", "overshoot = \"goodwill\"")
+        .replace(", input_tokens = \"0.001\", image_output_tokens = \"0.01\"", "");
     let world = World::with(&goodwill, setup).await;
     bytes(IMAGES.ask(&world, &json!({"no_usage": true, "picture": {"quality": "high"}})).await).await;
     world.idle().await;
