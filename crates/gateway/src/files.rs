@@ -14,6 +14,7 @@ use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::denial::{Refused, Why};
 use crate::free::may_use;
@@ -98,12 +99,14 @@ fn each_request(
 
 impl Requests {
     /// Counts what a file of requests may use.
-    fn count(shared: &Shared, text: &str) -> Result<Self, String> {
+    fn count(shared: &Shared, account: &Name, text: &str) -> Result<Self, String> {
+        let now = Instant::now();
+        let learned = |asked: &Asked<'_>| shared.learned.input(&asked.model, account, asked.input(), now);
         let (mut count, mut input, mut output) = (0, 0_u64, 0_u64);
         let (surface, model) = each_request(text, |_, _, asked| {
             let own = shared.setup.models.get(asked.model.as_ref()).and_then(|model| model.output_max);
             count += 1;
-            input = input.saturating_add(shared.learned.input(&asked.model, asked.input()));
+            input = input.saturating_add(learned(asked));
             if asked.surface.has_output() {
                 let most = asked.output_max.or(own).ok_or(
                     "say how long the output may be: the operator has set no longest output for this model",
@@ -165,7 +168,7 @@ pub(crate) async fn upload(
     let boundary = boundary.ok_or_else(|| invalid("send a form: `multipart/form-data`"))?;
     let read = aside(body.len(), || {
         let form = Form::parse(boundary, &body)?;
-        let requests = Requests::count(shared, file_of(&form)?)?;
+        let requests = Requests::count(shared, &account, file_of(&form)?)?;
         Ok::<_, String>((form, requests))
     });
     let (form, Requests { model, counted }) = read.map_err(invalid)?;

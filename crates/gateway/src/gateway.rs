@@ -15,6 +15,7 @@ use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::attempts::{Attempt, Outcome, fingerprint};
 use crate::call::{Call, Ends};
@@ -38,7 +39,7 @@ use crate::{background, batches, files};
 /// The largest request, in bytes.
 pub const BODY_BYTES_MAX: usize = 32 << 20;
 /// The fewest tokens of output that are worth a call.
-const OUTPUT_MIN: u64 = 16;
+pub(crate) const OUTPUT_MIN: u64 = 16;
 /// How often an SDK has sent the call before.
 const RETRY_COUNT: &str = "x-stainless-retry-count";
 
@@ -185,16 +186,17 @@ impl Gateway {
         let text = asked.input();
         let output_max = asked.output_max.or(model.output_max);
         let worth = asked.media.map(|media| shared.rates.worth(&model.name, model.output_max, media));
-        let inputs = self.inputs(&model.name, text, worth.as_ref());
+        let inputs = self.inputs(&model.name, &account, text, worth.as_ref());
         let input = inputs.iter().map(|(_, count)| count).sum();
-        let learned = shared.learned.output(&model.name, &account);
         // A stream grows as it goes; an answer that comes as a whole cannot.
         let output = if let Some(output) = worth.and_then(|worth| worth.output) {
             output
         } else if asked.is_stream && !asked.is_background {
-            learned.min(output_max.unwrap_or(learned)).saturating_mul(asked.choices)
+            let begins = shared.learned.beginning(&model.name, &account);
+            begins.min(output_max.unwrap_or(u64::MAX)).saturating_mul(asked.choices)
         } else {
-            output_max.unwrap_or(learned).saturating_mul(asked.choices)
+            let most = output_max.unwrap_or_else(|| shared.learned.output(&model.name, &account));
+            most.saturating_mul(asked.choices)
         };
         let output = if surface.has_output() { output } else { 0 };
         let output_class = surface.medium().map_or("output_tokens", Medium::output);
@@ -229,6 +231,7 @@ impl Gateway {
             Leased::Answered(decision) => {
                 shared.metrics.ended(&model.name, DENIED);
                 attempt.end(Outcome::Left(replaces));
+                shared.learned.was_short(&model.name, &account, Instant::now());
                 return Err(Refused::of_decision(&decision));
             }
         };
@@ -251,6 +254,9 @@ impl Gateway {
         };
         let granted = held.output();
         let (is_stream, is_background) = (asked.is_stream, asked.is_background);
+        if granted < output {
+            shared.learned.was_short(&model.name, &held.account, Instant::now());
+        }
         // What was granted for several outputs is shared by them.
         let output_max = (granted < output).then(|| (granted / asked.choices).max(1));
         Ok(Call {
@@ -275,10 +281,10 @@ impl Gateway {
     }
 
     /// Tokens of input by class.
-    fn inputs(&self, model: &str, text: Text, worth: Option<&Worth>) -> Classes {
-        let learned = &self.shared.learned;
-        let Some(worth) = worth else { return vec![(input_class(text), learned.input(model, text))] };
-        let read = learned.input(model, Text { media: 0, ..text });
+    fn inputs(&self, model: &str, account: &Name, text: Text, worth: Option<&Worth>) -> Classes {
+        let input = |text: Text| self.shared.learned.input(model, account, text, Instant::now());
+        let Some(worth) = worth else { return vec![(input_class(text), input(text))] };
+        let read = input(Text { media: 0, ..text });
         let seen = if worth.heard == 0 { text.media.saturating_mul(MEDIA) } else { 0 };
         vec![("input_tokens", read), ("image_input_tokens", seen), ("audio_input_tokens", worth.heard)]
     }

@@ -10,6 +10,8 @@ mod body;
 mod call;
 mod denial;
 mod estimate;
+#[cfg(test)]
+mod estimated;
 mod fields;
 mod files;
 mod follow;

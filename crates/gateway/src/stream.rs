@@ -24,7 +24,7 @@ use crate::streams::Reading;
 use crate::upstream::passed;
 
 /// The least and the most that a stream's hold grows by at once, in tokens.
-const STEP: (u64, u64) = (64, 4_096);
+pub(crate) const STEP: (u64, u64) = (64, 4_096);
 
 /// How long a stream that has come to its end may stay open.
 const OVER: Duration = Duration::from_millis(200);
@@ -197,6 +197,10 @@ impl Stream {
         match lease.extend([(meter, step)].into_iter().collect(), Some(minimum)).await {
             Ok(answer) => {
                 let is_granted = matches!(answer.effect, Effect::Recorded(_));
+                if !is_granted {
+                    let call = &self.call;
+                    call.shared.learned.was_short(&call.held.model, &call.held.account, Instant::now());
+                }
                 if !is_granted && let Ok(decision) = headworks_api::decision(&answer) {
                     self.call.decision = decision;
                 }

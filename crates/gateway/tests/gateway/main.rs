@@ -3,6 +3,7 @@
 mod background;
 mod batches;
 mod endings;
+mod estimates;
 mod media;
 mod odd;
 mod stories;
