@@ -259,6 +259,42 @@ async function cuts() {
   assert.deepEqual([last.status, last.output[0].arguments], ["incomplete", snapshot]);
 }
 
+const wait = () => new Promise((done) => setTimeout(done, 20));
+
+async function later() {
+  const slow = { ...ask, background: true, ...served({ tokens_per_second: 25 }) };
+  const begun = await acme.responses.create(slow);
+  assert.deepEqual([begun.status, begun.usage], ["queued", null]);
+  let now = begun;
+  while (["queued", "in_progress"].includes(now.status)) {
+    await wait();
+    now = await acme.responses.retrieve(begun.id);
+  }
+  assert.deepEqual([now.id, now.status, now.output_text, now.usage.output_tokens], [begun.id, "completed", FIVE, 5]);
+  const follows = await acme.responses.create({ ...ask, previous_response_id: begun.id, ...served() });
+  assert.equal(follows.output_text, FIVE);
+  await acme.responses.delete(begun.id);
+  await fails(OpenAI.NotFoundError, () => acme.responses.retrieve(begun.id));
+  const stopped = await acme.responses.create({ ...slow, ...served({ first_token_ms: 60_000 }) });
+  assert.equal((await acme.responses.cancel(stopped.id)).status, "cancelled");
+  const events = await all(acme.responses.create({ ...slow, stream: true }));
+  assert.deepEqual([events[0].type, events.at(-1).type], ["response.created", "response.completed"]);
+  assert.equal((await acme.responses.retrieve(events[0].response.id)).output_text, FIVE);
+  // A batch of one, so that the upstream's record and the ledger have one use each.
+  const body = { model: "alias", max_tokens: 9, messages: hello, ...served({ output_tokens: 7 }) };
+  const line = JSON.stringify({ custom_id: "one", method: "POST", url: "/v1/chat/completions", body });
+  const file = await acme.files.create({ file: await toFile(Buffer.from(line), "requests.jsonl"), purpose: "batch" });
+  const batch = await acme.batches.create({ input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" });
+  let done = batch;
+  while (done.status === "in_progress") {
+    await wait();
+    done = await acme.batches.retrieve(batch.id);
+  }
+  assert.deepEqual([done.id, done.status, done.usage.output_tokens], [batch.id, "completed", 7]);
+  const answer = JSON.parse(await (await acme.files.content(done.output_file_id)).text());
+  assert.deepEqual([answer.custom_id, answer.response.body.usage.completion_tokens], ["one", 7]);
+}
+
 async function breaks() {
   for (const fault of ["cut_after", "end_after", "malformed_after", "error_after"]) {
     const broken = served({ output_tokens: 40, fault: { [fault]: 5 } });
@@ -280,7 +316,7 @@ async function trace() {
   }
 }
 
-for (const part of [chats, tools, formats, responses, others, pictures, sounds, denials, cuts, breaks, trace]) {
+for (const part of [chats, tools, formats, responses, others, pictures, sounds, later, denials, cuts, breaks, trace]) {
   const begun = performance.now();
   await part();
   console.log(`${part.name}: ${((performance.now() - begun) / 1_000).toFixed(2)} s`);

@@ -200,6 +200,37 @@ async def asynchronous():
             equal((await stream.get_final_response()).output_text, FIVE)
 
 
+def later():
+    slow = {"model": "small", "input": "hello", "background": True, "extra_body": served(tokens_per_second=25)}
+    begun = acme.responses.create(**slow)
+    equal((begun.status, begun.usage), ("queued", None))
+    while (now := acme.responses.retrieve(begun.id)).status == "in_progress":
+        time.sleep(0.02)
+    equal((now.id, now.status, now.output_text, now.usage.output_tokens), (begun.id, "completed", FIVE, 5))
+    follows = acme.responses.create(model="small", input="hello", previous_response_id=begun.id, extra_body=served())
+    equal(follows.output_text, FIVE)
+    equal([item.type for item in acme.responses.input_items.list(begun.id)], ["message"])
+    acme.responses.delete(begun.id)
+    fails(openai.NotFoundError, lambda: acme.responses.retrieve(begun.id))
+    fails(openai.NotFoundError, lambda: client(world["empty"]).responses.retrieve(begun.id))
+    begun = acme.responses.create(**{**slow, "extra_body": served(first_token_ms=60_000)})
+    equal(acme.responses.cancel(begun.id).status, "cancelled")
+    events = list(acme.responses.create(**slow, stream=True))
+    equal((events[0].type, events[-1].type), ("response.created", "response.completed"))
+    equal(acme.responses.retrieve(events[0].response.id).output_text, FIVE)
+    # A batch of one, so that the upstream's record and the ledger have one use each.
+    body = {"model": "alias", "max_tokens": 9, "messages": hello, **served(output_tokens=7)}
+    line = {"custom_id": "one", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    file = acme.files.create(file=("requests.jsonl", json.dumps(line).encode()), purpose="batch")
+    batch = acme.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+    while (now := acme.batches.retrieve(batch.id)).status == "in_progress":
+        time.sleep(0.02)
+    equal((now.id, now.status, now.usage.output_tokens, now.request_counts.completed), (batch.id, "completed", 7, 1))
+    answer = json.loads(acme.files.content(now.output_file_id).text)
+    equal((answer["custom_id"], answer["response"]["body"]["usage"]["completion_tokens"]), ("one", 7))
+    assert acme.files.delete(file.id).deleted
+
+
 def denials():
     # A limit that lifts by itself is sat out.
     slow = client(world["slow"])
@@ -309,7 +340,7 @@ def trace():
                 list(acme.responses.create(model=model, input="hello", stream=True, extra_body=wish))
 
 
-for part in [chats, tools, formats, responses, others, pictures, sounds, denials, cuts, breaks, trace]:
+for part in [chats, tools, formats, responses, others, pictures, sounds, later, denials, cuts, breaks, trace]:
     begun = time.monotonic()
     part()
     print(f"{part.__name__}: {time.monotonic() - begun:.2f} s")
