@@ -1,0 +1,70 @@
+"""A hold in a `with` block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from ._ask import Quantities, turned_out
+from ._effects import Steps
+from ._holding import Holding
+from ._options import MoreOptions, TurnedOutOptions, Unpack, more
+from ._threads import Renewals
+from .decision import Charge, Decision
+
+
+class Hold:
+    """Entering opens it. Leaving settles what was reported as used, or releases it if nothing was."""
+
+    def __init__(self, run: Callable[[Steps[Any]], Any], renewals: Renewals, holding: Holding) -> None:
+        self._run, self._renewals, self._holding = run, renewals, holding
+
+    @property
+    def id(self) -> str:
+        """Its name, as the API has it."""
+        return self._holding.name
+
+    @property
+    def decision(self) -> Decision:
+        """The decision that opened it."""
+        assert self._holding.decision is not None, "the hold is not open yet: use it in a `with` block"
+        return self._holding.decision
+
+    @property
+    def used(self) -> Quantities | None:
+        """What was used so far: leaving settles it. Set it as often as you like; nothing is sent."""
+        return self._holding.used
+
+    @used.setter
+    def used(self, quantities: Quantities) -> None:
+        self._holding.used = dict(quantities)
+
+    def settle(self, quantities: Quantities | None = None, **options: Unpack[TurnedOutOptions]) -> Charge:
+        """Ends it at the actual use."""
+        used = turned_out(quantities, options.get("dimensions"), options.get("parts"))
+        charge: Charge = self._run(self._holding.settle(used))
+        return charge
+
+    def release(self) -> None:
+        """Ends it at zero."""
+        self._run(self._holding.release())
+
+    def extend(self, quantities: Quantities | None = None, **options: Unpack[MoreOptions]) -> Decision:
+        """Grows it. A denial is an answer: the hold stays as it was."""
+        decision: Decision = self._run(self._holding.extend(more(quantities, options), options.get("life")))
+        return decision
+
+    def report(self, quantities: Quantities) -> None:
+        """Says what was used so far, also to the server, which charges it if this process dies and the feature says so."""
+        self._run(self._holding.report(dict(quantities)))
+
+    def __enter__(self) -> Hold:
+        self._run(self._holding.open())
+        self._renewals.add(self._holding)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._run(self._holding.leave(raised))
