@@ -78,9 +78,7 @@ def start(directory: Path, *more: str) -> Server:
     make = [binary(), "keys", "create", "--data", data, "--scope", "admin"]
     made = subprocess.run(make, env=environment, capture_output=True, text=True, check=True)
     serve = [binary(), "serve", "--data", data, "--catalog", catalog, "--listen", "127.0.0.1:0", "--log-format", "json"]
-    process = subprocess.Popen(
-        [*serve, *more], env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=limited
-    )
+    process = subprocess.Popen([*serve, *more], env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=limited)
     assert process.stderr is not None
     said = []
     for line in process.stderr:
@@ -141,11 +139,15 @@ class Books:
         """The kinds of its records after the first two, which open it and grant it credits."""
         return [record["kind"] for record in self.admin.records(self.name)["records"]][2:]
 
+    @property
+    def charges(self) -> list[Any]:
+        """Its charges, in the order of the log."""
+        records = self.admin.records(self.name, max=1000)["records"]
+        return [record["charge"] for record in records if record.get("charge")]
+
     def charged(self, meter: str) -> int:
         """Units of a meter that were charged."""
-        records: list[Any] = list(self.admin.records(self.name, max=1000)["records"])
-        charges = [record["charge"] for record in records if record.get("charge")]
-        lines = [line for charge in charges for line in charge["usage"]["lines"]]
+        lines = [line for charge in self.charges for line in charge["usage"]["lines"]]
         return sum(line["quantity"] for line in lines if line["meter"] == meter)
 
 

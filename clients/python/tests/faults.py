@@ -140,7 +140,9 @@ class Proxy:
 
     def _forwarded(self, handler: BaseHTTPRequestHandler, headers: dict[str, str], body: bytes) -> httpx.Response:
         own = ("host", "connection", "content-length", "accept-encoding")
-        passed = [(k.encode(), v.encode("latin-1")) for k, v in headers.items() if k not in own]  # the bytes as they came
+        passed = [
+            (k.encode(), v.encode("latin-1")) for k, v in headers.items() if k not in own
+        ]  # the bytes as they came
         return self._http.request(handler.command, self.server + handler.path, headers=passed, content=body)
 
     def __enter__(self) -> Proxy:
@@ -176,5 +178,3 @@ def eventually(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
-
-

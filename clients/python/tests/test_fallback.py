@@ -29,6 +29,7 @@ from headworks import (
     Unavailable,
     UnknownLocalHold,
 )
+from headworks._spans import parsed
 
 USE = {"input_tokens": 100, "output_tokens": 200}
 PRICE = Decimal("0.5")
@@ -41,9 +42,9 @@ Make = Callable[..., Headworks]
 def make(proxy: Proxy, server: Server, tmp_path: Path) -> Make:
     """Clients behind the proxy, which give up at once."""
 
-    def made(fallback: Fallback | None = None, journal: str | None = "journal", **more: int) -> Headworks:
+    def made(fallback: Fallback | None = None, journal: str | None = "journal") -> Headworks:
         path = tmp_path / journal if journal else None
-        return Headworks(proxy.url, server.key, max_retries=0, fallback=fallback, journal=path, **more)
+        return Headworks(proxy.url, server.key, max_retries=0, fallback=fallback, journal=path)
 
     return made
 
@@ -69,7 +70,12 @@ def test_failure_modes(make: Make, proxy: Proxy, books: Books) -> None:
                     decision = client.authorize(books.name, "chat", USE, settle="now")
                 except Unavailable:
                     continue
-                assert decision.allowed and decision.fallback and decision.quantities == USE and decision.reason == "unavailable"
+                assert (
+                    decision.allowed
+                    and decision.fallback
+                    and decision.quantities == USE
+                    and decision.reason == "unavailable"
+                )
                 let_in += 1
             assert let_in == expected, mode
 
@@ -92,14 +98,8 @@ def test_what_is_let_in_is_recorded_later(make: Make, proxy: Proxy, books: Books
         proxy.down()
         assert client.authorize(books.name, "chat", USE, settle="now").fallback
     record = books.admin.records(books.name)["records"][2]
-    assert record["charge"]["usage"]["path"] == "user:alice"
-    assert abs(_seconds(record["effective_at"]) - before) < 2, "it is dated when it happened"
-
-
-def _seconds(instant: str) -> float:
-    from headworks._spans import parsed
-
-    return parsed(instant).timestamp()
+    assert abs(parsed(record["effective_at"]).timestamp() - before) < 2, "it is dated when it happened"
+    assert books.charges[0]["usage"]["path"] == "user:alice"
 
 
 def test_the_background_flushes_when_the_server_answers_again(make: Make, proxy: Proxy, books: Books) -> None:
@@ -146,7 +146,9 @@ def test_open_up_to_never_lets_in_more_async(proxy: Proxy, server: Server, books
 
     async def main() -> int:
         up_to = OpenUpTo({"input_tokens": 10_000, "output_tokens": 1999})
-        async with AsyncHeadworks(proxy.url, server.key, max_retries=0, fallback=up_to, journal=tmp_path / "j") as client:
+        async with AsyncHeadworks(
+            proxy.url, server.key, max_retries=0, fallback=up_to, journal=tmp_path / "j"
+        ) as client:
             calls = [client.authorize(books.name, "chat", USE, settle="now") for _ in range(CALLS)]
             done = await asyncio.gather(*calls, return_exceptions=True)
             assert all(isinstance(d, Unavailable) or getattr(d, "fallback", False) for d in done)
@@ -231,8 +233,7 @@ def test_a_crash_between_send_and_delete_counts_once(make: Make, proxy: Proxy, b
     for _ in range(3):  # each time the journal is as if the deletion had not come to the disk
         (tmp_path / "journal").write_bytes(as_it_was)
         with make("open") as client:
-            done = client.flush()
-            assert (done.recorded, done.left) == (2, 0) or books.spent == 2 * PRICE
+            assert client.flush().left == 0
             assert client.journal is not None and client.journal.is_empty
     assert books.spent == 2 * PRICE
 
@@ -344,6 +345,7 @@ def test_local_holds(make: Make, proxy: Proxy, books: Books) -> None:
             hold.settle({"input_tokens": 1, "output_tokens": 2})
             with pytest.raises(UnknownLocalHold):
                 hold.settle(USE)
+            hold.release()  # it has ended: what was settled stays
         assert client.journal.outstanding(books.name, "chat", "output_tokens") == 2, "the estimate is free again"
         with client.hold(books.name, "chat", USE):
             pass
@@ -352,7 +354,7 @@ def test_local_holds(make: Make, proxy: Proxy, books: Books) -> None:
         assert by_hand is not None
         client.settle(by_hand, {"input_tokens": 0, "output_tokens": 1})
         proxy.up()
-        assert client.flush().recorded == 2
+        assert client.flush().left == 0
     assert books.charged("output_tokens") == 3 and books.charged("input_tokens") == 1
 
 
@@ -384,8 +386,7 @@ def test_what_is_refused_for_good_is_set_aside(make: Make, proxy: Proxy, books: 
         client.authorize(books.name, "nothing", USE, settle="now")
         client.authorize(books.name, "chat", USE, settle="now")
         proxy.up()
-        done = client.flush()
-    assert (done.rejected, done.left) == (2, 0) or done.rejected + done.recorded == 0
+        assert client.flush().left == 0
     lines = [json.loads(line) for line in (tmp_path / "journal.rejected").read_text().splitlines()]
     assert [line["problem"]["type"].rsplit(":", 1)[-1] for line in lines] == ["unknown_account", "unknown_feature"]
     assert lines[0]["entry"]["record"]["quantities"] == USE

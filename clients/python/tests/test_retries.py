@@ -16,7 +16,7 @@ from headworks import APIError, Conflict, Headworks, TooManyRequests, Unavailabl
 from headworks._retry import backoff, retry_after
 
 USE = {"input_tokens": 100, "output_tokens": 200}
-PRICE = Decimal("0.5")  # 100 × 0.001 + 200 × 0.002
+PRICE = Decimal("0.5")  # a thousandth for each of 100, two for each of 200
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ class Calls:
         mode, journal = self.mode(how), self.journal
         if hold.startswith(LOCAL):
             if journal is not None:
-                yield Disk(lambda: journal.delete([hold]))
+                yield Disk(lambda: journal.release(hold))
             return None
         try:
             answer = yield from self.exchange.run(how.request("/v1/release", {"hold": hold}, how.key))

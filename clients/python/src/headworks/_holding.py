@@ -18,7 +18,7 @@ from ._calls import Calls, How
 from ._effects import Disk, Steps
 from ._spans import Span, parsed, seconds
 from .decision import Charge, Decision
-from .errors import APIError, Conflict, HeadworksError, Invalid, Unavailable
+from .errors import Conflict, HeadworksError, Invalid, Unavailable
 
 LIFE_MAX_S = 24 * 3600.0
 GROWTH = 2  # ten extensions of 60 s would end after ten minutes; doubled, they last for half a day
@@ -37,6 +37,7 @@ class Holding:
         self.decision = decision
         self.used: Quantities | None = None
         self.ended = False
+        self._interrupted: Mapping[str, Any] | None = None
         self._life = LIFE_S
         self._deadline = 0.0
         self._next = 0.0
@@ -75,11 +76,15 @@ class Holding:
 
     def settle(self, used: Mapping[str, Any]) -> Steps[Charge]:
         """Ends it at the actual use."""
-        self.ended = True  # also if no answer comes: use that happened is not released
+        had_ended, self.ended = self.ended, True  # also if no answer comes: use that happened is not released
         try:
             return (yield from self._calls.settle(self.name, used, self.how))
-        except APIError:
-            self.ended = False
+        except Unavailable:
+            raise
+        except BaseException as e:
+            self.ended = had_ended
+            if not isinstance(e, HeadworksError):  # interrupted: leaving the block sends it again
+                self._interrupted = used
             raise
 
     def release(self) -> Steps[None]:
@@ -109,7 +114,9 @@ class Holding:
         if self.ended or self.decision is None or self.decision.hold is None:
             return
         try:
-            if self.used is not None:
+            if self._interrupted is not None:
+                yield from self.settle(self._interrupted)
+            elif self.used is not None:
                 yield from self.settle({"quantities": dict(self.used)})
             else:
                 yield from self.release()
@@ -156,7 +163,7 @@ class Holding:
     def _not_renewed(self, error: HeadworksError) -> None:
         now = time.monotonic()
         if isinstance(error, Unavailable) and now < self._deadline:
-            self._next = now + RETRY_S
+            self._next = now + min(RETRY_S, self._life / 10)
             return
         self._next = 0.0
         if not self.ended:

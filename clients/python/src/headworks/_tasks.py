@@ -8,12 +8,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from ._effects import Steps
 from ._holding import Holding
 from ._threads import FLUSH_S, PAUSE_S
 from .errors import HeadworksError
+
+T = TypeVar("T")
 
 log = logging.getLogger("headworks")
 
@@ -41,12 +43,16 @@ class Tasks:
         if task := self._renewing.pop(holding, None):
             task.cancel()
 
-    async def to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does what must be done even if the caller is cancelled meanwhile: it then goes on in the background."""
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begins what must be done whoever waits for it: the client closes only after it."""
         task = asyncio.create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ended)
-        await asyncio.shield(task)
+        return task
+
+    async def to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does what must be done even if the caller is cancelled meanwhile: it then goes on in the background."""
+        return await asyncio.shield(self.start(work))
 
     def wake(self) -> None:
         """There is something to flush, or somebody to take it."""
@@ -57,7 +63,8 @@ class Tasks:
     async def close(self) -> None:
         """Ends what runs; holds are ended first."""
         self._closed = True
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        while self._ending:
+            await asyncio.gather(*self._ending, return_exceptions=True)
         tasks = [*self._renewing.values(), *([self._flusher] if self._flusher else [])]
         for task in tasks:
             task.cancel()

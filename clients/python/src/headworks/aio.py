@@ -161,9 +161,11 @@ class AsyncHeadworks(AsyncRoutes):
         """Gives back a charge, wholly or in part."""
         return cast("schema.Change", await self._send(requests.refund(charge, amount, reason, options)))
 
-    async def open_account(self, body: schema.OpenAccountRequest, **options: Unpack[SendOptions]) -> schema.Account:
+    async def open_account(
+        self, body: schema.OpenAccountRequest, **options: Unpack[SendOptions]
+    ) -> schema.ChangedAccount:
         """Opens an account."""
-        return cast("schema.Account", await self._send(requests.act("POST", "/v1/accounts", body, options)))
+        return cast("schema.ChangedAccount", await self._send(requests.act("POST", "/v1/accounts", body, options)))
 
     async def account(self, account: str, **options: Unpack[SendOptions]) -> schema.Account:
         """An account and its settings."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any
 
@@ -17,7 +18,7 @@ from .decision import Charge, Decision
 class AsyncHold:
     """Entering opens it. Leaving settles what was reported as used, or releases it if nothing was, also when the task is cancelled."""
 
-    def __init__(self, run: Callable[[Steps[Any]], Awaitable[Any]], tasks: Tasks, holding: Holding) -> None:
+    def __init__(self, run: Callable[[Steps[Any]], Coroutine[Any, Any, Any]], tasks: Tasks, holding: Holding) -> None:
         self._run, self._tasks, self._holding = run, tasks, holding
 
     @property
@@ -43,12 +44,12 @@ class AsyncHold:
     async def settle(self, quantities: Quantities | None = None, **options: Unpack[TurnedOutOptions]) -> Charge:
         """Ends it at the actual use."""
         used = turned_out(quantities, options.get("dimensions"), options.get("parts"))
-        charge: Charge = await self._run(self._holding.settle(used))
+        charge: Charge = await self._tasks.to_its_end(self._run(self._holding.settle(used)))
         return charge
 
     async def release(self) -> None:
         """Ends it at zero."""
-        await self._run(self._holding.release())
+        await self._tasks.to_its_end(self._run(self._holding.release()))
 
     async def extend(self, quantities: Quantities | None = None, **options: Unpack[MoreOptions]) -> Decision:
         """Grows it. A denial is an answer: the hold stays as it was."""
@@ -60,7 +61,12 @@ class AsyncHold:
         await self._run(self._holding.report(dict(quantities)))
 
     async def __aenter__(self) -> AsyncHold:
-        await self._run(self._holding.open())
+        opening = self._tasks.start(self._run(self._holding.open()))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            self._tasks.start(self._abandon(opening))
+            raise
         self._tasks.keep_alive(self._run, self._holding)
         return self
 
@@ -68,7 +74,9 @@ class AsyncHold:
         self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._tasks.let_go(self._holding)
-        await self._tasks.to_its_end(self._leave(raised))
+        await self._tasks.to_its_end(self._run(self._holding.leave(raised)))
 
-    async def _leave(self, raised: BaseException | None) -> None:
-        await self._run(self._holding.leave(raised))
+    async def _abandon(self, opening: asyncio.Task[Decision]) -> None:
+        """Ends a hold whose caller was cancelled before it heard that it was open."""
+        await opening
+        await self._run(self._holding.leave(None))

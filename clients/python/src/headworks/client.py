@@ -161,9 +161,9 @@ class Headworks(Routes):
         """Gives back a charge, wholly or in part."""
         return cast("schema.Change", self._send(requests.refund(charge, amount, reason, options)))
 
-    def open_account(self, body: schema.OpenAccountRequest, **options: Unpack[SendOptions]) -> schema.Account:
+    def open_account(self, body: schema.OpenAccountRequest, **options: Unpack[SendOptions]) -> schema.ChangedAccount:
         """Opens an account."""
-        return cast("schema.Account", self._send(requests.act("POST", "/v1/accounts", body, options)))
+        return cast("schema.ChangedAccount", self._send(requests.act("POST", "/v1/accounts", body, options)))
 
     def account(self, account: str, **options: Unpack[SendOptions]) -> schema.Account:
         """An account and its settings."""

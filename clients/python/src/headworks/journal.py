@@ -118,6 +118,13 @@ class Journal:
                 self._forget(entry)
                 self._know(replace(entry, expires=expires), weight)
 
+    def release(self, name: str) -> None:
+        """Forgets a local hold; one that was settled stays."""
+        with self._mutex:
+            entry = self._entries.get(name)
+            if entry is not None and entry.state == "hold":
+                self._delete([name])
+
     def growth_of(self, hold: str) -> dict[str, int]:
         """What was let in as growth of one of the server's holds."""
         with self._mutex:
