@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from conftest import Books, Server, start, stop
-from faults import Proxy
+from faults import Answer, Drop, Proxy
 
 from headworks import (
     APIError,
@@ -104,8 +104,6 @@ def test_events_and_batches(admin: Headworks, books: Books) -> None:
 
 
 def test_a_batch_whose_answer_was_lost_is_counted_once(proxy: Proxy, server: Server, books: Books) -> None:
-    from faults import Drop
-
     proxy.plan = [Drop()]
     with Headworks(proxy.url, server.key) as client:
         client.batch([{"record": {"account": books.name, "feature": "image"}} for _ in range(3)])
@@ -259,3 +257,15 @@ def test_what_is_no_server_is_unavailable(books: Books) -> None:
         with pytest.raises(Unavailable, match="/v1/check") as caught:
             client.check(books.name, "image")
         assert isinstance(caught.value.cause, httpx.ConnectError)
+
+
+def test_what_is_another_server_is_said(proxy: Proxy, server: Server, books: Books) -> None:
+    with Headworks(proxy.url, server.key, fallback="open") as client:
+        for body, kind in (
+            (b"<html>welcome</html>", "text/html"),
+            (b"{}", "application/json"),
+            (b"[1]", "application/json"),
+        ):
+            proxy.plan = [Answer(200, {"content-type": kind}, body)]
+            with pytest.raises(APIError, match="base_url"):
+                client.authorize(books.name, "image")

@@ -431,6 +431,7 @@ def test_a_mode_that_cannot_be_kept_is_refused(server: Server) -> None:
         OpenUpTo(-1)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_does_not_write_the_journal(make: Make, proxy: Proxy, books: Books) -> None:
     proxy.down()
     with make("open") as client:

@@ -17,7 +17,7 @@ from ._entry import Entry, counted
 from ._exchange import Exchange, Request
 from ._spans import Span, at_unix, seconds, span
 from .decision import Charge, Decision, charged, decided, let_in
-from .errors import Denied, JournalError, Unavailable
+from .errors import APIError, Denied, JournalError, Unavailable
 from .fallback import Fallback, OpenUpTo, checked
 from .journal import Journal
 
@@ -55,7 +55,7 @@ class Calls:
         """Decides without any effect."""
         mode = self.mode(how)
         try:
-            answer = yield from self.exchange.run(self._waiting(ask, how).request("/v1/check", ask.body, None))
+            answer = yield from self._post(self._waiting(ask, how), "/v1/check", ask.body, None)
         except Unavailable as e:
             entry = self._entry(ask, None, e)
             journal, up_to = self.journal, _limit(mode)
@@ -69,7 +69,7 @@ class Calls:
         """Decides, and holds or charges."""
         key, mode = how.key or new_key(), self.mode(how)
         try:
-            answer = yield from self.exchange.run(self._waiting(ask, how).request("/v1/authorize", ask.body, key))
+            answer = yield from self._post(self._waiting(ask, how), "/v1/authorize", ask.body, key)
         except Unavailable as e:
             if mode == "closed":
                 raise
@@ -94,7 +94,7 @@ class Calls:
             return (yield from self._extend_local(hold, counted_more(more), life, mode))
         body = {"hold": hold, **more, **({"life": span(life)} if life is not None else {})}
         try:
-            answer = yield from self.exchange.run(how.request("/v1/extend", body, how.key or new_key()))
+            answer = yield from self._post(how, "/v1/extend", body, how.key or new_key())
         except Unavailable as e:
             if mode == "closed":
                 raise
@@ -117,7 +117,7 @@ class Calls:
             return Charge(hold=hold, fallback=True)
         body = {"hold": hold, **used}
         try:
-            answer = yield from self.exchange.run(how.request("/v1/settle", body, how.key))
+            answer = yield from self._post(how, "/v1/settle", body, how.key)
         except Unavailable as e:
             if mode == "closed":
                 raise
@@ -135,7 +135,7 @@ class Calls:
                 yield Disk(lambda: journal.release(hold))
             return None
         try:
-            answer = yield from self.exchange.run(how.request("/v1/release", {"hold": hold}, how.key))
+            answer = yield from self._post(how, "/v1/release", {"hold": hold}, how.key)
         except Unavailable:
             if mode == "closed":
                 raise
@@ -148,7 +148,7 @@ class Calls:
         key, journal = how.key or new_key(), self.journal
         mode = self.mode(how)
         try:
-            answer = yield from self.exchange.run(how.request("/v1/record", use, key))
+            answer = yield from self._post(how, "/v1/record", use, key)
         except Unavailable as e:
             if mode == "closed" or journal is None:
                 raise
@@ -159,6 +159,14 @@ class Calls:
             yield from self._keep(journal, lambda: journal.put(entry), e)
             return Charge(fallback=True)
         return charged(answer)
+
+    def _post(self, how: How, path: str, body: Mapping[str, Any], key: str | None) -> Steps[Mapping[str, Any]]:
+        """Makes a call whose answer has an instant, as those of all these calls have."""
+        answer = yield from self.exchange.run(how.request(path, body, key))
+        if not isinstance(answer, dict) or "at" not in answer:
+            what = f"POST {path}: the answer is none of Headworks: does base_url name its server?"
+            raise APIError(200, "foreign_answer", what)
+        return answer
 
     def _waiting(self, ask: Ask, how: How) -> How:
         """The same, with the time that the request may wait for capacity."""

@@ -11,6 +11,7 @@ from ._version import VERSION
 
 TIMEOUT_S = 10.0
 MAX_RETRIES = 2
+LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
 # Failures before anything is sent.
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 # Failures of the request itself, which no attempt can mend.

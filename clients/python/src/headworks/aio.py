@@ -34,7 +34,7 @@ from ._options import (
 )
 from ._routes import AsyncRoutes
 from ._tasks import Tasks
-from ._transport import MAX_RETRIES, TIMEOUT_S, build, headers, lost, reply, settings
+from ._transport import LIMITS, MAX_RETRIES, TIMEOUT_S, build, headers, lost, reply, settings
 from .async_hold import AsyncHold
 from .decision import Charge, Decision
 from .fallback import Fallback
@@ -72,7 +72,7 @@ class AsyncHeadworks(AsyncRoutes):
         except ValueError:
             self._give_up_journal()
             raise
-        self._http, self._owns_http = http_client or httpx.AsyncClient(), http_client is None
+        self._http, self._owns_http = http_client or httpx.AsyncClient(limits=LIMITS), http_client is None
         self._tasks = Tasks(self._flush_quietly)
 
     async def check(
@@ -253,8 +253,12 @@ class AsyncHeadworks(AsyncRoutes):
         return await self._run(self._calls.exchange.run(request))
 
     async def _run(self, steps: Steps[T]) -> T:
-        """Runs the steps of a call, one effect after the other."""
-        self._answered()
+        """Runs the steps of a call."""
+        self._answered()  # what an earlier client kept is flushed from the first call on: before it, there may be no event loop
+        return await self._drive(steps)
+
+    async def _drive(self, steps: Steps[T]) -> T:
+        """Runs steps, one effect after the other."""
         try:
             effect = next(steps)
             while True:
@@ -292,5 +296,5 @@ class AsyncHeadworks(AsyncRoutes):
         """Flushes once; whether the journal is then empty."""
         if self.journal is None:
             return True
-        await self._run(flush(self.journal, self._quiet, 0))
+        await self._drive(flush(self.journal, self._quiet, 0))
         return self.journal.is_empty

@@ -35,7 +35,7 @@ from ._options import (
 )
 from ._routes import Routes
 from ._threads import Flusher, Renewals
-from ._transport import MAX_RETRIES, TIMEOUT_S, build, headers, lost, reply, settings
+from ._transport import LIMITS, MAX_RETRIES, TIMEOUT_S, build, headers, lost, reply, settings
 from .decision import Charge, Decision
 from .fallback import Fallback
 from .journal import Journal, opened
@@ -72,7 +72,7 @@ class Headworks(Routes):
         except ValueError:
             self._give_up_journal()
             raise
-        self._http, self._owns_http = http_client or httpx.Client(), http_client is None
+        self._http, self._owns_http = http_client or httpx.Client(limits=LIMITS), http_client is None
         self._renewals = Renewals(lambda holding: self._run(holding.renew()))
         self._flusher = Flusher(self._flush_quietly)
         self._answered()
