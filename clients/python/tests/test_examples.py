@@ -50,8 +50,7 @@ def example(server: Server) -> Iterator[Example]:
 def test_fastapi_settles_what_was_used(example: Example, books: Books) -> None:
     assert example.post("/answers", books).json() == {"text": PROMPT}
     assert example.post("/streams", books).text.split() == PROMPT.split()
-    eventually(lambda: books.held == 0)
-    assert books.kinds == ["authorized", "settled"] * 2
+    eventually(lambda: sorted(books.kinds) == ["authorized"] * 2 + ["settled"] * 2)  # a hold ends after its answer
     assert books.charged("output_tokens") == 10 and books.charged("input_tokens") == 2 * len(PROMPT)
     assert books.charges[0]["usage"]["path"] == "user:alice"
 

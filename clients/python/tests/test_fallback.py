@@ -111,6 +111,27 @@ def test_the_background_flushes_when_the_server_answers_again(make: Make, proxy:
         eventually(lambda: books.spent == PRICE)
 
 
+def test_the_background_flushes_async(proxy: Proxy, server: Server, books: Books, tmp_path: Path) -> None:
+    async def main(let_in: bool) -> None:
+        async with AsyncHeadworks(
+            proxy.url, server.key, max_retries=0, fallback="open", journal=tmp_path / "j"
+        ) as client:
+            if let_in:
+                proxy.down()
+                async with client.hold(books.name, "chat", USE, life=0.3) as hold:
+                    await asyncio.sleep(0.5)  # local holds stay alive, too
+                    assert (await hold.extend({"output_tokens": 1})).fallback
+                    await hold.settle(USE)
+                return
+            await client.check(books.name, "chat", USE)  # the first call of a client that found a journal
+            await asyncio.to_thread(eventually, lambda: books.spent == PRICE)
+
+    asyncio.run(main(True))
+    proxy.up()
+    assert books.spent == 0
+    asyncio.run(main(False))
+
+
 def test_each_account_and_feature_has_its_amount(make: Make, proxy: Proxy, open_account: Callable[..., Books]) -> None:
     one, other = open_account(), open_account()
     proxy.down()

@@ -12,7 +12,7 @@ import pytest
 from conftest import Books, Server
 from faults import Answer, Drop, Proxy, Slow, eventually
 
-from headworks import AsyncHeadworks, Denied, Headworks, Invalid, Unavailable
+from headworks import AsyncHeadworks, Denied, Headworks, HeadworksError, Invalid, Unavailable
 
 USE = {"input_tokens": 100, "output_tokens": 200}
 HALF = {"input_tokens": 100, "output_tokens": 50}
@@ -82,6 +82,19 @@ def test_a_decision_is_managed(admin: Headworks, books: Books) -> None:
     with admin.manage(decision) as hold:
         hold.settle(HALF)
     assert books.spent == Decimal("0.2") and books.kinds == ["authorized", "settled"]
+
+
+def test_a_block_is_for_one_hold_that_was_allowed(admin: Headworks, open_account: Callable[..., Books]) -> None:
+    books, poor = open_account(), open_account(credits="0.1")
+    hold = admin.hold(books.name, "chat", USE)
+    with hold:
+        pass
+    with pytest.raises(HeadworksError, match="one block"), hold:
+        raise AssertionError("the block must not run")
+    with pytest.raises(Denied), admin.manage(admin.authorize(poor.name, "chat", USE)):
+        raise AssertionError("the block must not run")
+    with pytest.raises(HeadworksError, match="not open"), admin.manage(admin.check(books.name, "chat", USE)):
+        raise AssertionError("the block must not run")
 
 
 def test_a_long_hold_stays_alive(admin: Headworks, books: Books) -> None:

@@ -217,7 +217,7 @@ class Calls:
 
     def _ended(self, hold: str) -> Steps[None]:
         journal = self.journal
-        if journal is not None and journal.growth_of(hold):
+        if journal is not None and journal.is_used:
             yield Disk(lambda: journal.drop_growth(hold))
 
     def _extend_local(self, hold: str, meters: Mapping[str, int], life: Span | None, mode: Fallback) -> Steps[Decision]:
@@ -230,18 +230,15 @@ class Calls:
             )
         if journal is None:
             return let_in("", meters, hold)
-        if life is not None:
-            journal.prolong(hold, self.exchange.local_time() + seconds(life, LIFE_S))
-        entry = journal.local_hold(hold)
-        if meters:
-            try:
-                grows = yield Disk(lambda: journal.grow(hold, meters, _limit(mode)))
-            except JournalError as e:
-                raise Unavailable(f"{hold} cannot grow: {e}", e, may_have_happened=False) from e
-            if not grows:
-                what = f"{hold} cannot grow: the server does not answer, and the amount without it is used up"
-                raise Unavailable(what, None, may_have_happened=False)
-        return let_in(entry.account, meters, hold)
+        until = self.exchange.local_time() + seconds(life, LIFE_S) if life is not None else None
+        try:
+            account = yield Disk(lambda: journal.grow(hold, meters, until, _limit(mode)))
+        except JournalError as e:
+            raise Unavailable(f"{hold} cannot grow: {e}", e, may_have_happened=False) from e
+        if account is None:
+            what = f"{hold} cannot grow: the server does not answer, and the amount without it is used up"
+            raise Unavailable(what, None, may_have_happened=False)
+        return let_in(account, meters, hold)
 
     def _end_local(self, journal: Journal, hold: str, used: Mapping[str, Any]) -> None:
         entry = journal.local_hold(hold)

@@ -18,7 +18,7 @@ from ._calls import Calls, How
 from ._effects import Disk, Steps
 from ._spans import Span, parsed, seconds
 from .decision import Charge, Decision
-from .errors import Conflict, HeadworksError, Invalid, Unavailable
+from .errors import Conflict, Denied, HeadworksError, Invalid, Unavailable
 
 LIFE_MAX_S = 24 * 3600.0
 GROWTH = 2  # ten extensions of 60 s would end after ten minutes; doubled, they last for half a day
@@ -37,6 +37,7 @@ class Holding:
         self.decision = decision
         self.used: Quantities | None = None
         self.ended = False
+        self._is_entered = False
         self._interrupted: Mapping[str, Any] | None = None
         self._life = LIFE_S
         self._deadline = 0.0
@@ -61,7 +62,12 @@ class Holding:
         return How(None, self._how.fallback, self._how.timeout, self._how.max_retries)
 
     def open(self) -> Steps[Decision]:
-        """Opens the hold, unless it was opened before."""
+        """Opens the hold, or takes over that of a decision."""
+        if self._is_entered:
+            raise HeadworksError("a hold is for one block: make another with `hold` or `manage`")
+        self._is_entered = True
+        if self.decision is not None and not self.decision.allowed:
+            raise Denied(self.decision)
         if self.decision is None:
             assert self._ask is not None, "a hold is made of a request or of a decision"
             self.decision = yield from self._calls.hold(self._ask, self._how)

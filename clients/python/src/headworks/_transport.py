@@ -21,7 +21,7 @@ WRONG = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.TooManyRedir
 def settings(base_url: str | None, api_key: str | None) -> tuple[str, str]:
     """Where the server is and which key to show it."""
     url = base_url or os.environ.get("HEADWORKS_URL")
-    key = api_key or os.environ.get("HEADWORKS_API_KEY")
+    key = (api_key or os.environ.get("HEADWORKS_API_KEY") or "").strip()
     if not url:
         raise ValueError("base_url is missing: pass it, for example http://127.0.0.1:8080, or set HEADWORKS_URL")
     if not key:

@@ -61,6 +61,11 @@ class Journal:
         """Whether nothing waits to be recorded."""
         return self._ready == 0
 
+    @property
+    def is_used(self) -> bool:
+        """Whether it has any entry, open holds among them."""
+        return bool(self._entries)
+
     def outstanding(self, account: str, feature: str, meter: str) -> int:
         """How much was let in and is not recorded yet."""
         with self._mutex:
@@ -97,17 +102,16 @@ class Journal:
                 )
             return entry
 
-    def grow(self, name: str, quantities: Mapping[str, int], up_to: OpenUpTo | None) -> bool:
-        """Grows a local hold."""
+    def grow(self, name: str, quantities: Mapping[str, int], until: float | None, up_to: OpenUpTo | None) -> str | None:
+        """Grows a local hold, and moves its end: the account; `None` if there is no room for what it grows by."""
         entry = self.local_hold(name)
         more = Counter(entry.meters)
         more.update(quantities)
-        grown = replace(entry, meters=dict(more))
         with self._mutex:
             if not self._fits(replace(entry, meters=dict(quantities)), up_to, weighs=False):
-                return False
-            self._put(grown)
-            return True
+                return None
+            self._put(replace(entry, meters=dict(more), expires=until or entry.expires))
+            return entry.account
 
     def prolong(self, name: str, expires: float) -> None:
         """Moves a local hold's end, in memory: after a crash nobody would settle it."""
