@@ -414,6 +414,26 @@ def test_what_is_refused_for_good_is_set_aside(make: Make, proxy: Proxy, books: 
     assert books.spent == PRICE
 
 
+def test_a_full_journal_is_closed(proxy: Proxy, server: Server, books: Books, tmp_path: Path) -> None:
+    proxy.down()
+    journal = Journal(tmp_path / "j", max_bytes=4096)
+    with Headworks(proxy.url, server.key, max_retries=0, fallback="open", journal=journal) as client:
+        let_in = 0
+        with pytest.raises(Unavailable, match="the journal is full"):
+            while let_in < 1000:
+                client.authorize(books.name, "chat", USE, settle="now")
+                let_in += 1
+        with pytest.raises(Unavailable, match="the journal is full"):
+            client.hold(books.name, "chat", USE).__enter__()
+        assert 5 < let_in == len(journal) < 50
+        proxy.up()
+        assert client.flush().left == 0
+        proxy.down()
+        assert client.authorize(books.name, "chat", USE, settle="now").fallback
+    assert books.charged("output_tokens") == let_in * 200
+    journal.close()  # it was the caller's
+
+
 def test_a_denial_is_never_let_in(make: Make, open_account: Callable[..., Books]) -> None:
     poor = open_account(credits="0.1")
     with make("open") as client:

@@ -21,6 +21,9 @@ from .errors import APIError, Denied, JournalError, Unavailable
 from .fallback import Fallback, OpenUpTo, checked
 from .journal import Journal
 
+# Growth of a hold that the server has counts until the hold ends, and no longer than this if nobody ends it.
+GROWTH_S = 3600.0
+
 
 @dataclass(frozen=True)
 class How:
@@ -100,9 +103,8 @@ class Calls:
                 raise
             account = account_of(hold)
             if meters := counted_more(more):
-                lives = self.exchange.local_time() + (seconds(life, LIFE_S) if life is not None else LIFE_S)
-                name = f"grown:{uuid.uuid4()}"
-                entry = Entry(name, "grown", account, feature, "", meters, hold=hold, expires=lives)
+                name, until = f"grown:{uuid.uuid4()}", self.exchange.local_time() + GROWTH_S
+                entry = Entry(name, "grown", account, feature, "", meters, hold=hold, expires=until)
                 yield from self._let_in(entry, mode, e)
             return let_in(account, quantities, hold)
         return decided(answer)
@@ -205,7 +207,10 @@ class Calls:
         except JournalError as e:
             raise _closed(why, str(e)) from e
         if not is_in:
-            raise _closed(why, "and its amount without the server is used up, or the journal is full")
+            full = "the journal is full"
+            raise _closed(
+                why, full if _limit(mode) is None else f"the amount of OpenUpTo is used up, or {full}"
+            ) from why
         self._kept()
 
     def _keep(self, journal: Journal, work: Callable[[], None], why: Unavailable) -> Steps[None]:
