@@ -22,6 +22,7 @@ from faults import Answer, Drop, HandledBut, Lose, Proxy, eventually
 from headworks import (
     AsyncHeadworks,
     Fallback,
+    Forbidden,
     Headworks,
     Journal,
     JournalLocked,
@@ -411,6 +412,21 @@ def test_what_is_refused_for_good_is_set_aside(make: Make, proxy: Proxy, books: 
     lines = [json.loads(line) for line in (tmp_path / "journal.rejected").read_text().splitlines()]
     assert [line["problem"]["type"].rsplit(":", 1)[-1] for line in lines] == ["unknown_account", "unknown_feature"]
     assert lines[0]["entry"]["record"]["quantities"] == USE
+    assert books.spent == PRICE
+
+
+def test_a_key_without_the_scope_leaves_the_use_and_says_so(
+    admin: Headworks, proxy: Proxy, server: Server, books: Books, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = admin.request("POST", "/v1/keys", body={"scopes": ["decide"]})["secret"]
+    proxy.down()
+    with Headworks(proxy.url, secret, max_retries=0, fallback="open", journal=tmp_path / "j") as client:
+        client.authorize(books.name, "chat", USE, settle="now")
+        proxy.up()
+        done = client.flush()
+        assert done.left == 1 and isinstance(done.error, Forbidden) and "wrong_scope" in caplog.text
+    with Headworks(proxy.url, server.key, journal=tmp_path / "j") as client:
+        assert client.flush().left == 0
     assert books.spent == PRICE
 
 

@@ -70,6 +70,8 @@ class _Flush:
                 break
             yield Disk(partial(self._take, list(zip(entries, answer["items"], strict=True))))
         report.left = len(journal)
+        if report.left and isinstance(report.error, APIError):
+            log.warning("%d uses of %s are not recorded: %s", report.left, journal.path, report.error)
         return report
 
     def _next(self) -> list[Entry]:
