@@ -89,6 +89,7 @@ class Proxy:
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
+            disable_nagle_algorithm = True
             protocol_version = "HTTP/1.0"  # a connection for each request, so that `down` refuses the next one
 
             def handle_any(self) -> None:
