@@ -77,7 +77,9 @@ class Proxy:
         self._stop = threading.Event()
         self._http = httpx.Client(timeout=LONG_S, limits=httpx.Limits(max_keepalive_connections=0))
         self._listener: ThreadingHTTPServer | None = None
-        self.port = 0
+        self._place = shared_socket()  # never listens: it keeps the port while the proxy is down
+        self._place.bind(("127.0.0.1", 0))
+        self.port: int = self._place.getsockname()[1]
         self.up()
 
     @property
@@ -104,8 +106,12 @@ class Proxy:
             daemon_threads = True
             request_queue_size = 256
 
+            def server_bind(self) -> None:
+                self.socket.close()
+                self.socket = shared_socket()
+                super().server_bind()
+
         self._listener = Listener(("127.0.0.1", self.port), Handler)
-        self.port = self._listener.server_port
         threading.Thread(target=self._listener.serve_forever, args=(0.01,), daemon=True).start()
 
     def down(self) -> None:
@@ -154,7 +160,15 @@ class Proxy:
     ) -> None:
         self._stop.set()
         self.down()
+        self._place.close()
         self._http.close()
+
+
+def shared_socket() -> socket.socket:
+    """A socket whose port another of ours may have, too."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return made
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:

@@ -466,6 +466,29 @@ def test_the_same_call_again_is_let_in_once(make: Make, proxy: Proxy, books: Boo
     assert books.spent == PRICE
 
 
+@pytest.mark.parametrize("flushed_first", [True, False])
+def test_a_callers_key_is_charged_once_wherever_it_comes_again(
+    flushed_first: bool, admin: Headworks, make: Make, proxy: Proxy, server: Server, books: Books
+) -> None:
+    """A queue that delivers a job twice: once while the server is away, once after."""
+    proxy.down()
+    with make("open") as client:
+        assert client.authorize(books.name, "chat", USE, settle="now", idempotency_key="job-1").fallback
+        with client.hold(books.name, "chat", USE, idempotency_key="job-2") as hold:
+            hold.settle(USE)
+        if flushed_first:
+            proxy.up()
+            assert client.flush().left == 0
+    again = admin.authorize(books.name, "chat", USE, settle="now", idempotency_key="job-1")
+    held = admin.authorize(books.name, "chat", USE, idempotency_key="job-2")
+    assert again.replayed == held.replayed == flushed_first and held.hold is not None
+    assert admin.settle(held.hold, USE).replayed == flushed_first
+    proxy.up()
+    with make("open") as client:
+        assert client.flush().left == 0
+    assert books.spent == 2 * PRICE
+
+
 def test_open_without_a_journal_records_nothing(make: Make, proxy: Proxy, books: Books) -> None:
     proxy.down()
     with make("open", None) as client:

@@ -1,7 +1,8 @@
 """What each call means, once for both clients: the request, its failure mode, and what is kept for later.
 
 C1 a call without an answer is let in only by its failure mode (`test_failure_modes`). C2 a call that the server may have answered is
-sent again under its key before its use is recorded (`test_a_decision_whose_answer_was_lost_is_charged_once`).
+sent again under its key before its use is recorded (`test_a_decision_whose_answer_was_lost_is_charged_once`). C3 so is one that has its
+caller's own key (`test_a_callers_key_is_charged_once_wherever_it_comes_again`).
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Calls:
         mode = self.mode(how)
         try:
             answer = yield from self._post(self._waiting(ask, how), "/v1/check", ask.body, None)
-        except Unavailable as e:
-            entry = self._entry(ask, None, e)
+        except Unavailable:
+            entry = self._entry(ask, new_key(), is_repeated=False)
             journal, up_to = self.journal, _limit(mode)
             fits = mode != "closed" and (journal is None or (yield Disk(lambda: journal.fits(entry, up_to))))
             if not fits:
@@ -76,7 +77,8 @@ class Calls:
         except Unavailable as e:
             if mode == "closed":
                 raise
-            entry = self._entry(ask, key, e)
+            # A caller's own key may come again, also from another process.
+            entry = self._entry(ask, key, is_repeated=e.may_have_happened or how.key is not None)
             yield from self._let_in(entry, mode, e)
             return let_in(entry.account, entry.meters, entry.id if entry.state == "hold" else None)
         return decided(answer)
@@ -179,9 +181,9 @@ class Calls:
     def _now(self) -> str:
         return at_unix(self.exchange.now())
 
-    def _entry(self, ask: Ask, key: str | None, why: Unavailable) -> Entry:
-        """What is kept of a use that is let in. Only a request that may have arrived is sent again as it was."""
-        use, key = ask.use, key or new_key()
+    def _entry(self, ask: Ask, key: str, *, is_repeated: bool) -> Entry:
+        """What is kept of a use that is let in. A repeated request is sent again as it was before anything is recorded."""
+        use = ask.use
         meters = counted(use.get("quantities"), use.get("parts"))
         entry = Entry(
             f"{use['account']}~{key}",
@@ -191,7 +193,7 @@ class Calls:
             key,
             meters,
             {**use, "effective_at": self._now()},
-            {**ask.body, "idempotency_key": key} if why.may_have_happened else None,
+            {**ask.body, "idempotency_key": key} if is_repeated else None,
         )
         if ask.terms.get("settle") == "now":
             return entry
