@@ -16,12 +16,18 @@ from headworks import APIError, Conflict, Headworks, TooManyRequests, Unavailabl
 from headworks._retry import backoff, retry_after
 
 USE = {"input_tokens": 100, "output_tokens": 200}
+SOON = {"retry-after-ms": "1"}
 PRICE = Decimal("0.5")  # a thousandth for each of 100, two for each of 200
 
 
 @pytest.mark.parametrize(
     "fault",
-    [Drop(), Lose(), Answer(500), Answer(502), HandledBut(502), HandledBut(503), HandledBut(408), Answer(429)],
+    [
+        Drop(),
+        Lose(),
+        *(Answer(status, SOON) for status in (429, 500, 502)),
+        *(HandledBut(status, SOON) for status in (408, 502, 503)),
+    ],
     ids=str,
 )
 def test_a_dropped_answer_is_counted_once(fault: Fault, proxy: Proxy, server: Server, books: Books) -> None:
