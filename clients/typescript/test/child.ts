@@ -1,0 +1,10 @@
+/** A process of its own that lets requests in without the server, says so line by line, and then waits to be killed. */
+import { Headworks, OpenUpTo } from "@headworks/client";
+
+const [baseUrl = "", apiKey = "", journal = "", account = "", times = "1"] = process.argv.slice(2);
+const client = new Headworks({ baseUrl, apiKey, journal, maxRetries: 0, fallback: new OpenUpTo(1_000_000) });
+setInterval(() => {}, 1000);
+for (let n = 0; n < Number(times); n += 1) {
+  const decision = await client.authorize({ account, feature: "chat", quantities: { output_tokens: 100 } });
+  console.log(decision.fallback ? "let in" : "decided");
+}
