@@ -49,6 +49,7 @@ export class Headworks implements AsyncDisposable {
   readonly #fallback: Fallback;
   readonly #fallbacks: Fallbacks;
   readonly #later: Later | undefined;
+  readonly #closing = new AbortController();
 
   constructor(options: HeadworksOptions = {}) {
     this.#transport = new Transport({
@@ -75,7 +76,7 @@ export class Headworks implements AsyncDisposable {
     try {
       return decided(await this.request("POST", "/v1/check", { body: request, ...bare(options) }));
     } catch (error) {
-      return this.#fallbacks.peek({ request, key: "", error: unanswered(error) }, mode);
+      return this.#fallbacks.peek({ request, error: unanswered(error) }, mode);
     }
   }
 
@@ -88,9 +89,9 @@ export class Headworks implements AsyncDisposable {
     const answer = await this.#decide(asked, options);
     if (!("error" in answer)) return answer;
     const mode = this.#mode(options);
-    // Nobody could settle a hold that has no name.
-    if (asked.settle === "later" && mode !== "closed") return (await this.#fallbacks.hold(answer, "open")).decision;
-    return this.#fallbacks.charge(answer, mode);
+    if (asked.settle !== "later") return this.#fallbacks.charge(answer, mode);
+    // Nobody could settle a hold that has no name, so its use is not known and no amount covers it.
+    return this.#fallbacks.peek(answer, mode === "open" ? mode : "closed");
   }
 
   /**
@@ -219,6 +220,7 @@ export class Headworks implements AsyncDisposable {
 
   /** Lets the journal go. What it has is recorded by the next client that opens it. */
   async close(): Promise<void> {
+    this.#closing.abort(new HeadworksError("the client is closed"));
     await this.#later?.close();
   }
 
@@ -236,11 +238,12 @@ export class Headworks implements AsyncDisposable {
   async #decide(request: Schemas["AuthorizeRequest"], options: DecideOptions): Promise<Decided | Unanswered> {
     checkQuantities(request);
     this.#mode(options);
-    const key = request.idempotency_key ?? options.idempotencyKey ?? randomUUID();
+    const own = request.idempotency_key ?? options.idempotencyKey;
+    const key = own ?? randomUUID();
     try {
       return decided(await this.request("POST", "/v1/authorize", { body: request, ...bare(options), idempotencyKey: key }));
     } catch (error) {
-      return { request, key, error: unanswered(error) };
+      return { request, key, isOwnKey: own !== undefined, error: unanswered(error) };
     }
   }
 
@@ -270,11 +273,12 @@ export class Headworks implements AsyncDisposable {
   }
 
   #keptIn(journal: string | JournalSettings): Later {
+    const { signal } = this.#closing;
     const later = new Later(typeof journal === "string" ? { path: journal } : journal, {
-      authorize: (body, idempotencyKey) => this.request("POST", "/v1/authorize", { body, idempotencyKey }),
-      settle: (body) => this.request("POST", "/v1/settle", { body }),
-      release: (hold) => this.request("POST", "/v1/release", { body: { hold } }),
-      batch: (items) => this.request("POST", "/v1/batch", { body: { items } }),
+      authorize: (body, idempotencyKey) => this.request("POST", "/v1/authorize", { body, idempotencyKey, signal }),
+      settle: (body) => this.request("POST", "/v1/settle", { body, signal }),
+      release: (hold) => this.request("POST", "/v1/release", { body: { hold }, signal }),
+      batch: (items) => this.request("POST", "/v1/batch", { body: { items }, signal }),
     });
     this.#transport.onAnswer = () => later.answered();
     return later;

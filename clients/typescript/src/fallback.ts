@@ -6,7 +6,7 @@
 import { type Fallback, OpenUpTo } from "./amounts.js";
 import { type Charge, type ChargedLater, type LetIn, type Quantities, type Schemas, asked, letIn } from "./decision.js";
 import { HeadworksError, InvalidRequest, Unavailable } from "./errors.js";
-import { type Entry, type Place, type Told, entryOf } from "./journal.js";
+import { type Entry, type First, type Place, type Told, entryOf } from "./journal.js";
 import { type Later, present } from "./later.js";
 
 type AuthorizeRequest = Schemas["AuthorizeRequest"];
@@ -15,6 +15,8 @@ type AuthorizeRequest = Schemas["AuthorizeRequest"];
 export interface Unanswered {
   request: AuthorizeRequest;
   key: string;
+  /** Whether the caller named the key, so that it may come again. */
+  isOwnKey: boolean;
   error: Unavailable;
 }
 
@@ -41,7 +43,7 @@ export class Fallbacks {
   }
 
   /** Lets a request in that has no effect. */
-  async peek({ request, error }: Unanswered, mode: Fallback): Promise<LetIn> {
+  async peek({ request, error }: Pick<Unanswered, "request" | "error">, mode: Fallback): Promise<LetIn> {
     if (mode === "closed") throw error;
     if (mode instanceof OpenUpTo) {
       const later = await this.#ready(error);
@@ -56,7 +58,7 @@ export class Fallbacks {
     const { request, key, error } = one;
     const later = await this.#ready(error);
     if (later === undefined) return letIn(request, false);
-    if (await isWaiting(later, request, key)) return letIn(request, true);
+    if (one.isOwnKey && (await isWaiting(later, request, key))) return letIn(request, true);
     const quantities = asked(request);
     take(later, request, quantities, mode, error);
     await keep(later, useOf(one, request, quantities), error);
@@ -161,7 +163,7 @@ function equal(a: Quantities, b: Quantities): boolean {
   return [...names].every((name) => a[name] === b[name]);
 }
 
-/** An entry for use of a request. The instant is that of its being let in: prices and windows of then apply. */
+/** An entry for use of a request. It is dated now, so that the prices and windows of now apply. */
 function useOf({ request, key, error }: Unanswered, use: Omit<Schemas["RecordRequest"], "account" | "feature">, counted: Quantities): Entry {
   const { account, feature, path, consent } = request;
   const { quantities, dimensions, parts } = use;
@@ -170,9 +172,14 @@ function useOf({ request, key, error }: Unanswered, use: Omit<Schemas["RecordReq
   const told: Told = {
     kind: "record",
     request: { account, feature, idempotency_key: key, effective_at, ...what },
-    ...(error.inDoubt ? { first: { key, request } } : {}),
+    ...(error.inDoubt ? { first: firstOf(request, key) } : {}),
   };
   return entryOf({ account, feature, counted }, told);
+}
+
+/** An address of a user is not written down; a retry need not repeat it. */
+function firstOf({ source: _, ...request }: AuthorizeRequest, key: string): First {
+  return { key, request };
 }
 
 function unrecorded(request: AuthorizeRequest): LocalHold {
@@ -210,7 +217,7 @@ function recorded(later: Later, one: Unanswered, mode: Fallback, state: { taken:
       state.taken = {};
       if (!error.inDoubt) return;
       // The server may have opened it: it is found by its key and released, if the journal has room; otherwise it expires there.
-      await later.keep(entryOf({ account, feature, counted: {} }, { kind: "forget", first: { key, request } })).catch(() => {});
+      await later.keep(entryOf({ account, feature, counted: {} }, { kind: "forget", first: firstOf(request, key) })).catch(() => {});
     },
   };
 }

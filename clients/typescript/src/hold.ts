@@ -66,7 +66,7 @@ export class Hold implements AsyncDisposable {
   }
 
   /** Grows the hold or moves its deadline. The answer may be a denial; the hold then stays as it was. */
-  extend(growth: Growth, options: DecideOptions = {}): Promise<Decision> {
+  async extend(growth: Growth, options: DecideOptions = {}): Promise<Decision> {
     return this.#open().extend(growth, options);
   }
 
@@ -77,8 +77,8 @@ export class Hold implements AsyncDisposable {
     backing.report(this.#used);
   }
 
-  /** Ends the hold at the actual use; without quantities, at what was reported. */
-  settle(quantities?: Quantities, options: DecideOptions & Use = {}): Promise<Charge> {
+  /** Ends the hold at the actual use; without quantities, at what was reported. Once settled, it answers the first charge. */
+  async settle(quantities?: Quantities, options: DecideOptions & Use = {}): Promise<Charge> {
     if (this.#end?.kind === "settled") return this.#end.charge;
     const backing = this.#open();
     const { dimensions, parts, ...call } = options;
@@ -86,29 +86,27 @@ export class Hold implements AsyncDisposable {
     if (used === undefined && !parts) {
       throw new HeadworksError("settle: nothing was reported as used; give the quantities, or release the hold");
     }
-    const use = {
-      ...(parts ? { parts } : { quantities: used ?? {} }),
-      ...(dimensions ? { dimensions } : {}),
-    };
+    const use = { ...(parts ? { parts } : { quantities: used ?? {} }), ...(dimensions ? { dimensions } : {}) };
+    backing.stop();
     const end: End = { kind: "settled", charge: backing.settle(use, call) };
     this.#end = end;
-    backing.stop();
-    end.charge.catch((error: unknown) => {
+    try {
+      return await end.charge;
+    } catch (error) {
       // It may be settled again, with the same use if the server may have this one.
       if (this.#end === end) this.#end = undefined;
       this.#inDoubt ||= error instanceof Unavailable;
-    });
-    return end.charge;
+      throw error;
+    }
   }
 
   /** Ends the hold at zero. */
-  release(options: DecideOptions = {}): Promise<void> {
+  async release(options: DecideOptions = {}): Promise<void> {
     if (this.#end?.kind === "released") return this.#end.done;
     const backing = this.#open();
-    const end: End = { kind: "released", done: backing.release(options) };
-    this.#end = end;
     backing.stop();
-    return end.done;
+    this.#end = { kind: "released", done: backing.release(options) };
+    return this.#end.done;
   }
 
   /** Leaves the hold: settles what was reported as used, or releases it. Does nothing if it has ended. */

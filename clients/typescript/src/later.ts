@@ -47,7 +47,7 @@ export interface Server {
 
 const MAX_BYTES = 8 * 1024 * 1024;
 /** A batch stays well within the server's bound for bodies, 1 MiB. */
-const BATCH_ITEMS = 200;
+const BATCH_ITEMS = 500;
 const BATCH_BYTES = 512 * 1024;
 /** How much larger than its estimate the use of a hold may be, written out. */
 const ENTRY_GROWTH = 1024;

@@ -74,11 +74,16 @@ test("open with a journal records later, without being asked, at the instant of 
   const account = await world.open("later");
   await goAway();
   const client = through({ fallback: "open" });
+  const begun = new Date().toISOString();
   const decision = await client.authorize({ account, ...CHAT, path: "user:alice", dimensions: { model: "large" } });
   assert.ok(decision.fallback && decision.journaled);
   await client.record({ account, ...CHAT });
+  const gone = new Date().toISOString();
   await comeBack();
   const charges = await until(() => world.charges(account), (some) => some.length === 2);
+  const instants: string[] = [];
+  for await (const record of world.client().accounts.records(account, { from: 3 })) instants.push(record.effective_at);
+  assert.ok(instants.length === 2 && instants.every((instant) => begun <= instant && instant < gone), `${begun}, ${instants}, ${gone}`);
   assert.deepEqual(charges.map((charge) => charge.price), ["2", "0.2"]);
   assert.deepEqual([charges[0]?.usage.path, charges[0]?.usage.dimensions], ["user:alice", { model: "large" }]);
   await until(() => client.flush(), ({ left }) => left === 0);
@@ -145,6 +150,30 @@ test("OpenUpTo needs a journal", async () => {
   const client = through({ journal: undefined });
   await assert.rejects(client.authorize({ account: "a", ...CHAT }, { fallback: new OpenUpTo(1) }), /needs a journal/);
   assert.throws(() => through({ journal: world.path("no/folder/journal") }), /folder does not exist/);
+});
+
+test("a hold that only its name could settle is let in by open alone, and not recorded", async () => {
+  await goAway();
+  const client = through();
+  const request = { account: "a", ...CHAT, settle: "later" } as const;
+  await assert.rejects(client.authorize(request, { fallback: new OpenUpTo(1000) }), isClosed());
+  const decision = await client.authorize(request, { fallback: "open" });
+  assert.ok(decision.fallback && !decision.journaled);
+});
+
+test("closing ends what is sent in the background, and the address of a user is not written down", async () => {
+  const account = await world.open("closing");
+  const path = journal();
+  const client = through({ fallback: "open", journal: path, maxRetries: 5 });
+  proxy.next({ kind: "drop" });
+  await client.authorize({ account, ...CHAT, source: "192.0.2.7" }, { maxRetries: 0 });
+  assert.ok(readFileSync(path, "utf8").includes('"first"') && !readFileSync(path, "utf8").includes("192.0.2.7"));
+  proxy.next({ kind: "answer", status: 503, headers: { "retry-after": "50" } });
+  const flush = client.flush();
+  await until(async () => proxy.seen.length, (times) => times === 2);
+  const begun = Date.now();
+  await Promise.all([assert.rejects(flush, /closed/), client.close()]);
+  assert.ok(Date.now() - begun < 5000);
 });
 
 test("a charge whose answer was lost is not recorded again", async () => {

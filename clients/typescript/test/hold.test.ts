@@ -74,15 +74,15 @@ test("a hold ends once", async () => {
   await client.hold({ account, ...CHAT }, async (hold) => {
     const charge = await hold.settle({ output_tokens: 10 });
     assert.equal(await hold.settle({ output_tokens: 999 }), charge);
-    assert.throws(() => hold.release(), /settled already/);
+    await assert.rejects(hold.release(), /settled already/);
     assert.throws(() => hold.report({ output_tokens: 1 }), /settled already/);
   });
   assert.equal(await world.spent(account), "0.02");
   await client.hold({ account, ...CHAT }, async (hold) => {
-    assert.throws(() => hold.settle(), /nothing was reported/);
+    await assert.rejects(hold.settle(), /nothing was reported/);
     await hold.release();
     await hold.release();
-    assert.throws(() => hold.settle({ output_tokens: 1 }), /released already/);
+    await assert.rejects(hold.settle({ output_tokens: 1 }), /released already/);
   });
 });
 
