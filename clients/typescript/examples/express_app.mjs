@@ -9,13 +9,13 @@ import express from "express";
 // new Headworks({ journal: "/var/lib/words/headworks.journal", fallback: new OpenUpTo({ output_tokens: 10_000 }) })
 const headworks = new Headworks();
 
-/** Holds `estimate(request)` of a feature for each request, and ends the hold with the answer, however that ends. */
-function metered(feature, estimate) {
+/** Holds `estimate(request)` for each request, and ends the hold with the answer, however that ends. */
+function metered(estimate) {
   return async (request, response, next) => {
     // Take the account from your own login, not from a header that anybody can set.
     const account = request.get("x-account");
-    if (!account) return response.status(401).json({ title: "no account" });
-    const hold = await headworks.hold({ account, feature, quantities: estimate(request) });
+    if (!account) return response.status(401).json({ title: "send x-account" });
+    const hold = await headworks.hold({ account, feature: "chat", dimensions: { model: "small" }, quantities: estimate(request) });
     if (!hold.allowed) {
       const { status, headers, body } = denialAnswer(hold.decision);
       return response.status(status).set(headers).json(body);
@@ -33,7 +33,7 @@ const STEP = 20;
 const app = express();
 
 /** Streams `n` words. Each is reported; the hold grows by steps, and where nobody pays for more the answer ends. */
-app.get("/words/:n", metered("chat", () => ({ output_tokens: STEP })), async (request, response) => {
+app.get("/words/:n", metered(() => ({ input_tokens: 10, output_tokens: STEP })), async (request, response) => {
   const { hold } = response.locals;
   let held = STEP;
   response.type("text/plain");
@@ -45,20 +45,21 @@ app.get("/words/:n", metered("chat", () => ({ output_tokens: STEP })), async (re
     }
     response.write("word ");
     sent += 1;
-    hold.report({ output_tokens: sent });
+    hold.report({ input_tokens: 10, output_tokens: sent });
     await pause(2);
   }
   response.end();
 });
 
-/** A page has one price. Work that fails before it reports anything costs nothing. */
-app.get("/page", metered("page", () => ({ requests: 1 })), (request, response) => {
-  if (request.query.fail) throw new Error("the page cannot be made");
-  response.locals.hold.report({ requests: 1 });
-  response.send("a page\n");
+/** An answer as a whole is held at its longest and settled at its length. Work that fails before that costs nothing. */
+app.get("/answer", metered(() => ({ input_tokens: 10, output_tokens: 500 })), async (request, response) => {
+  if (request.query.fail) throw new Error("there is no answer");
+  await response.locals.hold.settle({ input_tokens: 10, output_tokens: 42 });
+  response.send("the answer\n");
 });
 
 app.use((error, request, response, next) => {
+  console.error(error.message);
   if (response.headersSent) return next(error);
   const status = error instanceof Unavailable ? 503 : 500;
   response.status(status).json({ title: status === 503 ? "try again soon" : "something failed" });

@@ -75,3 +75,8 @@ export function letIn(request: Schemas["AuthorizeRequest"], journaled: boolean):
     transient: true,
   };
 }
+
+/** Without what is not there. */
+export function present<T extends object>(some: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
+  return Object.fromEntries(Object.entries(some).filter(([, value]) => value !== undefined && value !== null)) as never;
+}

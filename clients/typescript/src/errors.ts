@@ -2,7 +2,7 @@
  * What a call can fail with. A denial is none of these: it is an answer, `decision.allowed` is then false. `Denied` is thrown only where
  * code can run on an allowed hold alone.
  */
-import type { Decided } from "./decision.js";
+import { type Decided, present } from "./decision.js";
 
 /** What an error says besides its message, as far as it is known. */
 export interface ErrorFacts {
@@ -27,26 +27,23 @@ export interface ErrorFacts {
 
 /** Everything that this package throws. */
 export class HeadworksError extends Error {
-  readonly status: number | undefined;
-  readonly code: string | undefined;
-  readonly type: string | undefined;
-  readonly detail: string | undefined;
-  readonly problems: readonly unknown[] | undefined;
-  readonly retryAfterMs: number | undefined;
-  readonly requestId: string | undefined;
-  readonly decisionId: string | undefined;
+  declare readonly status: ErrorFacts["status"];
+  declare readonly code: ErrorFacts["code"];
+  declare readonly type: ErrorFacts["type"];
+  declare readonly detail: ErrorFacts["detail"];
+  declare readonly problems: ErrorFacts["problems"];
+  declare readonly retryAfterMs: ErrorFacts["retryAfterMs"];
+  declare readonly requestId: ErrorFacts["requestId"];
+  declare readonly decisionId: ErrorFacts["decisionId"];
 
-  constructor(message: string, facts: ErrorFacts = {}) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
-    this.name = new.target.name;
-    this.status = facts.status;
-    this.code = facts.code;
-    this.type = facts.type;
-    this.detail = facts.detail;
-    this.problems = facts.problems;
-    this.retryAfterMs = facts.retryAfterMs;
-    this.requestId = facts.requestId;
-    this.decisionId = facts.decisionId;
+  constructor(message: string, { cause, ...facts }: ErrorFacts = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    // Only what is known, so that a printed error is short.
+    Object.assign(this, present(facts));
+  }
+
+  override get name(): string {
+    return this.constructor.name;
   }
 }
 
@@ -75,10 +72,10 @@ export class Unavailable extends HeadworksError {
   /** Whether the server may have done it all the same. The same request with the same key has no second effect. */
   readonly inDoubt: boolean;
 
-  constructor(message: string, facts: ErrorFacts & { attempts: number; inDoubt: boolean }) {
+  constructor(message: string, { attempts, inDoubt, ...facts }: ErrorFacts & { attempts: number; inDoubt: boolean }) {
     super(message, facts);
-    this.attempts = facts.attempts;
-    this.inDoubt = facts.inDoubt;
+    this.attempts = attempts;
+    this.inDoubt = inDoubt;
   }
 }
 

@@ -4,10 +4,10 @@
  * written. F2 what cannot be written down is not let in (`a full journal closes`).
  */
 import { type Fallback, OpenUpTo } from "./amounts.js";
-import { type Charge, type ChargedLater, type LetIn, type Quantities, type Schemas, asked, letIn } from "./decision.js";
+import { type Charge, type ChargedLater, type LetIn, type Quantities, type Schemas, asked, letIn, present } from "./decision.js";
 import { HeadworksError, InvalidRequest, Unavailable } from "./errors.js";
 import { type Entry, type First, type Place, type Told, entryOf } from "./journal.js";
-import { type Later, present } from "./later.js";
+import type { Later } from "./later.js";
 
 type AuthorizeRequest = Schemas["AuthorizeRequest"];
 

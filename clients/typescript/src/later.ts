@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Amounts } from "./amounts.js";
-import { type Decided, type Quantities, type Schemas, asked, decided } from "./decision.js";
+import { type Decided, type Quantities, type Schemas, asked, decided, present } from "./decision.js";
 import { ApiError, type HeadworksError, JournalError } from "./errors.js";
 import { type Entry, Journal } from "./journal.js";
 
@@ -338,9 +338,3 @@ function ofProblem(problem: Schemas["Problem"]): Outcome {
   if (!FINAL.has(problem.status) || PASSING.has(code)) return { kind: "waits" };
   return { kind: "refused", problem: `${problem.status} ${code}: ${problem.detail}` };
 }
-
-/** Without what is not there. */
-export function present<T extends object>(some: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
-  return Object.fromEntries(Object.entries(some).filter(([, value]) => value !== undefined && value !== null)) as never;
-}
-
