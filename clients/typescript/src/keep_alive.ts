@@ -35,9 +35,11 @@ export class KeepAlive {
     this.#schedule();
   }
 
-  /** The deadline has moved by another call. */
+  /** The deadline has moved by another call; it is never moved back. */
   lives(lifeMs: number): void {
+    if (this.#endsAt === 0) return;
     this.#endsAt = Date.now() + lifeMs;
+    this.#lifeMs = Math.max(this.#lifeMs, lifeMs);
     this.#schedule();
   }
 

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { type Headworks, Unavailable } from "@headworks/client";
+import { Conflict, type Headworks, Unavailable } from "@headworks/client";
+import { KeepAlive } from "../dist/keep_alive.js";
 import { Proxy } from "./proxy.js";
 import { World, until } from "./world.js";
 
@@ -131,6 +132,38 @@ test("a hold is kept alive through an outage that is shorter than its life", asy
     const charge = await hold.settle({ steps: 1 });
     assert.ok(!charge.fallback && !charge.late);
   });
+});
+
+test("lives double, are asked for at their half, and end with the hold's last extension", async () => {
+  const asked: { life?: string | undefined; at: number }[] = [];
+  const begun = Date.now();
+  const ended = new Conflict("409 too_many_extensions", { status: 409, code: "too_many_extensions" });
+  const alive = new KeepAlive(1000, async ({ life }) => {
+    asked.push({ life, at: Date.now() - begun });
+    if (asked.length === 4) throw ended;
+    return 800;
+  });
+  await until(async () => asked.length, (times) => times === 4);
+  assert.deepEqual(asked.map(({ life }) => life), ["2s", "4s", "8s", "16s"]);
+  // After the half of a second, then of 0.8 s each, counted from the question.
+  for (const [n, { at }] of asked.entries()) assert.ok(at >= 490 + 390 * n, `${n}: ${at}`);
+  alive.stop();
+});
+
+test("a deadline that was moved by hand is not moved back", async () => {
+  const asked: unknown[] = [];
+  const alive = new KeepAlive(400, async ({ life }) => {
+    asked.push(life);
+    return 60_000;
+  });
+  alive.lives(1_000);
+  await until(async () => asked.length, Boolean);
+  // Twice the life that was set by hand, not twice the first one.
+  assert.deepEqual(asked, ["2s"]);
+  alive.lives(3_600_000);
+  await until(async () => Date.now(), ((end) => (now) => now > end)(Date.now() + 300));
+  assert.equal(asked.length, 1);
+  alive.stop();
 });
 
 test("nothing is sent for a hold that has ended, or that is not kept alive", async () => {
