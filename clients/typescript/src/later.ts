@@ -10,7 +10,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Amounts } from "./amounts.js";
 import { type Decided, type Quantities, type Schemas, asked, decided, present } from "./decision.js";
-import { ApiError, type HeadworksError, JournalError } from "./errors.js";
+import { ApiError, JournalError } from "./errors.js";
 import { type Entry, Journal } from "./journal.js";
 
 /** Where use is kept that the server has not heard of. */
@@ -21,6 +21,8 @@ export interface JournalSettings {
   maxBytes?: number | undefined;
   /** Told of each use that the server refused for good; it is then in `<path>.refused`. */
   onRefused?: ((refused: Refused) => void) | undefined;
+  /** Told of each time that recording in the background failed: the server is away, the API key may not record, another has the file. */
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 export interface Refused {
@@ -53,8 +55,6 @@ const BATCH_BYTES = 512 * 1024;
 const ENTRY_GROWTH = 1024;
 const FIRST_MS = 1_000;
 const LAST_MS = 30_000;
-/** Conflicts that pass; the use waits. */
-const PASSING = new Set(["account_paused", "account_full", "server_full"]);
 /** Statuses after which the same use would be refused for ever. */
 const FINAL = new Set([400, 404, 409, 413, 422]);
 
@@ -82,6 +82,7 @@ export class Later {
       (journal) => {
         if (journal.entries.size > 0) this.#schedule();
       },
+      // It is tried again, and `onError` told.
       () => this.#schedule(),
     );
   }
@@ -170,9 +171,10 @@ export class Later {
       const { left } = await this.flush();
       if (left > 0) this.#schedule();
       else this.#waitMs = FIRST_MS;
-    } catch {
-      // The server is still away, or somebody else has the journal.
+    } catch (error) {
+      // All of it still waits.
       this.#schedule();
+      if (!this.#isClosed) this.#settings.onError?.(error);
     }
   }
 
@@ -304,7 +306,7 @@ async function firstAnswer(server: Server, request: Schemas["AuthorizeRequest"],
     const answer = decided(await server.authorize(request, key));
     return answer.allowed ? answer : undefined;
   } catch (error) {
-    if (error instanceof ApiError && FINAL.has(error.status) && !PASSING.has(error.code ?? "")) return undefined;
+    if (error instanceof ApiError && FINAL.has(error.status)) return undefined;
     throw error;
   }
 }
@@ -324,17 +326,12 @@ async function settled(work: () => Promise<Outcome>): Promise<Outcome> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof ApiError && FINAL.has(error.status)) return ofError(error);
+    if (error instanceof ApiError && FINAL.has(error.status)) return { kind: "refused", problem: error.message };
     throw error;
   }
 }
 
-function ofError(error: HeadworksError): Outcome {
-  return PASSING.has(error.code ?? "") ? { kind: "waits" } : { kind: "refused", problem: error.message };
-}
-
 function ofProblem(problem: Schemas["Problem"]): Outcome {
-  const code = problem.type.split(":").at(-1) ?? "";
-  if (!FINAL.has(problem.status) || PASSING.has(code)) return { kind: "waits" };
-  return { kind: "refused", problem: `${problem.status} ${code}: ${problem.detail}` };
+  if (!FINAL.has(problem.status)) return { kind: "waits" };
+  return { kind: "refused", problem: `${problem.status} ${problem.type.split(":").at(-1)}: ${problem.detail}` };
 }

@@ -153,8 +153,8 @@ test("errors say what, where and what to do", async () => {
   assert.ok((await failing(client.authorize({ account, feature: "none" }))) instanceof InvalidRequest);
   // It was opened on another plan: the account itself is the key.
   assert.equal((await failing(client.accounts.open({ id: account, plan: "slow" }))).code, "idempotency_conflict");
-  const stranger = new Headworks({ baseUrl: world.url, apiKey: "hw_wrong" });
-  assert.ok((await failing(stranger.balances(account))) instanceof Unauthenticated);
+  const wrong = new Headworks({ baseUrl: world.url, apiKey: "hw_wrong" });
+  assert.ok((await failing(wrong.balances(account))) instanceof Unauthenticated);
   const { secret } = await client.request("POST", "/v1/keys", { body: { scopes: ["read"] } });
   assert.ok((await failing(world.client({ apiKey: secret ?? "" }).authorize({ account, ...CHAT }))) instanceof Forbidden);
   const hold = await client.hold({ account, ...CHAT });

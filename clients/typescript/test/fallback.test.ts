@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { type Headworks, type HeadworksOptions, InvalidRequest, OpenUpTo, type Refused, Unavailable } from "@headworks/client";
+import { Forbidden, type Headworks, type HeadworksOptions, InvalidRequest, OpenUpTo, type Refused, Unavailable } from "@headworks/client";
 import { Proxy } from "./proxy.js";
 import { World, until } from "./world.js";
 
@@ -317,6 +317,22 @@ test("use that the server refuses is kept aside", async () => {
   const kept: unknown[] = readFileSync(`${path}.refused`, "utf8").trim().split("\n").map((line) => JSON.parse(line).entry.feature);
   assert.deepEqual(kept, ["nothing"]);
   assert.equal(readFileSync(path, "utf8"), "");
+  assert.equal(await world.spent(account), "0.2");
+});
+
+test("a key that may not record is told, and the use waits", async () => {
+  const account = await world.open("scope");
+  const { secret } = await world.client().request("POST", "/v1/keys", { body: { scopes: ["decide"] } });
+  const errors: unknown[] = [];
+  const path = journal();
+  const client = through({ apiKey: secret ?? "", fallback: "open", journal: { path, onError: (error) => errors.push(error) } });
+  await goAway();
+  await client.authorize({ account, ...CHAT });
+  await comeBack();
+  await until(async () => errors.at(-1), (error) => error instanceof Forbidden && error.code === "wrong_scope");
+  await client.close();
+  const allowed = through({ journal: path });
+  await until(() => allowed.flush(), ({ left }) => left === 0);
   assert.equal(await world.spent(account), "0.2");
 });
 
