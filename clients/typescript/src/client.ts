@@ -213,7 +213,7 @@ export class Headworks implements AsyncDisposable {
     return this.#send(method, route, (input as readonly Sent[])[0] ?? {});
   }
 
-  /** Records everything that waits in the journal. Fails if the server does not answer; nothing is lost then. */
+  /** Records everything that waits in the journal. Fails if the server does not answer, or not to this key; nothing is lost then. */
   async flush(): Promise<Flushed> {
     return this.#later === undefined ? { recorded: 0, refused: 0, left: 0 } : this.#later.flush();
   }

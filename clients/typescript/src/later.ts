@@ -10,7 +10,7 @@ import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Amounts } from "./amounts.js";
 import { type Decided, type Quantities, type Schemas, asked, decided, present } from "./decision.js";
-import { ApiError, JournalError } from "./errors.js";
+import { ApiError, JournalError, apiError } from "./errors.js";
 import { type Entry, Journal } from "./journal.js";
 
 /** Where use is kept that the server has not heard of. */
@@ -58,7 +58,7 @@ const LAST_MS = 30_000;
 /** Statuses after which the same use would be refused for ever. */
 const FINAL = new Set([400, 404, 409, 413, 422]);
 
-type Outcome = { kind: "done" } | { kind: "refused"; problem: string } | { kind: "waits" } | { kind: "instead"; entry: Entry };
+type Outcome = { kind: "done" } | { kind: "refused"; problem: string } | { kind: "waits"; why?: ApiError } | { kind: "instead"; entry: Entry };
 
 export class Later {
   readonly amounts = new Amounts();
@@ -126,7 +126,7 @@ export class Later {
     this.#schedule();
   }
 
-  /** Records everything that waits. Fails when the server does not answer; nothing is lost then. */
+  /** Records everything that waits. Fails when the server does not answer, or not to this key; nothing is lost then. */
   flush(): Promise<Flushed> {
     this.#flush ??= this.#record().finally(() => {
       this.#flush = undefined;
@@ -183,6 +183,7 @@ export class Later {
     const journal = await this.#open();
     const flushed: Flushed = { recorded: 0, refused: 0, left: 0 };
     const seen = new Set<string>();
+    let why: ApiError | undefined;
     for (;;) {
       const some = chunk(journal, seen);
       if (some.length === 0) break;
@@ -193,8 +194,10 @@ export class Later {
       for (const [n, outcome] of outcomes.entries()) {
         const entry = some[n];
         if (entry !== undefined && outcome.kind === "instead") seen.delete(entry.id);
+        if (outcome.kind === "waits") why ??= outcome.why;
       }
     }
+    if (why !== undefined) throw why;
     flushed.left = journal.entries.size;
     return flushed;
   }
@@ -332,6 +335,9 @@ async function settled(work: () => Promise<Outcome>): Promise<Outcome> {
 }
 
 function ofProblem(problem: Schemas["Problem"]): Outcome {
-  if (!FINAL.has(problem.status)) return { kind: "waits" };
-  return { kind: "refused", problem: `${problem.status} ${problem.type.split(":").at(-1)}: ${problem.detail}` };
+  const { status, type, detail } = problem;
+  const code = type.split(":").at(-1) ?? "";
+  const words = `${status} ${code}: ${detail}`;
+  if (FINAL.has(status)) return { kind: "refused", problem: words };
+  return { kind: "waits", why: apiError(`POST /v1/batch: ${words}`, { status, type, code, detail }) };
 }
