@@ -15,7 +15,12 @@ function metered(estimate) {
     // Take the account from your own login, not from a header that anybody can set.
     const account = request.get("x-account");
     if (!account) return response.status(401).json({ title: "send x-account" });
-    const hold = await headworks.hold({ account, feature: "chat", dimensions: { model: "small" }, quantities: estimate(request) });
+    const hold = await headworks.hold({
+      account,
+      feature: "chat",
+      dimensions: { model: "small" },
+      quantities: estimate(request),
+    });
     if (!hold.allowed) {
       const { status, headers, body } = denialAnswer(hold.decision);
       return response.status(status).set(headers).json(body);
@@ -33,30 +38,38 @@ const STEP = 20;
 const app = express();
 
 /** Streams `n` words. Each is reported; the hold grows by steps, and where nobody pays for more the answer ends. */
-app.get("/words/:n", metered(() => ({ input_tokens: 10, output_tokens: STEP })), async (request, response) => {
-  const { hold } = response.locals;
-  let held = STEP;
-  response.type("text/plain");
-  for (let sent = 0; sent < Number(request.params.n) && !response.closed; ) {
-    if (sent === held) {
-      const more = await hold.extend({ quantities: { output_tokens: STEP } });
-      if (!more.allowed) break;
-      held += STEP;
+app.get(
+  "/words/:n",
+  metered(() => ({ input_tokens: 10, output_tokens: STEP })),
+  async (request, response) => {
+    const { hold } = response.locals;
+    let held = STEP;
+    response.type("text/plain");
+    for (let sent = 0; sent < Number(request.params.n) && !response.closed;) {
+      if (sent === held) {
+        const more = await hold.extend({ quantities: { output_tokens: STEP } });
+        if (!more.allowed) break;
+        held += STEP;
+      }
+      response.write("word ");
+      sent += 1;
+      hold.report({ input_tokens: 10, output_tokens: sent });
+      await pause(2);
     }
-    response.write("word ");
-    sent += 1;
-    hold.report({ input_tokens: 10, output_tokens: sent });
-    await pause(2);
-  }
-  response.end();
-});
+    response.end();
+  },
+);
 
 /** An answer as a whole is held at its longest and settled at its length. Work that fails before that costs nothing. */
-app.get("/answer", metered(() => ({ input_tokens: 10, output_tokens: 500 })), async (request, response) => {
-  if (request.query.fail) throw new Error("there is no answer");
-  await response.locals.hold.settle({ input_tokens: 10, output_tokens: 42 });
-  response.send("the answer\n");
-});
+app.get(
+  "/answer",
+  metered(() => ({ input_tokens: 10, output_tokens: 500 })),
+  async (request, response) => {
+    if (request.query.fail) throw new Error("there is no answer");
+    await response.locals.hold.settle({ input_tokens: 10, output_tokens: 42 });
+    response.send("the answer\n");
+  },
+);
 
 app.use((error, request, response, next) => {
   console.error(error.message);

@@ -26,7 +26,10 @@ export class Accounts {
   async *list(query: { after?: string; max?: number } = {}, options: CallOptions = {}): AsyncGenerator<string> {
     let after = query.after;
     do {
-      const page = await this.#client.request("GET", "/v1/accounts", { query: { ...query, ...(after === undefined ? {} : { after }) }, ...options });
+      const page = await this.#client.request("GET", "/v1/accounts", {
+        query: { ...query, ...(after === undefined ? {} : { after }) },
+        ...options,
+      });
       yield* page.accounts;
       after = page.next ?? undefined;
     } while (after !== undefined);
@@ -43,7 +46,11 @@ export class Accounts {
   }
 
   /** Its log, from a record on, page by page. */
-  async *records(id: string, query: { from?: number; max?: number } = {}, options: CallOptions = {}): AsyncGenerator<Schemas["Record"]> {
+  async *records(
+    id: string,
+    query: { from?: number; max?: number } = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<Schemas["Record"]> {
     let from = query.from;
     do {
       const page = await this.#client.request("GET", "/v1/accounts/{id}/records", {
@@ -58,7 +65,11 @@ export class Accounts {
 
   /** Takes back what is left of a grant. */
   void(id: string, grant: string, request: Schemas["VoidRequest"] = {}, options: CallOptions = {}): Promise<Schemas["Change"]> {
-    return this.#client.request("POST", "/v1/accounts/{id}/grants/{grant}/void", { path: { id, grant }, body: request, ...options });
+    return this.#client.request("POST", "/v1/accounts/{id}/grants/{grant}/void", {
+      path: { id, grant },
+      body: request,
+      ...options,
+    });
   }
 
   /** Corrects a grant by hand. */

@@ -8,7 +8,11 @@ import { KeepAlive } from "./keep_alive.js";
 import type { Place } from "./journal.js";
 
 /** A hold of the server. `place` has what it was let grow by without it. */
-export function onServer(client: Headworks, decision: Decided, options: DecideOptions & { keepAlive?: boolean | undefined }): Backing | undefined {
+export function onServer(
+  client: Headworks,
+  decision: Decided,
+  options: DecideOptions & { keepAlive?: boolean | undefined },
+): Backing | undefined {
   if (!decision.hold) return undefined;
   const { id, expires_at } = decision.hold;
   const place: Place = { account: decision.account, feature: decision.usage.feature, counted: {} };

@@ -57,7 +57,7 @@ export class Headworks implements AsyncDisposable {
       apiKey: secret(options.apiKey ?? process.env["HEADWORKS_API_KEY"]),
       timeout: options.timeout ?? TIMEOUT_MS,
       maxRetries: options.maxRetries ?? MAX_RETRIES,
-      fetch: options.fetch ?? fetch,
+      fetch: options.fetch ?? ((...request) => fetch(...request)),
     });
     this.#fallback = options.fallback ?? "closed";
     this.#later = options.journal === undefined ? undefined : this.#keptIn(options.journal);
@@ -300,7 +300,8 @@ function accountOf(reference: string): string {
 }
 
 function keyed(item: Schemas["BatchItem"]): Schemas["BatchItem"] {
-  if ("authorize" in item) return { authorize: { ...item.authorize, idempotency_key: item.authorize.idempotency_key ?? randomUUID() } };
+  if ("authorize" in item)
+    return { authorize: { ...item.authorize, idempotency_key: item.authorize.idempotency_key ?? randomUUID() } };
   if ("record" in item) return { record: { ...item.record, idempotency_key: item.record.idempotency_key ?? randomUUID() } };
   return item;
 }

@@ -10,7 +10,15 @@ export interface DenialAnswer {
 /** Credits or consent are missing. */
 const PAYMENT = new Set(["insufficient_credits", "consent_needed", "consent_never", "in_debt", "invoice_unpaid"]);
 /** Nothing that the caller does, and no time, helps. */
-const FORBIDDEN = new Set(["suspended", "paused", "not_entitled", "no_seat", "member_missing", "exceeds_capacity", "cost_maximum"]);
+const FORBIDDEN = new Set([
+  "suspended",
+  "paused",
+  "not_entitled",
+  "no_seat",
+  "member_missing",
+  "exceeds_capacity",
+  "cost_maximum",
+]);
 
 /** 402 where credits are missing, 403 where the plan says no, otherwise 429, with `retry-after` if an instant is known. */
 export function denialAnswer(decision: Decided, now: number = Date.now()): DenialAnswer {

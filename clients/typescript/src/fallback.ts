@@ -103,7 +103,12 @@ export class Fallbacks {
   }
 
   /** Writes down the end of a hold of the server. */
-  async settle(request: Schemas["SettleRequest"], error: Unavailable, mode: Fallback, place = placeOf(request.hold)): Promise<ChargedLater> {
+  async settle(
+    request: Schemas["SettleRequest"],
+    error: Unavailable,
+    mode: Fallback,
+    place = placeOf(request.hold),
+  ): Promise<ChargedLater> {
     return this.#keepLater(error, mode, place, { kind: "settle", request });
   }
 
@@ -131,7 +136,13 @@ function placeOf(hold: string): Place {
   return { account: hold.slice(0, hold.lastIndexOf("~")), feature: "", counted: {} };
 }
 
-function take(later: Later, place: { account: string; feature: string }, quantities: Quantities, mode: Fallback, error: Unavailable): void {
+function take(
+  later: Later,
+  place: { account: string; feature: string },
+  quantities: Quantities,
+  mode: Fallback,
+  error: Unavailable,
+): void {
   const { account, feature } = place;
   if (mode instanceof OpenUpTo && !later.amounts.fit(account, feature, quantities, mode)) throw usedUp(error);
   later.amounts.take(account, feature, quantities);
@@ -164,7 +175,11 @@ function equal(a: Quantities, b: Quantities): boolean {
 }
 
 /** An entry for use of a request. It is dated now, so that the prices and windows of now apply. */
-function useOf({ request, key, error }: Unanswered, use: Omit<Schemas["RecordRequest"], "account" | "feature">, counted: Quantities): Entry {
+function useOf(
+  { request, key, error }: Unanswered,
+  use: Omit<Schemas["RecordRequest"], "account" | "feature">,
+  counted: Quantities,
+): Entry {
   const { account, feature, path, consent } = request;
   const { quantities, dimensions, parts } = use;
   const effective_at = new Date().toISOString();
@@ -217,7 +232,9 @@ function recorded(later: Later, one: Unanswered, mode: Fallback, state: { taken:
       state.taken = {};
       if (!error.inDoubt) return;
       // The server may have opened it: it is found by its key and released, if the journal has room; otherwise it expires there.
-      await later.keep(entryOf({ account, feature, counted: {} }, { kind: "forget", first: firstOf(request, key) })).catch(() => {});
+      await later
+        .keep(entryOf({ account, feature, counted: {} }, { kind: "forget", first: firstOf(request, key) }))
+        .catch(() => {});
     },
   };
 }
@@ -228,7 +245,10 @@ function turnedOut(
   use: Pick<Schemas["SettleRequest"], "quantities" | "dimensions" | "parts">,
 ): Omit<Schemas["RecordRequest"], "account" | "feature"> {
   if (use.parts) {
-    const parts = use.parts.map((part, n) => ({ ...part, ...present({ dimensions: part.dimensions ?? request.parts?.[n]?.dimensions }) }));
+    const parts = use.parts.map((part, n) => ({
+      ...part,
+      ...present({ dimensions: part.dimensions ?? request.parts?.[n]?.dimensions }),
+    }));
     return { parts };
   }
   const requests = request.quantities?.["requests"];

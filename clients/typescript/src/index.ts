@@ -1,6 +1,6 @@
 /** The client of Headworks. */
 export { Headworks, type HeadworksOptions, type HoldOptions, type HoldRequest } from "./client.js";
-export { Accounts } from "./accounts.js";
+export type { Accounts } from "./accounts.js";
 export { type Fallback, OpenUpTo } from "./amounts.js";
 export type { Charge, ChargedLater, Decided, Decision, LetIn, Quantities, Schemas } from "./decision.js";
 export { type DenialAnswer, denialAnswer } from "./denial.js";
@@ -17,7 +17,7 @@ export {
   Unauthenticated,
   Unavailable,
 } from "./errors.js";
-export { type DecideOptions, type Growth, Hold, type Use } from "./hold.js";
+export type { DecideOptions, Growth, Hold, Use } from "./hold.js";
 export type { Entry } from "./journal.js";
 export type { Flushed, JournalSettings, Refused } from "./later.js";
 export type { Input, Method, Output, Route } from "./routes.js";

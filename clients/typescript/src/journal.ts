@@ -144,7 +144,9 @@ export class Journal {
   #check(): void {
     if (this.#broken !== undefined) throw this.#broken;
     if (!this.#lock.isHeld()) {
-      this.#broken = new JournalError(`${this.path}: the lock is gone; another process has the journal`, { code: "journal_locked" });
+      this.#broken = new JournalError(`${this.path}: the lock is gone; another process has the journal`, {
+        code: "journal_locked",
+      });
       throw this.#broken;
     }
   }

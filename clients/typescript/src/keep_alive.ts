@@ -31,14 +31,14 @@ export class KeepAlive {
   constructor(lifeMs: number, extend: Extend) {
     this.#extend = extend;
     this.#lifeMs = lifeMs;
-    this.#endsAt = Date.now() + lifeMs;
+    this.#endsAt = performance.now() + lifeMs;
     this.#schedule();
   }
 
   /** The deadline has moved by another call; it is never moved back. */
   lives(lifeMs: number): void {
     if (this.#endsAt === 0) return;
-    this.#endsAt = Date.now() + lifeMs;
+    this.#endsAt = performance.now() + lifeMs;
     this.#lifeMs = Math.max(this.#lifeMs, lifeMs);
     this.#schedule();
   }
@@ -57,14 +57,18 @@ export class KeepAlive {
 
   #schedule(): void {
     clearTimeout(this.#alive);
-    const left = this.#endsAt - Date.now();
+    const left = this.#endsAt - performance.now();
     if (left <= 0) return;
     this.#alive = setTimeout(() => void this.#prolong(), Math.max(left / 2, Math.min(SOON_MS, left))).unref();
   }
 
   async #prolong(): Promise<void> {
     const wanted = this.#grows ? Math.min(this.#lifeMs * 2, LIFE_MAX_MS) : this.#lifeMs;
-    const asked = this.#asked ?? { ask: { life: `${Math.ceil(wanted / 1000)}s`, ...this.#taken() }, key: randomUUID(), at: Date.now() };
+    const asked = this.#asked ?? {
+      ask: { life: `${Math.ceil(wanted / 1000)}s`, ...this.#taken() },
+      key: randomUUID(),
+      at: performance.now(),
+    };
     this.#asked = asked;
     try {
       const lifeMs = await this.#extend(asked.ask, asked.key);

@@ -58,7 +58,8 @@ const LAST_MS = 30_000;
 /** Statuses after which the same use would be refused for ever. */
 const FINAL = new Set([400, 404, 409, 413, 422]);
 
-type Outcome = { kind: "done" } | { kind: "refused"; problem: string } | { kind: "waits"; why?: ApiError } | { kind: "instead"; entry: Entry };
+type Outcome =
+  { kind: "done" } | { kind: "refused"; problem: string } | { kind: "waits"; why?: ApiError } | { kind: "instead"; entry: Entry };
 
 export class Later {
   readonly amounts = new Amounts();
@@ -259,7 +260,10 @@ export class Later {
       else if (outcome?.kind === "refused") refused.push({ entry, problem: outcome.problem });
     }
     const aside = await this.#setAside(refused);
-    await journal.change([...gone, ...aside.map((one) => one.entry)].map((entry) => entry.id), instead);
+    await journal.change(
+      [...gone, ...aside.map((one) => one.entry)].map((entry) => entry.id),
+      instead,
+    );
     for (const entry of [...gone, ...aside.map((one) => one.entry)]) {
       this.amounts.give(entry.account, entry.feature, entry.counted);
     }

@@ -41,11 +41,15 @@ export class Lock {
       if (found === undefined) continue;
       const alive = living(path, found);
       if (alive !== undefined) {
-        throw new JournalError(`${path}: ${alive} has the journal; give each process a journal of its own`, { code: "journal_locked" });
+        throw new JournalError(`${path}: ${alive} has the journal; give each process a journal of its own`, {
+          code: "journal_locked",
+        });
       }
       removeStale(path, found);
     }
-    throw new JournalError(`${path}: others take the lock again and again; give each process a journal of its own`, { code: "journal_locked" });
+    throw new JournalError(`${path}: others take the lock again and again; give each process a journal of its own`, {
+      code: "journal_locked",
+    });
   }
 
   /** Whether it is still ours. */

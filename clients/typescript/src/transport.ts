@@ -182,12 +182,7 @@ function pauseMs(went: Exclude<Attempt, { kind: "answer" }>, attempt: number, ca
   return ms <= PAUSE_MAX_MS ? ms : undefined;
 }
 
-function failure(
-  went: Exclude<Attempt, { kind: "answer" }>,
-  call: Call,
-  attempts: number,
-  inDoubt: boolean,
-): HeadworksError {
+function failure(went: Exclude<Attempt, { kind: "answer" }>, call: Call, attempts: number, inDoubt: boolean): HeadworksError {
   const where = `${call.method} ${call.target.split("?")[0]}`;
   const times = attempts === 1 ? "" : ` (${attempts} attempts)`;
   if (went.kind === "unanswered") {

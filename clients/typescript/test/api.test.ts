@@ -1,7 +1,17 @@
 /** The calls of the API against the real server. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Conflict, Denied, Forbidden, HeadworksError, Headworks, InvalidRequest, NotFound, Unauthenticated, denialAnswer } from "@headworks/client";
+import {
+  Conflict,
+  Denied,
+  Forbidden,
+  HeadworksError,
+  Headworks,
+  InvalidRequest,
+  NotFound,
+  Unauthenticated,
+  denialAnswer,
+} from "@headworks/client";
 import { World } from "./world.js";
 
 let world: World;
@@ -147,7 +157,10 @@ test("errors say what, where and what to do", async () => {
   };
   const unknown = await failing(client.authorize({ account: "nobody", ...CHAT }));
   assert.ok(unknown instanceof NotFound);
-  assert.deepEqual([unknown.status, unknown.code, unknown.type], [404, "unknown_account", "urn:headworks:problem:unknown_account"]);
+  assert.deepEqual(
+    [unknown.status, unknown.code, unknown.type],
+    [404, "unknown_account", "urn:headworks:problem:unknown_account"],
+  );
   assert.match(unknown.message, /^POST \/v1\/authorize: 404 unknown_account: .*nobody/);
   const account = await world.open("errors");
   assert.ok((await failing(client.authorize({ account, feature: "none" }))) instanceof InvalidRequest);

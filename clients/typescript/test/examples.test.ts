@@ -33,7 +33,10 @@ function ask(path: string, account: string): Promise<Response> {
 
 /** The use of an account when none of its requests is running. */
 async function used(account: string): Promise<number[]> {
-  await until(() => world.holds(account), (holds) => holds.length === 0);
+  await until(
+    () => world.holds(account),
+    (holds) => holds.length === 0,
+  );
   const lines = (await world.charges(account)).flatMap((charge) => charge.usage.lines);
   return lines.filter((line) => line.meter === "output_tokens").map((line) => line.quantity);
 }
@@ -95,7 +98,9 @@ test("the code of the README works", async () => {
   const file = `${HOME}/build/readme.mjs`;
   try {
     await tour.open("acme", "plus", "5");
-    const blocks = [...readFileSync(`${HOME}/README.md`, "utf8").matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
+    const blocks = [...readFileSync(`${HOME}/README.md`, "utf8").matchAll(/^```js\n(.*?)^```$/gms)].map(
+      (match) => match[1] ?? "",
+    );
     assert.ok(blocks.length >= 3);
     // The first is a program; the others go on with its client.
     writeFileSync(file, blocks.join("\n").replace("/var/lib/app/headworks.journal", tour.path("headworks.journal")));

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { Forbidden, type Headworks, type HeadworksOptions, InvalidRequest, OpenUpTo, type Refused, Unavailable } from "@headworks/client";
+import {
+  Forbidden,
+  type Headworks,
+  type HeadworksOptions,
+  InvalidRequest,
+  OpenUpTo,
+  type Refused,
+  Unavailable,
+} from "@headworks/client";
 import { Proxy } from "./proxy.js";
 import { World, until } from "./world.js";
 
@@ -64,7 +72,10 @@ test("open without a journal lets in and records nothing", async () => {
   const client = through({ fallback: "open", journal: undefined });
   const decision = await client.authorize({ account, ...CHAT });
   assert.ok(decision.allowed && decision.fallback && !decision.journaled);
-  assert.deepEqual(await client.hold({ account, ...CHAT }, (hold) => hold.settle({ output_tokens: 5 })), { fallback: true, journaled: false });
+  assert.deepEqual(await client.hold({ account, ...CHAT }, (hold) => hold.settle({ output_tokens: 5 })), {
+    fallback: true,
+    journaled: false,
+  });
   await comeBack();
   assert.deepEqual(await client.flush(), { recorded: 0, refused: 0, left: 0 });
   assert.equal(await world.spent(account), "0");
@@ -80,13 +91,25 @@ test("open with a journal records later, without being asked, at the instant of 
   await client.record({ account, ...CHAT });
   const gone = new Date().toISOString();
   await comeBack();
-  const charges = await until(() => world.charges(account), (some) => some.length === 2);
+  const charges = await until(
+    () => world.charges(account),
+    (some) => some.length === 2,
+  );
   const instants: string[] = [];
   for await (const record of world.client().accounts.records(account, { from: 3 })) instants.push(record.effective_at);
-  assert.ok(instants.length === 2 && instants.every((instant) => begun <= instant && instant < gone), `${begun}, ${instants}, ${gone}`);
-  assert.deepEqual(charges.map((charge) => charge.price), ["2", "0.2"]);
+  assert.ok(
+    instants.length === 2 && instants.every((instant) => begun <= instant && instant < gone),
+    `${begun}, ${instants}, ${gone}`,
+  );
+  assert.deepEqual(
+    charges.map((charge) => charge.price),
+    ["2", "0.2"],
+  );
   assert.deepEqual([charges[0]?.usage.path, charges[0]?.usage.dimensions], ["user:alice", { model: "large" }]);
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
 });
 
 test("an answer of the server is no reason for a fallback", async () => {
@@ -120,9 +143,20 @@ test("fifty calls at once are let in up to the amount", async () => {
   assert.ok(ends.every((end) => end.status === "fulfilled" || isClosed("open_amount_used")(end.reason)));
   // What is left of the amount is still there.
   assert.ok((await client.authorize({ account, feature: "chat", quantities: { output_tokens: 50 } })).allowed);
-  await assert.rejects(client.authorize({ account, feature: "chat", quantities: { output_tokens: 1 } }), isClosed("open_amount_used"));
+  await assert.rejects(
+    client.authorize({ account, feature: "chat", quantities: { output_tokens: 1 } }),
+    isClosed("open_amount_used"),
+  );
   await comeBack();
-  assert.equal((await until(() => client.flush(), ({ left }) => left === 0)).left, 0);
+  assert.equal(
+    (
+      await until(
+        () => client.flush(),
+        ({ left }) => left === 0,
+      )
+    ).left,
+    0,
+  );
   assert.equal(await world.spent(account), "1.5");
   // Recorded: the amount is free again.
   await goAway();
@@ -139,7 +173,10 @@ test("each account, feature and meter has an amount of its own", async () => {
   await assert.rejects(client.authorize({ account: one, feature: "page" }), isClosed("open_amount_used"));
   // A meter without an amount, and names that every object has.
   for (const meter of ["input_tokens", "constructor"]) {
-    await assert.rejects(client.authorize({ account: two, feature: "chat", quantities: { [meter]: 1 } }), isClosed("open_amount_used"));
+    await assert.rejects(
+      client.authorize({ account: two, feature: "chat", quantities: { [meter]: 1 } }),
+      isClosed("open_amount_used"),
+    );
   }
   assert.throws(() => new OpenUpTo(-1), RangeError);
   assert.throws(() => new OpenUpTo({ requests: 0.5 }), RangeError);
@@ -170,7 +207,10 @@ test("closing ends what is sent in the background, and the address of a user is 
   assert.ok(readFileSync(path, "utf8").includes('"first"') && !readFileSync(path, "utf8").includes("192.0.2.7"));
   proxy.next({ kind: "answer", status: 503, headers: { "retry-after": "50" } });
   const flush = client.flush();
-  await until(async () => proxy.seen.length, (times) => times === 2);
+  await until(
+    async () => proxy.seen.length,
+    (times) => times === 2,
+  );
   const begun = Date.now();
   await Promise.all([assert.rejects(flush, /closed/), client.close()]);
   assert.ok(Date.now() - begun < 5000);
@@ -182,7 +222,10 @@ test("a charge whose answer was lost is not recorded again", async () => {
   proxy.next({ kind: "drop" });
   assert.ok((await client.authorize({ account, ...CHAT })).fallback);
   assert.equal(await world.spent(account), "0.2");
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal((await world.charges(account)).length, 1);
   assert.equal(await world.spent(account), "0.2");
 });
@@ -192,9 +235,15 @@ test("a denial whose answer was lost is recorded, since the work was let in", as
   const client = through({ fallback: "open" });
   proxy.next({ kind: "drop" });
   assert.ok((await client.authorize({ account, ...CHAT })).fallback);
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   const charges = await world.charges(account);
-  assert.deepEqual(charges.map((charge) => [charge.price, charge.refunded]), [["0.2", "0.2"]]);
+  assert.deepEqual(
+    charges.map((charge) => [charge.price, charge.refunded]),
+    [["0.2", "0.2"]],
+  );
 });
 
 test("of a part that was charged the rest is recorded", async () => {
@@ -202,10 +251,16 @@ test("of a part that was charged the rest is recorded", async () => {
   const client = through({ fallback: "open" });
   proxy.next({ kind: "drop" });
   assert.ok((await client.authorize({ account, ...CHAT, min: { output_tokens: 10 } })).fallback);
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   const charges = await world.charges(account);
   const tokens = charges.flatMap((charge) => charge.usage.lines).filter((line) => line.meter === "output_tokens");
-  assert.deepEqual(tokens.map((line) => line.quantity), [50, 50]);
+  assert.deepEqual(
+    tokens.map((line) => line.quantity),
+    [50, 50],
+  );
 });
 
 test("a hold without the server writes its actual use down", async () => {
@@ -214,7 +269,10 @@ test("a hold without the server writes its actual use down", async () => {
   const client = through({ fallback: new OpenUpTo(100) });
   await client.hold({ account, ...CHAT }, async (hold) => {
     assert.ok(hold.fallback && hold.id === undefined);
-    await assert.rejects(client.hold({ account, feature: "chat", quantities: { output_tokens: 1 } }), isClosed("open_amount_used"));
+    await assert.rejects(
+      client.hold({ account, feature: "chat", quantities: { output_tokens: 1 } }),
+      isClosed("open_amount_used"),
+    );
     await assert.rejects(hold.extend({ quantities: { output_tokens: 1 } }), isClosed("open_amount_used"));
     assert.deepEqual(await hold.settle({ output_tokens: 30 }), { fallback: true, journaled: true });
   });
@@ -225,9 +283,18 @@ test("a hold without the server writes its actual use down", async () => {
     hold.report({ output_tokens: 65 });
   });
   await comeBack();
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   const lines = (await world.charges(account)).flatMap((charge) => charge.usage.lines);
-  assert.deepEqual(lines.filter((line) => line.meter === "output_tokens").map((line) => line.quantity).sort(), [30, 65]);
+  assert.deepEqual(
+    lines
+      .filter((line) => line.meter === "output_tokens")
+      .map((line) => line.quantity)
+      .sort(),
+    [30, 65],
+  );
 });
 
 test("a hold whose answer was lost is settled at its actual use, or released", async () => {
@@ -238,9 +305,15 @@ test("a hold whose answer was lost is settled at its actual use, or released", a
   proxy.next({ kind: "drop" });
   await client.hold({ account, ...CHAT }, (hold) => assert.ok(hold.fallback));
   assert.equal((await world.holds(account)).length, 2);
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.deepEqual(await world.holds(account), []);
-  assert.deepEqual((await world.charges(account)).map((charge) => charge.price), ["0.08"]);
+  assert.deepEqual(
+    (await world.charges(account)).map((charge) => charge.price),
+    ["0.08"],
+  );
 });
 
 test("a hold of the server ends in the journal when the server is away by then", async () => {
@@ -256,9 +329,15 @@ test("a hold of the server ends in the journal when the server is away by then",
   await released.release();
   assert.equal((await world.holds(account)).length, 2);
   await comeBack();
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.deepEqual(await world.holds(account), []);
-  assert.deepEqual((await world.charges(account)).map((charge) => charge.price), ["0.9"]);
+  assert.deepEqual(
+    (await world.charges(account)).map((charge) => charge.price),
+    ["0.9"],
+  );
   await goAway();
   assert.ok((await client.authorize({ account, feature: "chat", quantities: { output_tokens: 500 } })).allowed);
 });
@@ -286,8 +365,14 @@ test("a settlement whose answer was lost counts once", async () => {
   });
   proxy.next({ kind: "drop" });
   await client.record({ account, ...CHAT });
-  await until(() => client.flush(), ({ left }) => left === 0);
-  assert.deepEqual((await world.charges(account)).map((charge) => charge.price), ["0.12", "0.2"]);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
+  assert.deepEqual(
+    (await world.charges(account)).map((charge) => charge.price),
+    ["0.12", "0.2"],
+  );
 });
 
 test("a caller's own key has one effect without the server too", async () => {
@@ -298,7 +383,10 @@ test("a caller's own key has one effect without the server too", async () => {
   const other = client.authorize({ account, feature: "chat", quantities: { output_tokens: 1 } }, { idempotencyKey: "mine" });
   await assert.rejects(other, (error) => error instanceof InvalidRequest && error.code === "idempotency_conflict");
   await comeBack();
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal(await world.spent(account), "0.2");
 });
 
@@ -311,10 +399,19 @@ test("use that the server refuses is kept aside", async () => {
   await client.authorize({ account, feature: "nothing", quantities: { output_tokens: 100 } });
   await client.authorize({ account, ...CHAT });
   await comeBack();
-  await until(async () => told, (some) => some.length === 1);
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    async () => told,
+    (some) => some.length === 1,
+  );
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.match(told[0]?.problem ?? "", /422 unknown_feature/);
-  const kept: unknown[] = readFileSync(`${path}.refused`, "utf8").trim().split("\n").map((line) => JSON.parse(line).entry.feature);
+  const kept: unknown[] = readFileSync(`${path}.refused`, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line).entry.feature);
   assert.deepEqual(kept, ["nothing"]);
   assert.equal(readFileSync(path, "utf8"), "");
   assert.equal(await world.spent(account), "0.2");
@@ -329,10 +426,16 @@ test("a key that may not record is told, and the use waits", async () => {
   await goAway();
   await client.authorize({ account, ...CHAT });
   await comeBack();
-  await until(async () => errors.at(-1), (error) => error instanceof Forbidden && error.code === "wrong_scope");
+  await until(
+    async () => errors.at(-1),
+    (error) => error instanceof Forbidden && error.code === "wrong_scope",
+  );
   await client.close();
   const allowed = through({ journal: path });
-  await until(() => allowed.flush(), ({ left }) => left === 0);
+  await until(
+    () => allowed.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal(await world.spent(account), "0.2");
 });
 
@@ -357,7 +460,7 @@ test("a full journal closes", async () => {
   const hold = await client.hold({ account, ...CHAT });
   let letIn = 0;
   const fill = async () => {
-    for (;; letIn += 1) await client.authorize({ account, ...CHAT });
+    for (; ; letIn += 1) await client.authorize({ account, ...CHAT });
   };
   await assert.rejects(fill(), isClosed("journal_full"));
   assert.ok(letIn > 0);
@@ -365,7 +468,10 @@ test("a full journal closes", async () => {
   await hold.settle({ output_tokens: 100 });
   assert.ok(readFileSync(path).length <= 4000);
   await comeBack();
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal((await world.charges(account)).length, letIn + 1);
 });
 
@@ -373,9 +479,14 @@ test("many uses are recorded in several batches, each once", async () => {
   const account = await world.open("many");
   await goAway();
   const client = through({ fallback: "open" });
-  await Promise.all(Array.from({ length: 450 }, () => client.authorize({ account, feature: "chat", quantities: { output_tokens: 1 } })));
+  await Promise.all(
+    Array.from({ length: 450 }, () => client.authorize({ account, feature: "chat", quantities: { output_tokens: 1 } })),
+  );
   await comeBack();
-  await until(() => client.flush(), ({ left }) => left === 0);
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal(await world.spent(account), "0.9");
 });
 
@@ -386,6 +497,12 @@ test("a flush without the server fails and loses nothing", async () => {
   await client.authorize({ account, ...CHAT });
   await assert.rejects(client.flush(), Unavailable);
   await comeBack();
-  assert.deepEqual(await until(() => client.flush(), ({ left }) => left === 0).then(({ left }) => left), 0);
+  assert.deepEqual(
+    await until(
+      () => client.flush(),
+      ({ left }) => left === 0,
+    ).then(({ left }) => left),
+    0,
+  );
   assert.equal(await world.spent(account), "0.2");
 });

@@ -118,7 +118,10 @@ test("a hold longer than its life stays alive", async () => {
       (now) => now === undefined || Date.parse(now.expires_at) > deadline + 3000,
     );
     assert.ok(alive !== undefined && alive.id === hold.id && alive.extensions >= 2, JSON.stringify(alive));
-    await until(async () => Date.now(), (now) => now > deadline + 1000);
+    await until(
+      async () => Date.now(),
+      (now) => now > deadline + 1000,
+    );
     const charge = await hold.settle({ steps: 3 });
     assert.ok(!charge.fallback && !charge.late && charge.price === "3");
   });
@@ -128,7 +131,10 @@ test("a hold is kept alive through an outage that is shorter than its life", asy
   const account = await world.open("outage");
   await client.hold({ account, feature: "job", quantities: { steps: 1 } }, async (hold) => {
     proxy.next({ kind: "answer", status: 503, headers: { "x-should-retry": "false" } }, { kind: "drop" });
-    await until(async () => (await world.holds(account))[0]?.extensions, (n) => (n ?? 9) >= 2);
+    await until(
+      async () => (await world.holds(account))[0]?.extensions,
+      (n) => (n ?? 9) >= 2,
+    );
     const charge = await hold.settle({ steps: 1 });
     assert.ok(!charge.fallback && !charge.late);
   });
@@ -143,8 +149,14 @@ test("lives double, are asked for at their half, and end with the hold's last ex
     if (asked.length === 4) throw ended;
     return 800;
   });
-  await until(async () => asked.length, (times) => times === 4);
-  assert.deepEqual(asked.map(({ life }) => life), ["2s", "4s", "8s", "16s"]);
+  await until(
+    async () => asked.length,
+    (times) => times === 4,
+  );
+  assert.deepEqual(
+    asked.map(({ life }) => life),
+    ["2s", "4s", "8s", "16s"],
+  );
   // After the half of a second, then of 0.8 s each, counted from the question.
   for (const [n, { at }] of asked.entries()) assert.ok(at >= 490 + 390 * n, `${n}: ${at}`);
   alive.stop();
@@ -161,7 +173,13 @@ test("a deadline that was moved by hand is not moved back", async () => {
   // Twice the life that was set by hand, not twice the first one.
   assert.deepEqual(asked, ["2s"]);
   alive.lives(3_600_000);
-  await until(async () => Date.now(), ((end) => (now) => now > end)(Date.now() + 300));
+  await until(
+    async () => Date.now(),
+    (
+      (end) => (now) =>
+        now > end
+    )(Date.now() + 300),
+  );
   assert.equal(asked.length, 1);
   alive.stop();
 });
@@ -170,8 +188,14 @@ test("nothing is sent for a hold that has ended, or that is not kept alive", asy
   const account = await world.open("quiet");
   await client.hold({ account, feature: "job", quantities: { steps: 1 } }, (hold) => hold.release());
   const left = await client.hold({ account, feature: "job", quantities: { steps: 1 } }, { keepAlive: false });
-  await until(() => world.holds(account), (holds) => holds.length === 0);
-  assert.deepEqual(proxy.seen.filter((one) => one.url === "/v1/extend" && one.body.includes(account)), []);
+  await until(
+    () => world.holds(account),
+    (holds) => holds.length === 0,
+  );
+  assert.deepEqual(
+    proxy.seen.filter((one) => one.url === "/v1/extend" && one.body.includes(account)),
+    [],
+  );
   const charge = await left.settle({ steps: 1 });
   assert.ok(!charge.fallback && charge.late);
 });
@@ -184,7 +208,10 @@ test("a settlement in doubt is not followed by a release", async () => {
   });
   await assert.rejects(lost, Unavailable);
   assert.equal(await world.spent(account), "1");
-  assert.deepEqual(proxy.seen.filter((one) => one.url === "/v1/release" && one.body.includes(account)), []);
+  assert.deepEqual(
+    proxy.seen.filter((one) => one.url === "/v1/release" && one.body.includes(account)),
+    [],
+  );
 });
 
 test("progress is sent, and a hold that is left alone ends as its feature says", async () => {
@@ -195,7 +222,10 @@ test("progress is sent, and a hold that is left alone ends as its feature says",
   await until(async () => proxy.seen.some((one) => one.body.includes('"progress":{"steps":2}')), Boolean);
   // Left alone like that of a dead client; then its estimate of steps is charged at its end.
   await client.hold(task, { keepAlive: false });
-  await until(() => world.spent(account), (spent) => spent === "5");
+  await until(
+    () => world.spent(account),
+    (spent) => spent === "5",
+  );
   await hold.release();
 });
 
@@ -205,7 +235,10 @@ test("work that fails after its hold has expired fails with its own error", asyn
   const work = client.hold(
     { account, feature: "task", quantities: { steps: 1 } },
     async () => {
-      await until(() => world.holds(account), (holds) => holds.length === 0);
+      await until(
+        () => world.holds(account),
+        (holds) => holds.length === 0,
+      );
       throw failure;
     },
     { keepAlive: false },
@@ -218,8 +251,11 @@ test("a hold that was forgotten is not kept alive", async () => {
   await client.hold({ account, feature: "job", quantities: { steps: 1 } });
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
-  await until(async () => {
-    collect();
-    return world.holds(account);
-  }, (holds) => holds.length === 0);
+  await until(
+    async () => {
+      collect();
+      return world.holds(account);
+    },
+    (holds) => holds.length === 0,
+  );
 });

@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, copyFileSync, existsSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
@@ -26,7 +36,9 @@ const CHAT = { feature: "chat", quantities: { output_tokens: 100 } };
 /** Starts a process whose server is away, and waits until it has let its requests in. */
 async function child(journal: string, account: string, times: number): Promise<ChildProcess> {
   const script = fileURLToPath(new URL("child.js", import.meta.url));
-  const running = spawn(process.execPath, [script, away.url, world.apiKey, journal, account, `${times}`], { stdio: ["ignore", "pipe", "inherit"] });
+  const running = spawn(process.execPath, [script, away.url, world.apiKey, journal, account, `${times}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let said = 0;
   for await (const line of createInterface({ input: running.stdout })) {
     assert.equal(line, "let in");
@@ -58,7 +70,10 @@ test("the journal of a process that was killed is recorded once", async () => {
   copyFileSync(journal, `${journal}.copy`);
   {
     await using client = world.client({ journal });
-    await until(() => world.spent(account), (spent) => spent === "1");
+    await until(
+      () => world.spent(account),
+      (spent) => spent === "1",
+    );
     assert.equal((await client.flush()).left, 0);
   }
   // As if it had been killed again, after it sent and before it deleted.
@@ -92,7 +107,10 @@ test("one process has a journal; the next takes it over when that one was killed
   assert.ok((await client.authorize({ account, ...CHAT })).allowed);
   await client.close();
   await using online = world.client({ journal });
-  await until(() => online.flush(), ({ left }) => left === 0);
+  await until(
+    () => online.flush(),
+    ({ left }) => left === 0,
+  );
   assert.equal(await world.spent(account), "0.6");
 });
 
@@ -157,7 +175,10 @@ test("a torn last line is dropped, a damaged one is named", async () => {
     await client.authorize({ account, ...CHAT });
   }
   const lines = readFileSync(journal, "utf8").trim().split("\n");
-  assert.deepEqual(lines.map((line) => JSON.parse(line).kind), ["record", "record", "record"]);
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).kind),
+    ["record", "record", "record"],
+  );
   writeFileSync(journal, [lines[0], "{", lines[2], ""].join("\n"));
   await using client = offline(journal);
   await assert.rejects(client.authorize({ account, ...CHAT }), (error) => {

@@ -80,7 +80,12 @@ export class Proxy {
   async #pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const body = await all(asked);
     const key = asked.headers["idempotency-key"];
-    this.seen.push({ method: asked.method ?? "", url: asked.url ?? "", key: typeof key === "string" ? key : undefined, body: body.toString() });
+    this.seen.push({
+      method: asked.method ?? "",
+      url: asked.url ?? "",
+      key: typeof key === "string" ? key : undefined,
+      body: body.toString(),
+    });
     const fault = this.#faults.shift();
     if (fault?.kind === "answer") return reply(answer, { headers: {}, ...fault, body: Buffer.from(fault.body ?? "") });
     let got: Answer;

@@ -23,7 +23,10 @@ const CHAT = { feature: "chat", quantities: { output_tokens: 1000 } };
 const SOON = { "retry-after-ms": "1" };
 
 /** Makes one call that meets faults; answers how often it was sent, and under how many keys. */
-async function sent(faults: Fault[], call: () => Promise<unknown>): Promise<{ times: number; keys: number; error: unknown; ms: number }> {
+async function sent(
+  faults: Fault[],
+  call: () => Promise<unknown>,
+): Promise<{ times: number; keys: number; error: unknown; ms: number }> {
   const from = proxy.seen.length;
   const begun = performance.now();
   proxy.next(...faults);
@@ -79,7 +82,12 @@ test("errors of the server are tried again, and an unknown outcome under the sam
     const { times, error } = await sent([{ kind: "answer", status, headers: SOON }], () => client.balances(account));
     assert.deepEqual([times, error], [2, undefined], `${status}`);
   }
-  const body = JSON.stringify({ type: "urn:headworks:problem:outcome_unknown", title: "outcome unknown", status: 503, detail: "retry" });
+  const body = JSON.stringify({
+    type: "urn:headworks:problem:outcome_unknown",
+    title: "outcome unknown",
+    status: 503,
+    detail: "retry",
+  });
   const headers = { "content-type": "application/problem+json", "retry-after": "0" };
   const instead: Fault = { kind: "instead", status: 503, headers, body };
   const { times, keys, error } = await sent([instead, instead], () => client.authorize({ account, ...CHAT }));
@@ -100,7 +108,9 @@ test("retries end, and the error says how often it was tried", async () => {
 test("a conflict and other refusals are not tried again", async () => {
   for (const status of [400, 401, 403, 404, 409, 422]) {
     // A server of Headworks sends retry-after with each 409.
-    const { times, error } = await sent([{ kind: "answer", status, headers: { "retry-after": "1" } }], () => client.balances("x"));
+    const { times, error } = await sent([{ kind: "answer", status, headers: { "retry-after": "1" } }], () =>
+      client.balances("x"),
+    );
     assert.equal(times, 1, `${status}`);
     assert.ok(error instanceof HeadworksError && error.status === status);
   }
@@ -108,10 +118,14 @@ test("a conflict and other refusals are not tried again", async () => {
 
 test("x-should-retry decides", async () => {
   const account = await world.open("should");
-  const yes = await sent([{ kind: "answer", status: 409, headers: { ...SOON, "x-should-retry": "true" } }], () => client.balances(account));
+  const yes = await sent([{ kind: "answer", status: 409, headers: { ...SOON, "x-should-retry": "true" } }], () =>
+    client.balances(account),
+  );
   assert.deepEqual([yes.times, yes.error], [2, undefined]);
   for (const status of [429, 503]) {
-    const no = await sent([{ kind: "answer", status, headers: { ...SOON, "x-should-retry": "false" } }], () => client.balances(account));
+    const no = await sent([{ kind: "answer", status, headers: { ...SOON, "x-should-retry": "false" } }], () =>
+      client.balances(account),
+    );
     assert.equal(no.times, 1);
     assert.ok(no.error instanceof (status === 429 ? RateLimited : Unavailable));
   }
@@ -119,7 +133,9 @@ test("x-should-retry decides", async () => {
 
 test("the pause is the one that was asked for, and beyond a minute the call gives up", async () => {
   const account = await world.open("pauses");
-  const short = await sent([{ kind: "answer", status: 503, headers: { "retry-after-ms": "150", "retry-after": "30" } }], () => client.balances(account));
+  const short = await sent([{ kind: "answer", status: 503, headers: { "retry-after-ms": "150", "retry-after": "30" } }], () =>
+    client.balances(account),
+  );
   assert.ok(short.error === undefined && short.ms >= 145 && short.ms < 3000, `${short.ms}`);
   const seconds = await sent([{ kind: "answer", status: 503, headers: { "retry-after": "1" } }], () => client.balances(account));
   assert.ok(seconds.error === undefined && seconds.ms >= 990, `${seconds.ms}`);
@@ -150,7 +166,9 @@ test("a conflict of the real server comes at once", async () => {
 });
 
 test("what has no key is not sent again after a lost answer", async () => {
-  const { times, error } = await sent([{ kind: "drop" }], () => client.request("POST", "/v1/test-clock/advance", { body: { by: "1s" } }));
+  const { times, error } = await sent([{ kind: "drop" }], () =>
+    client.request("POST", "/v1/test-clock/advance", { body: { by: "1s" } }),
+  );
   assert.equal(times, 1);
   assert.ok(error instanceof Unavailable && error.inDoubt);
 });
@@ -165,7 +183,9 @@ test("a server that is away is not in doubt, one that answers nonsense is", asyn
   const nonsense: Fault = { kind: "instead", status: 200, headers: { "content-type": "application/json" }, body: "<html>" };
   const { error } = await sent([nonsense], () => client.balances("x", {}, { maxRetries: 0 }));
   assert.ok(error instanceof Unavailable && error.inDoubt);
-  const moved = await sent([{ kind: "answer", status: 302, headers: { location: "http://127.0.0.1:1/" } }], () => client.balances("x"));
+  const moved = await sent([{ kind: "answer", status: 302, headers: { location: "http://127.0.0.1:1/" } }], () =>
+    client.balances("x"),
+  );
   assert.ok(moved.error instanceof HeadworksError && moved.error.status === 302 && moved.times === 1);
 });
 
@@ -182,7 +202,15 @@ test("pauses follow the table", () => {
   ];
   for (const [headers, ms] of rows) assert.equal(askedPauseMs(new Headers(headers), now), ms, JSON.stringify(headers));
   const own = [0, 1, 2, 3, 4, 5, 20].map((attempt) => [ownPauseMs(attempt, () => 0), ownPauseMs(attempt, () => 1)]);
-  assert.deepEqual(own, [[500, 375], [1000, 750], [2000, 1500], [4000, 3000], [8000, 6000], [8000, 6000], [8000, 6000]]);
+  assert.deepEqual(own, [
+    [500, 375],
+    [1000, 750],
+    [2000, 1500],
+    [4000, 3000],
+    [8000, 6000],
+    [8000, 6000],
+    [8000, 6000],
+  ]);
   const retried = [200, 400, 404, 408, 409, 422, 429, 499, 500, 503, 599].filter((status) => isRetried(status, new Headers()));
   assert.deepEqual(retried, [408, 429, 500, 503, 599]);
 });

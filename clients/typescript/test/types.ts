@@ -2,7 +2,10 @@
 import { type Charge, Headworks, OpenUpTo, type Schemas } from "@headworks/client";
 
 export async function typed(client: Headworks): Promise<void> {
-  const decision = await client.authorize({ account: "a", feature: "f", quantities: { tokens: 1 } }, { fallback: new OpenUpTo(5) });
+  const decision = await client.authorize(
+    { account: "a", feature: "f", quantities: { tokens: 1 } },
+    { fallback: new OpenUpTo(5) },
+  );
   // @ts-expect-error the price of a request that was let in without the server is unknown
   decision.price;
   if (!decision.fallback) decision.price satisfies string;
