@@ -98,12 +98,12 @@ export class Headworks implements AsyncDisposable {
    * Opens a hold. With `await using`, or with `work`, it ends by itself: settled for what was reported as used, or else released.
    * `work` runs only if the hold is allowed; otherwise `onDenied` answers, and without it `Denied` is thrown.
    */
-  hold(request: HoldRequest, options?: HoldOptions): Promise<Hold>;
   hold<T>(
     request: HoldRequest,
     work: (hold: Hold) => Promise<T> | T,
     options?: HoldOptions & { onDenied?: (decision: Decided) => Promise<T> | T },
   ): Promise<T>;
+  hold(request: HoldRequest, options?: HoldOptions): Promise<Hold>;
   async hold<T>(
     request: HoldRequest,
     second?: HoldOptions | ((hold: Hold) => Promise<T> | T),

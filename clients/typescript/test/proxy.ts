@@ -29,6 +29,8 @@ interface Answer {
 
 export class Proxy {
   readonly seen: Seen[] = [];
+  /** The fault of a request for which `next` has none. */
+  fault: () => Fault | undefined = () => undefined;
   readonly #target: () => string;
   readonly #faults: Fault[] = [];
   readonly #sockets = new Set<Socket>();
@@ -86,7 +88,7 @@ export class Proxy {
       key: typeof key === "string" ? key : undefined,
       body: body.toString(),
     });
-    const fault = this.#faults.shift();
+    const fault = this.#faults.shift() ?? this.fault();
     if (fault?.kind === "answer") return reply(answer, { headers: {}, ...fault, body: Buffer.from(fault.body ?? "") });
     let got: Answer;
     try {
