@@ -27,6 +27,7 @@ export function onServer(
     id,
     report: (progress) => keepAlive.report(progress),
     stop: () => keepAlive.stop(),
+    forget: () => keepAlive.stop(),
     async extend(growth, call) {
       const answer = await client.extend({ hold: id, ...growth }, { ...own, ...call }, place);
       if (answer.fallback) add(place.counted, asked(growth));
@@ -52,6 +53,7 @@ export function onThisClient(hold: LocalHold): Backing {
     id: undefined,
     report: () => {},
     stop: () => {},
+    forget: () => void hold.release(),
     extend: async (growth: Growth) => hold.extend(growth.quantities ?? {}),
     settle: (use: Use & { quantities?: Quantities }) => hold.settle(use),
     release: () => hold.release(),

@@ -28,12 +28,17 @@ export interface Backing {
   report(progress: Quantities): void;
   /** Nothing more is sent by itself. */
   stop(): void;
+  /** Nobody can end the hold any more. */
+  forget(): void;
 }
 
 type End = { kind: "settled"; charge: Promise<Charge> } | { kind: "released"; done: Promise<void> };
 
-/** A hold that its caller has lost is not kept alive any longer (`a hold that was forgotten is not kept alive`). */
-const forgotten = new FinalizationRegistry<Backing>((backing) => backing.stop());
+/**
+ * A hold that its caller has lost is not kept alive, and takes nothing of an amount any longer (`a hold that was forgotten is not kept
+ * alive`, `a hold that was forgotten gives its amount back`).
+ */
+const forgotten = new FinalizationRegistry<Backing>((backing) => backing.forget());
 
 export class Hold implements AsyncDisposable {
   /** The answer; `decision.allowed` says whether there is a hold at all. */
@@ -48,7 +53,7 @@ export class Hold implements AsyncDisposable {
   constructor(decision: Decision, backing: Backing | undefined) {
     this.decision = decision;
     this.#backing = backing;
-    if (backing !== undefined) forgotten.register(this, backing);
+    if (backing !== undefined) forgotten.register(this, backing, this);
   }
 
   get allowed(): boolean {
@@ -91,7 +96,9 @@ export class Hold implements AsyncDisposable {
     const end: End = { kind: "settled", charge: backing.settle(use, call) };
     this.#end = end;
     try {
-      return await end.charge;
+      const charge = await end.charge;
+      forgotten.unregister(this);
+      return charge;
     } catch (error) {
       // It may be settled again, with the same use if the server may have this one.
       if (this.#end === end) this.#end = undefined;
@@ -105,6 +112,7 @@ export class Hold implements AsyncDisposable {
     if (this.#end?.kind === "released") return this.#end.done;
     const backing = this.#open();
     backing.stop();
+    forgotten.unregister(this);
     this.#end = { kind: "released", done: backing.release(options) };
     return this.#end.done;
   }

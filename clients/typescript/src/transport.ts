@@ -190,7 +190,7 @@ function failure(went: Exclude<Attempt, { kind: "answer" }>, call: Call, attempt
   }
   const { status, facts } = went;
   const words = `${where}: ${status} ${[facts.code, facts.detail].filter(Boolean).join(": ")}`.trimEnd();
-  if (status >= 500) return new Unavailable(words + times, { ...facts, attempts, inDoubt });
+  if (status >= 500 || status === 408) return new Unavailable(words + times, { ...facts, attempts, inDoubt });
   if (status < 400) {
     return apiError(`${words}: the base URL is answered with a redirect; use the address that it leads to`, { ...facts, status });
   }

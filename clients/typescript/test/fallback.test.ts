@@ -1,6 +1,8 @@
 /** What happens when no answer comes: closed, open, open up to an amount, and what is recorded later. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 import {
   Forbidden,
@@ -124,8 +126,10 @@ test("an answer of the server is no reason for a fallback", async () => {
 test("5xx and lateness are, and the mode may be named for each call", async () => {
   const account = await world.open("modes");
   const client = through();
-  proxy.next({ kind: "answer", status: 503 });
-  assert.ok((await client.check({ account, ...CHAT }, { fallback: "open" })).fallback);
+  for (const status of [408, 500, 503]) {
+    proxy.next({ kind: "answer", status });
+    assert.ok((await client.check({ account, ...CHAT }, { fallback: "open" })).fallback);
+  }
   proxy.next({ kind: "late", ms: 2000 });
   assert.ok((await client.check({ account, ...CHAT }, { fallback: new OpenUpTo(100), timeout: 200 })).fallback);
   proxy.next({ kind: "answer", status: 503 });
@@ -295,6 +299,20 @@ test("a hold without the server writes its actual use down", async () => {
       .sort(),
     [30, 65],
   );
+});
+
+test("a hold that was forgotten gives its amount back", async () => {
+  const account = await world.open("forgotten");
+  await goAway();
+  const client = through({ fallback: new OpenUpTo(100) });
+  await client.hold({ account, ...CHAT });
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const fits = () => client.check({ account, ...CHAT }).then(Boolean, () => false);
+  await until(async () => {
+    collect();
+    return fits();
+  }, Boolean);
 });
 
 test("a hold whose answer was lost is settled at its actual use, or released", async () => {
