@@ -1,7 +1,7 @@
 /**
  * A lock file: one writer of a journal at a time. L1 the lock of a process that has ended is taken over, also where another process, or
  * this one after a restart, has its number by now (`the lock of a process that was killed is taken over`). L2 who lost it writes nothing
- * more (`isHeld` is asked before every write). A lock of another host is stale when nobody has touched it for `STALE_MS`.
+ * more (`who lost the lock writes nothing more`). A lock of another host is stale when nobody has touched it for `STALE_MS`.
  */
 import { randomUUID } from "node:crypto";
 import { closeSync, linkSync, openSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeSync } from "node:fs";
