@@ -1,6 +1,6 @@
 /** What stands behind a hold: the server, or this client alone. */
 import type { Decided, Quantities } from "./decision.js";
-import { asked } from "./decision.js";
+import { total } from "./decision.js";
 import type { LocalHold } from "./fallback.js";
 import type { Backing, DecideOptions, Growth, Use } from "./hold.js";
 import type { Headworks } from "./client.js";
@@ -30,7 +30,7 @@ export function onServer(
     forget: () => keepAlive.stop(),
     async extend(growth, call) {
       const answer = await client.extend({ hold: id, ...growth }, { ...own, ...call }, place);
-      if (answer.fallback) add(place.counted, asked(growth));
+      if (answer.fallback) add(place.counted, total(growth));
       else if (growth.life) keepAlive.lives(lifeOf(answer) ?? 0);
       return answer;
     },
@@ -54,7 +54,7 @@ export function onThisClient(hold: LocalHold): Backing {
     report: () => {},
     stop: () => {},
     forget: () => void hold.release(),
-    extend: async (growth: Growth) => hold.extend(growth.quantities ?? {}),
+    extend: async (growth: Growth) => hold.extend(total(growth)),
     settle: (use: Use & { quantities?: Quantities }) => hold.settle(use),
     release: () => hold.release(),
   };

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { Accounts } from "./accounts.js";
 import { type Fallback, checkQuantities } from "./amounts.js";
 import { onServer, onThisClient } from "./backings.js";
-import { type Charge, type Decided, type Decision, type Schemas, decided } from "./decision.js";
+import { type Charge, type Decided, type Decision, type Schemas, decided, total } from "./decision.js";
 import { Denied, HeadworksError, Unavailable } from "./errors.js";
 import { Fallbacks, type Unanswered } from "./fallback.js";
 import { type DecideOptions, Hold } from "./hold.js";
@@ -138,7 +138,7 @@ export class Headworks implements AsyncDisposable {
       // Which amount it would take is known of a `Hold` alone.
       if (place === undefined && mode !== "open") throw failure;
       const { account, feature } = place ?? { account: accountOf(request.hold), feature: "" };
-      return this.#fallbacks.grow(account, feature, request.quantities ?? {}, failure, mode);
+      return this.#fallbacks.grow(account, feature, total(request), failure, mode);
     }
   }
 

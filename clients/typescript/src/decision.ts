@@ -50,25 +50,34 @@ export function decided(decision: Schemas["Decision"]): Decided {
   return { ...decision, allowed, fallback: false };
 }
 
-/** What the request asks for; without quantities, one request. */
-export function asked(request: { quantities?: Quantities; parts?: Schemas["PartRequest"][] | null }): Quantities {
+/** Quantities, or those of parts. */
+type Asking = { quantities?: Quantities; parts?: { quantities?: Quantities }[] | null };
+
+/** The quantities of all parts together. */
+export function total(request: Asking): Quantities {
   const sum: Quantities = {};
   for (const { quantities } of request.parts ?? [request]) {
     for (const [meter, quantity] of Object.entries(quantities ?? {})) {
       sum[meter] = (sum[meter] ?? 0) + quantity;
     }
   }
+  return sum;
+}
+
+/** What a new request asks for; without quantities, one request. */
+export function asked(request: Asking): Quantities {
+  const sum = total(request);
   return Object.keys(sum).length === 0 ? { requests: 1 } : sum;
 }
 
-export function letIn(request: Schemas["AuthorizeRequest"], journaled: boolean): LetIn {
+export function letIn(place: { account: string; feature: string }, quantities: Quantities, journaled: boolean): LetIn {
   return {
     allowed: true,
     fallback: true,
     journaled,
-    account: request.account,
-    feature: request.feature,
-    quantities: asked(request),
+    account: place.account,
+    feature: place.feature,
+    quantities,
     at: new Date().toISOString(),
     outcome: "allow",
     reason: "server_unavailable",

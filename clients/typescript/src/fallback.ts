@@ -49,20 +49,20 @@ export class Fallbacks {
       const later = await this.#ready(error);
       if (!later?.amounts.fit(request.account, request.feature, asked(request), mode)) throw usedUp(error);
     }
-    return letIn(request, false);
+    return letIn(request, asked(request), false);
   }
 
   /** Lets a request in, and writes its use down. */
   async charge(one: Unanswered, mode: Fallback): Promise<LetIn> {
     if (mode === "closed") throw one.error;
     const { request, key, error } = one;
-    const later = await this.#ready(error);
-    if (later === undefined) return letIn(request, false);
-    if (one.isOwnKey && (await isWaiting(later, request, key))) return letIn(request, true);
     const quantities = asked(request);
+    const later = await this.#ready(error);
+    if (later === undefined) return letIn(request, quantities, false);
+    if (one.isOwnKey && (await isWaiting(later, request, key))) return letIn(request, quantities, true);
     take(later, request, quantities, mode, error);
     await keep(later, useOf(one, request, quantities), error);
-    return letIn(request, true);
+    return letIn(request, quantities, true);
   }
 
   /** Opens a hold without the server. Its settlement is sure to find room in the journal. */
@@ -87,7 +87,7 @@ export class Fallbacks {
     if (mode === "closed") throw error;
     const later = mode instanceof OpenUpTo ? await this.#ready(error) : this.#later;
     if (later !== undefined) take(later, { account, feature }, quantities, mode, error);
-    return letIn({ account, feature, quantities }, later !== undefined);
+    return letIn({ account, feature }, quantities, later !== undefined);
   }
 
   give(account: string, feature: string, quantities: Quantities): void {
@@ -199,8 +199,8 @@ function firstOf({ source: _, ...request }: AuthorizeRequest, key: string): Firs
 
 function unrecorded(request: AuthorizeRequest): LocalHold {
   return {
-    decision: letIn(request, false),
-    extend: (quantities) => letIn({ ...request, quantities }, false),
+    decision: letIn(request, asked(request), false),
+    extend: (quantities) => letIn(request, quantities, false),
     settle: async () => ({ fallback: true, journaled: false }),
     release: async () => {},
   };
@@ -210,11 +210,11 @@ function recorded(later: Later, one: Unanswered, mode: Fallback, state: { taken:
   const { request, error, key } = one;
   const { account, feature } = request;
   return {
-    decision: letIn(request, true),
+    decision: letIn(request, asked(request), true),
     extend(quantities) {
       take(later, request, quantities, mode, error);
       for (const [meter, more] of Object.entries(quantities)) state.taken[meter] = (state.taken[meter] ?? 0) + more;
-      return letIn({ ...request, quantities }, true);
+      return letIn(request, quantities, true);
     },
     async settle(use) {
       const used = turnedOut(request, use);

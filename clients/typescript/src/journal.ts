@@ -122,6 +122,11 @@ export class Journal {
     });
   }
 
+  /** Whether nothing can be written any more; opened again, it may. */
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
   async close(): Promise<void> {
     await this.#next(() => this.#file.close());
     this.#broken ??= new JournalError(`${this.path}: the journal is closed`);

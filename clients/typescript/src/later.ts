@@ -65,7 +65,8 @@ export class Later {
   readonly amounts = new Amounts();
   readonly #settings: JournalSettings;
   readonly #server: Server;
-  #journal: Promise<Journal> | undefined;
+  #opening: Promise<Journal> | undefined;
+  #opened: Journal | undefined;
   #flush: Promise<Flushed> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #waitMs = FIRST_MS;
@@ -138,26 +139,37 @@ export class Later {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    const opened = this.#journal;
+    const opening = this.#opening;
     await this.#flush?.catch(() => {});
-    const journal = await opened?.catch(() => undefined);
+    const journal = await opening?.catch(() => undefined);
     await journal?.close();
   }
 
-  #open(): Promise<Journal> {
-    if (this.#isClosed) return Promise.reject(new JournalError(`${this.#settings.path}: the client is closed`));
-    this.#journal ??= Journal.open(this.#settings.path, this.#settings.maxBytes ?? MAX_BYTES).then(
-      (journal) => {
-        for (const entry of journal.entries.values()) this.amounts.take(entry.account, entry.feature, entry.counted);
-        return journal;
-      },
-      (error) => {
-        // The next call tries again: the process that has the journal may have ended by then.
-        this.#journal = undefined;
-        throw error;
-      },
-    );
-    return this.#journal;
+  async #open(): Promise<Journal> {
+    if (this.#isClosed) throw new JournalError(`${this.#settings.path}: the client is closed`);
+    if (this.#opened?.isBroken) this.#opening = this.#reopen(this.#opened);
+    this.#opening ??= this.#read();
+    try {
+      this.#opened = await this.#opening;
+      return this.#opened;
+    } finally {
+      // If it failed, the next call tries again: the process that has the journal may have ended by then.
+      if (this.#opened === undefined) this.#opening = undefined;
+    }
+  }
+
+  async #read(): Promise<Journal> {
+    const journal = await Journal.open(this.#settings.path, this.#settings.maxBytes ?? MAX_BYTES);
+    for (const entry of journal.entries.values()) this.amounts.take(entry.account, entry.feature, entry.counted);
+    return journal;
+  }
+
+  /** After a failed write, or when another process has taken the journal. */
+  async #reopen(broken: Journal): Promise<Journal> {
+    this.#opened = undefined;
+    for (const entry of broken.entries.values()) this.amounts.give(entry.account, entry.feature, entry.counted);
+    await broken.close().catch(() => {});
+    return this.#read();
   }
 
   #schedule(): void {

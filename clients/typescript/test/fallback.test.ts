@@ -374,6 +374,22 @@ test("what a hold grew by without the server is free again when the server settl
   assert.ok((await client.check({ account, feature: "chat", quantities: { output_tokens: 500 } })).allowed);
 });
 
+test("an extension of time alone takes nothing of an amount", async () => {
+  const account = await world.open("time");
+  const client = through({ fallback: new OpenUpTo({ output_tokens: 500, requests: 1 }) });
+  await client.hold({ account, ...CHAT }, async (hold) => {
+    await goAway();
+    const decision = await hold.extend({ life: "5m" });
+    assert.ok(decision.fallback);
+    assert.deepEqual(decision.quantities, {});
+    await comeBack();
+    await hold.settle({ output_tokens: 1 });
+  });
+  await goAway();
+  const twice = { account, feature: "chat", quantities: { requests: 2 } };
+  await assert.rejects(client.authorize(twice), isClosed("open_amount_used"));
+});
+
 test("a settlement whose answer was lost counts once", async () => {
   const account = await world.open("lost-settlement");
   const client = through({ fallback: "open" });

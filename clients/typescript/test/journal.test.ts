@@ -162,7 +162,10 @@ test("who lost the lock writes nothing more", async () => {
   writeFileSync(`${journal}.lock`, "another");
   await assert.rejects(client.record({ account: "a", ...CHAT }), isClosed("journal_locked"));
   assert.equal(statSync(journal).size, size);
+  // It goes on when the other has ended.
   rmSync(`${journal}.lock`);
+  await client.record({ account: "a", ...CHAT });
+  assert.equal(readFileSync(journal, "utf8").trim().split("\n").length, 2);
 });
 
 test("a torn last line is dropped, a damaged one is named", async () => {
