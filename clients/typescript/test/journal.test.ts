@@ -168,6 +168,30 @@ test("who lost the lock writes nothing more", async () => {
   assert.equal(readFileSync(journal, "utf8").trim().split("\n").length, 2);
 });
 
+test("a write that fails half way closes, and loses nothing", async () => {
+  const account = await world.open("disk");
+  const journal = world.path("disk");
+  // No file of this process grows beyond a few blocks, as on a full disk.
+  const script = fileURLToPath(new URL("child.js", import.meta.url));
+  const args = [process.execPath, script, away.url, world.apiKey, journal, account, "50"];
+  const running = spawn("sh", ["-c", 'ulimit -f 4; exec "$0" "$@"', ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const said: string[] = [];
+  for await (const line of createInterface({ input: running.stdout })) if (said.push(line) === 50) break;
+  await kill(running);
+  const letIn = said.indexOf("closed");
+  assert.ok(letIn > 0, said.join());
+  assert.deepEqual(
+    said,
+    [...said.keys()].map((n) => (n < letIn ? "let in" : "closed")),
+  );
+  await using client = world.client({ journal });
+  await until(
+    () => client.flush(),
+    ({ left }) => left === 0,
+  );
+  assert.equal((await world.charges(account)).length, letIn);
+});
+
 test("a torn last line is dropped, a damaged one is named", async () => {
   const account = await world.open("torn");
   const journal = world.path("torn");
