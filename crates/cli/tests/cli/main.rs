@@ -1,6 +1,7 @@
 //! The binary as users and operators meet it: killed, mistreated, and followed along the README.
 
 mod catalogs;
+mod clients;
 mod commands;
 mod common;
 mod data;

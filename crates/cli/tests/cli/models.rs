@@ -95,7 +95,7 @@ feature = "hearing"
 targets = [{ upstream = "o" }]
 "#;
 
-fn succeed(command: &mut Command) {
+pub(crate) fn succeed(command: &mut Command) {
     let done = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}; ./test installs it"));
     let said = [done.stdout, done.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
     assert!(done.status.success(), "{command:?}: {said}");
@@ -391,11 +391,16 @@ fn python(script: &str) {
     gateway.passes(&mut command);
 }
 
+/// The directory of a Node that is new enough.
+pub(crate) fn node_bin() -> PathBuf {
+    NPM_PACKAGES.join("node_modules").join(node_package()).join("bin")
+}
+
 /// A script for Node reads its packages from where it runs.
 fn node_script(script: &str) {
     let home = &*NPM_PACKAGES;
     let gateway = Gateway::start();
-    let mut command = Command::new(home.join("node_modules").join(node_package()).join("bin/node"));
+    let mut command = Command::new(node_bin().join("node"));
     let source = File::open(sources().join(script)).expect("the script");
     command
         .current_dir(home)
