@@ -129,13 +129,17 @@ test("a hold longer than its life stays alive", async () => {
 
 test("a hold is kept alive through an outage that is shorter than its life", async () => {
   const account = await world.open("outage");
-  await client.hold({ account, feature: "job", quantities: { steps: 1 } }, async (hold) => {
-    proxy.next({ kind: "answer", status: 503, headers: { "x-should-retry": "false" } }, { kind: "drop" });
+  await client.hold({ account, ...CHAT, life: "4s" }, async (hold) => {
+    // At two seconds, at three, and then once more, under the same key.
+    proxy.next({ kind: "answer", status: 503 }, { kind: "drop" });
+    const sent = () => proxy.seen.filter((one) => one.url === "/v1/extend" && one.body.includes(account));
     await until(
-      async () => (await world.holds(account))[0]?.extensions,
-      (n) => (n ?? 9) >= 2,
+      async () => sent().length,
+      (times) => times === 3,
     );
-    const charge = await hold.settle({ steps: 1 });
+    assert.equal(new Set(sent().map((one) => one.key)).size, 1);
+    assert.equal((await world.holds(account))[0]?.extensions, 1);
+    const charge = await hold.settle({ output_tokens: 1 });
     assert.ok(!charge.fallback && !charge.late);
   });
 });
