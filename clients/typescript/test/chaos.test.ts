@@ -5,8 +5,10 @@ import type { Headworks } from "@headworks/client";
 import { type Fault, Proxy } from "./proxy.js";
 import { World, until } from "./world.js";
 
-const CALLS = 240;
+const CALLS = 120;
 const WORKERS = 8;
+/** A machine that is busy with other work takes its time. */
+const SLOW_MS = 120_000;
 
 /** Numbers from 0 to 1 that follow from a seed (mulberry32). */
 function numbers(seed: number): () => number {
@@ -66,7 +68,7 @@ test("what was let in under faults counts exactly once", async () => {
     await until(
       async () => next,
       (begun) => begun > CALLS / 3,
-      60_000,
+      SLOW_MS,
     );
     await world.kill();
     await world.serve();
@@ -75,6 +77,7 @@ test("what was let in under faults counts exactly once", async () => {
     await until(
       () => client.flush().catch(String),
       (flushed) => typeof flushed === "object" && flushed.left === 0,
+      SLOW_MS,
     );
     const lines = (await world.charges(account)).flatMap((charge) => charge.usage.lines);
     const charged = lines.filter((line) => line.meter === "output_tokens").reduce((total, line) => total + line.quantity, 0);

@@ -129,8 +129,8 @@ test("a hold longer than its life stays alive", async () => {
 
 test("a hold is kept alive through an outage that is shorter than its life", async () => {
   const account = await world.open("outage");
-  await client.hold({ account, ...CHAT, life: "4s" }, async (hold) => {
-    // At two seconds, at three, and then once more, under the same key.
+  await client.hold({ account, ...CHAT, life: "8s" }, async (hold) => {
+    // At four seconds, at six, and then once more, under the same key.
     proxy.next({ kind: "answer", status: 503 }, { kind: "drop" });
     const sent = () => proxy.seen.filter((one) => one.url === "/v1/extend" && one.body.includes(account));
     await until(
