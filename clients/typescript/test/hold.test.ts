@@ -136,6 +136,7 @@ test("a hold is kept alive through an outage that is shorter than its life", asy
     await until(
       async () => sent().length,
       (times) => times === 3,
+      30_000,
     );
     assert.equal(new Set(sent().map((one) => one.key)).size, 1);
     assert.equal((await world.holds(account))[0]?.extensions, 1);
