@@ -101,17 +101,9 @@ impl Surface {
 
     /// Whether its requests may be forms, and whether they may be objects of JSON.
     fn shapes(self) -> (bool, bool) {
-        match self {
-            Self::ImageEdits => (true, true),
-            Self::ImageVariations | Self::Transcriptions | Self::Translations => (true, false),
-            Self::Chat
-            | Self::Completions
-            | Self::Responses
-            | Self::Embeddings
-            | Self::Messages
-            | Self::Images
-            | Self::Speech => (false, true),
-        }
+        let is_sound = self.medium() == Some(Medium::Sound);
+        let is_form = is_sound || matches!(self, Self::ImageEdits | Self::ImageVariations);
+        (is_form, !is_form || self == Self::ImageEdits)
     }
 
     /// Whether an answer may become shorter than was asked for: by a limit in the request, or because its stream is cut.
