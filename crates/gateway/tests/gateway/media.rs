@@ -56,7 +56,7 @@ fn setup(address: &str) -> String {
         )
     };
     [
-        format!("drain = \"1s\"\n[upstreams.o]\nbase_url = \"http://{address}\"\nprotocol = \"openai\"\nidle_timeout = \"1s\"\nanswer_timeout = \"1s\"\n"),
+        format!("drain = \"1s\"\n[upstreams.o]\nbase_url = \"http://{address}\"\nprotocol = \"openai\"\nidle_timeout = \"30s\"\nanswer_timeout = \"30s\"\n"),
         model("p", "pictures"),
         model("s", "speech"),
         model("h", "hearing"),
@@ -64,6 +64,11 @@ fn setup(address: &str) -> String {
         model("u", "measures"),
     ]
     .concat()
+}
+
+/// The same with little patience.
+fn hasty(address: &str) -> String {
+    setup(address).replace("30s", "1s")
 }
 
 async fn world() -> World {
@@ -357,7 +362,7 @@ async fn media_that_are_refused_cost_nothing() {
             );
         }
         // Nobody waits for it any more; it does not answer in time.
-        let world = world().await;
+        let world = World::with(CATALOG, hasty).await;
         let hang = json!({"fault": "hang"});
         let sent = kind.ask(&world, &hang);
         assert!(tokio::time::timeout(Duration::from_millis(60), sent).await.is_err());
@@ -418,7 +423,7 @@ async fn speech_that_breaks_off_ends_with_an_error() {
         // It stands still for longer than its upstream may.
         json!({"output_tokens": 50, "tokens_per_event": 5, "tokens_per_second": 1}),
     ] {
-        let world = world().await;
+        let world = World::with(CATALOG, hasty).await;
         let mut response = SPEECH.ask(&world, &mock).await;
         assert_eq!(
             (response.status(), &response.headers()["content-type"]),
@@ -477,7 +482,7 @@ async fn a_caller_who_leaves_media_pays_for_what_was_made() {
 /// Nobody reads it, so nobody sends it: what is here is bounded however long it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn speech_waits_for_a_slow_caller() {
-    let patient = |address: &str| setup(address).replace("idle_timeout = \"1s\"", "idle_timeout = \"60s\"");
+    let patient = |address: &str| setup(address).replace("idle_timeout = \"30s\"", "idle_timeout = \"60s\"");
     let world = World::with(CATALOG, patient).await;
     // 200 parts of 640,000 bytes: 128 MB.
     let mock = json!({"output_tokens": 1_280_000, "tokens_per_event": 6_400});
@@ -499,7 +504,7 @@ async fn speech_that_is_kept_waiting_is_charged() {
     // It gives up before the caller counts as gone, or after.
     for idle in ["60s", "1s"] {
         let of = |address: &str| {
-            setup(address).replace("idle_timeout = \"1s\"", &format!("idle_timeout = {idle:?}"))
+            setup(address).replace("idle_timeout = \"30s\"", &format!("idle_timeout = {idle:?}"))
         };
         let world = World::with(CATALOG, of).await;
         let mock =
