@@ -84,6 +84,36 @@ CONF
     --num_workers "$workers" --telemetry False
 }
 
+litellm_rs_peer() {
+  cat > "$work/litellm-rs.yaml" <<CONF
+schema_version: "1.0"
+server: { host: "127.0.0.1", port: $1, workers: $workers, max_connections: 16384, dev_mode: true }
+providers:
+  - name: model
+    provider_type: openai_compatible
+    api_key: none
+    base_url: "http://127.0.0.1:$upstream/v1"
+    rpm: 100000000
+    tpm: 4000000000
+    max_concurrent_requests: 16384
+    timeout: 600
+    max_retries: 0
+    models: [m]
+router: { strategy: round_robin }
+storage:
+  database: { url: "postgresql://localhost/none", enabled: false }
+  redis: { url: "redis://localhost:6379", enabled: false }
+auth: { enable_jwt: false, enable_api_key: false, allow_anonymous: true, jwt_secret: "" }
+pricing:
+  source: "embedded://model_prices_extended"
+  unpriced_model_policy: allow_unpriced
+  unpriced_fallback_cost_per_1k_tokens: 0.0
+rate_limit: { enabled: false }
+cache: { enabled: false }
+CONF
+  start litellm-rs "$1" "$peers/litellm-rs/bin/gateway" --config "$work/litellm-rs.yaml"
+}
+
 run() {
   work=$(mktemp -d)
   pids=()

@@ -33,7 +33,7 @@ impl Caller {
         let stream = TcpStream::connect(way.address).await?;
         stream.set_nodelay(true)?;
         let body = format!(
-            r#"{{"model":"m","stream":true,"max_tokens":{tokens},"messages":[{{"role":"user","content":"hello"}}],"mock":{{"output_tokens":{tokens},"tokens_per_second":{rate},"first_token_ms":0}}}}"#
+            r#"{{"model":"m","stream":true,"max_tokens":{tokens},"messages":[{{"role":"user","content":"hello"}}],"mock":{{"input_tokens":8,"output_tokens":{tokens},"tokens_per_second":{rate},"first_token_ms":0}}}}"#
         );
         let request = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {}\r\n\

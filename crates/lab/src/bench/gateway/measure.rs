@@ -18,7 +18,7 @@ use crate::arguments::GatewayBench;
 /// Tokens of a short answer.
 const SHORT: u64 = 8;
 /// Callers at once; the next number is tried until two in a row make calls too slow.
-const CALLERS: [usize; 13] = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
+const CALLERS: [usize; 11] = [1, 2, 4, 6, 8, 12, 16, 24, 32, 64, 128];
 /// The slowest call of a hundred, where the rate still counts.
 const P99_MAX: Duration = Duration::from_millis(5);
 /// How long each number of callers is tried.
