@@ -91,12 +91,13 @@ server: { host: "127.0.0.1", port: $1, workers: $workers, max_connections: 16384
 providers:
   - name: model
     provider_type: openai_compatible
+    endpoint_access: private_network
     api_key: none
     base_url: "http://127.0.0.1:$upstream/v1"
     rpm: 100000000
     tpm: 4000000000
     max_concurrent_requests: 16384
-    timeout: 600
+    timeout: 300
     max_retries: 0
     models: [m]
 router: { strategy: round_robin }
@@ -108,10 +109,13 @@ pricing:
   source: "embedded://model_prices_extended"
   unpriced_model_policy: allow_unpriced
   unpriced_fallback_cost_per_1k_tokens: 0.0
-rate_limit: { enabled: false }
-cache: { enabled: false }
+monitoring:
+  metrics: { enabled: false, port: 9090, path: /metrics, interval_seconds: 15 }
+  tracing: { enabled: false, endpoint: null, service_name: bench, sampling_rate: 0.0, jaeger: null }
+  health: { path: /health, detailed: false }
+  logging: null
 CONF
-  start litellm-rs "$1" "$peers/litellm-rs/bin/gateway" --config "$work/litellm-rs.yaml"
+  RUST_LOG=error start litellm-rs "$1" "$peers/litellm-rs/bin/gateway" --config "$work/litellm-rs.yaml"
 }
 
 run() {
@@ -119,7 +123,8 @@ run() {
   pids=()
   trap 'for pid in "${pids[@]}"; do kill "$pid" 2> /dev/null || true; done; wait; rm -rf "$work"' EXIT
   upstream=$(free_port)
-  start upstream "$upstream" "$headworks" mock-upstream --listen "127.0.0.1:$upstream"
+  start upstream "$upstream" "$headworks" mock-upstream --listen "127.0.0.1:$upstream" \
+    --first-token-ms 0 --tokens-per-second 0
   local flags=()
   for peer in $only; do
     local port
