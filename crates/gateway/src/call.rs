@@ -20,6 +20,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+use crate::asked::{Asked, Change};
 use crate::attempts::{Attempt, Outcome};
 use crate::denial::{Refused, Why, decided};
 use crate::held::Held;
@@ -28,7 +29,6 @@ use crate::metrics::{Ended, REFUSED};
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
 use crate::shared::Shared;
-use crate::surface::{Asked, Change};
 use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.

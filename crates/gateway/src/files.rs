@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::asked::{Asked, Change, aside};
 use crate::denial::{Refused, Why};
 use crate::free::may_use;
 use crate::job::{Counted, Job, Kind, Sealed};
@@ -23,7 +24,7 @@ use crate::multipart::{Form, boundary};
 use crate::reply::{Body, Part, passing, whole};
 use crate::setup::{Model, Protocol};
 use crate::shared::{Shared, Sold, place};
-use crate::surface::{Asked, Change, Surface, aside};
+use crate::surface::Surface;
 use crate::upstream::{self, passed};
 use crate::work::{ask, look, read_well, serves};
 

@@ -11,11 +11,12 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::json;
 
+use crate::asked::{Asked, Change};
 use crate::denial::{Refused, Why};
 use crate::reply::{Body, whole};
 use crate::setup::{Model, Protocol};
 use crate::shared::{Shared, Sold, held_dimensions, place};
-use crate::surface::{Asked, Change, Surface};
+use crate::surface::Surface;
 use crate::upstream::{collected, passed, path, request};
 use crate::usage;
 

@@ -9,10 +9,11 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
+use crate::asked::{Asked, Change};
 use crate::multipart::{Form, boundary};
 use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
-use crate::surface::{Asked, Change, Surface};
+use crate::surface::Surface;
 
 /// The fields that may be edited.
 const EDITED: [&str; 6] = [

@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::asked::Asked;
 use crate::attempts::{Attempt, Outcome, fingerprint};
 use crate::call::{Call, Ends};
 use crate::denial::{Refused, Why};
@@ -30,7 +31,7 @@ use crate::rates::Worth;
 use crate::reply::Body;
 use crate::setup::{Protocol, Setup, Upstream};
 use crate::shared::{CALLS_MAX, Shared, Sold, consents, held_dimensions, place};
-use crate::surface::{Asked, Surface};
+use crate::surface::Surface;
 use crate::text::Text;
 use crate::upstream::path as path_at;
 use crate::usage::{self, Classes};

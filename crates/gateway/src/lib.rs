@@ -3,6 +3,7 @@
 //! Speaks HTTP with upstreams and the shapes of their protocols. Knows accounts, prices and limits only through `api` and the
 //! lease that a decision gives; never reads or writes a store.
 
+mod asked;
 mod attempts;
 mod background;
 mod batches;

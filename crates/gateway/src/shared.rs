@@ -10,6 +10,7 @@ use headworks_core::record::{Label, Level, Name, Path, Segment, Seq, Span};
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::asked::Asked;
 use crate::attempts::Attempts;
 use crate::denial::{Refused, Why};
 use crate::estimate::Learned;
@@ -18,7 +19,6 @@ use crate::media::Medium;
 use crate::metrics::Metrics;
 use crate::rates::Rates;
 use crate::setup::{Model, Protocol, Setup, Target, Upstream};
-use crate::surface::Asked;
 use crate::upstream::Requests;
 
 /// The most calls at once.

@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::asked::aside;
 use crate::call::{Call, Reply, report, ticks};
 use crate::denial::{Refused, Why};
 use crate::media::{Medium, made};
 use crate::metrics::Ended;
 use crate::reply::whole;
 use crate::settle::Output;
-use crate::surface::aside;
 use crate::text::Text;
 use crate::upstream::passed;
 use crate::usage::{Made, Report};

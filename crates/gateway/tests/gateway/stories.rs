@@ -386,9 +386,10 @@ async fn sdks_learn_whether_to_try_again() {
 /// Calls that are given up at any moment leave nothing held, and cost nobody a call that could be paid.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn calls_given_up_at_any_moment_leave_nothing_held() {
-    let world = Arc::new(World::new().await);
+    let catalog = CATALOG.replace("6_000", "1_000_000");
+    let world = Arc::new(World::with(&catalog, |at| setup(at, "")).await);
     let mut calls = JoinSet::new();
-    for n in 0..2_000_u64 {
+    for n in 0..10_000_u64 {
         let world = Arc::clone(&world);
         calls.spawn(async move {
             let path = WRITING[usize::try_from(n % 4).expect("small")];
