@@ -13,6 +13,7 @@ use crate::media::{Media, Medium};
 use crate::multipart::{Form, boundary};
 use crate::surface::Surface;
 use crate::text::Text;
+use crate::tokenizer::Tokenizer;
 
 /// A request, as far as it matters here.
 #[derive(Debug)]
@@ -143,14 +144,14 @@ impl<'a> Asked<'a> {
         aside(text.len(), || Self::parse(surface, text))
     }
 
-    /// How much there is for a model to read.
-    pub(crate) fn input(&self) -> Text {
+    /// How much there is for a model to read that has this tokenizer.
+    pub(crate) fn input(&self, tokenizer: Option<Tokenizer>) -> Text {
         let object = match (&self.media, &self.fields) {
             (None, Fields::Json(object)) => object,
             (Some(media), _) => return media.input,
             (None, Fields::Form(_)) => return Text::default(),
         };
-        let of = |name: &&str| object.raw(name).map_or_else(Text::default, Text::of);
+        let of = |name: &&str| object.raw(name).map_or_else(Text::default, |raw| Text::of(raw, tokenizer));
         let inputs = self.surface.inputs();
         let mut input = aside(self.text.len(), || inputs.iter().map(of).fold(Text::default(), Text::and));
         input.cached |= object.raw("cache_control").is_some_and(|raw| raw != "null");

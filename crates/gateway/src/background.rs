@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use headworks_api::Access;
 use headworks_core::record::Name;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
 use crate::call::{Call, Reply};
@@ -22,7 +23,7 @@ use crate::metrics::BACKGROUND;
 use crate::reply::Body;
 use crate::shared::Shared;
 use crate::watch::{abandon, settle, watch};
-use crate::work::{State, ask, look, read, serves};
+use crate::work::{State, ask, look, read, read_well, serves};
 
 pub(crate) const RESPONSE: &str = "/v1/responses/{response}";
 pub(crate) const CANCEL: &str = "/v1/responses/{response}/cancel";
@@ -46,16 +47,24 @@ pub(crate) async fn answer(
     let query = query(request.uri());
     let looked = match (request.method().clone(), act) {
         (Method::GET, "") if query.split(['?', '&']).any(|one| one == "stream=true") => {
-            return follow_again(shared, job, actor, (&query, headers)).await;
+            let answer = ask(shared, &job, (&Method::GET, &query), headers).await?;
+            if is_stream(&answer) {
+                return follow_again(shared, job, actor, answer);
+            }
+            read_well(shared, answer, serves(shared, &job)?.1.idle_timeout).await?
         }
         (Method::GET, "") => look(shared, &job, (&Method::GET, &query), headers).await?,
         (Method::POST, _) => look(shared, &job, (&Method::POST, "/cancel"), headers).await?,
         (Method::DELETE, _) => {
             let now = look(shared, &job, (&Method::GET, ""), headers).await?;
-            if now.status.is_success() && now.said().state() == State::Runs {
+            if !now.status.is_success() {
+                return Ok(now.answer(shared, &job));
+            }
+            if now.said().state() == State::Runs {
                 let message = "the response still runs; cancel it before it is deleted";
                 return Err(Refused::new(Why::Invalid, "invalid_request", message));
             }
+            // What is deleted says nothing later.
             settle(shared, &job, &now.said(), actor.as_ref()).await;
             look(shared, &job, (&Method::DELETE, ""), headers).await?
         }
@@ -87,22 +96,22 @@ fn query(uri: &Uri) -> String {
     if listed.is_empty() { listed } else { format!("?{listed}") }
 }
 
-/// Asks for the events of a response from some event on.
-async fn follow_again(
+fn is_stream(answer: &Response<Incoming>) -> bool {
+    let kind = answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    answer.status().is_success() && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+}
+
+/// Passes on the events of a response from some event on.
+fn follow_again(
     shared: &Arc<Shared>,
     job: Job,
     actor: Option<Name>,
-    (query, headers): (&str, &HeaderMap),
+    answer: Response<Incoming>,
 ) -> Result<Response<Body>, Refused> {
-    let (_, upstream, _) = serves(shared, &job)?;
-    let idle = upstream.idle_timeout;
-    let answer = ask(shared, &job, (&Method::GET, query), headers).await?;
-    if !answer.status().is_success() {
-        return Ok(read(shared, answer, idle).await?.answer(shared, &job));
-    }
+    let idle = serves(shared, &job)?.1.idle_timeout;
     watch(shared, job.clone(), actor.clone());
     let (response, to) = streamed(&answer);
-    let follow = Follow { shared: Arc::clone(shared), actor, work: Work::Known(job), to };
+    let follow = Follow { shared: Arc::clone(shared), actor, work: Work::Known(job), to, is_over: false };
     tokio::spawn(follow.pass(answer.into_body(), idle));
     Ok(response)
 }
@@ -155,7 +164,8 @@ impl Call {
         let (response, to) = streamed(&answer);
         let is_delivered = reply.send(Ok(self.marked(response))).is_ok();
         let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
-        let follow = Follow { shared, actor, work: Work::Unknown(Box::new((self, target))), to };
+        let follow =
+            Follow { shared, actor, work: Work::Unknown(Box::new((self, target))), to, is_over: false };
         if let Work::Unknown(unknown) = follow.pass(answer.into_body(), idle).await {
             (self, _) = *unknown;
             self.held.release().await;

@@ -17,6 +17,7 @@ use crate::body::{Edits, Object};
 use crate::denial::{Refused, Why, decided};
 use crate::files::{dimensions, invalid};
 use crate::job::{Job, Kind, Sealed};
+use crate::metrics::{BACKGROUND, DENIED, REFUSED};
 use crate::reply::Body;
 use crate::shared::{Shared, consents, place};
 use crate::upstream;
@@ -105,7 +106,10 @@ impl Begun {
         let (lease, decision) = match leased.map_err(|problem| Refused::of_problem(&problem))? {
             Leased::Held(lease, decision) => (Some(lease), decision),
             Leased::Answered(decision) if decision.outcome == "allow" => (None, decision),
-            Leased::Answered(decision) => return Err(Refused::of_decision(&decision)),
+            Leased::Answered(decision) => {
+                shared.metrics.ended(&model.name, DENIED);
+                return Err(Refused::of_decision(&decision));
+            }
         };
         let mut edits = Edits::default();
         edits.set(text, &object, "input_file_id", &serde_json::Value::from(file.id.as_str()).to_string());
@@ -120,11 +124,13 @@ impl Begun {
                     tracing::warn!(%account, hold = hold.0, error = %e, "a hold is released later");
                 }
             }
+            shared.metrics.ended(&model.name, REFUSED);
             return Err(match begun {
                 Ok((_, looked)) => looked.refused(),
                 Err(refused) => refused,
             });
         };
+        shared.metrics.ended(&model.name, BACKGROUND);
         let of = Sealed {
             hold: lease.map(|lease| lease.leave().0),
             dimensions,

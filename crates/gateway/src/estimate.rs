@@ -23,6 +23,10 @@ const HELD_BYTES: u64 = 3_000;
 const COUNTED_BYTES: u64 = 4_000;
 /// The most bytes of a token that are believed: accounts share what is learned of a model.
 const RATIO_MAX: u64 = 6_000;
+/// The same where the tokenizer is known: tokens that it counts for each that is reported. Reports have more, for what stands around the text.
+const HELD_TOKENS: u64 = 900;
+const TOKENS_RATIO_MIN: u64 = 500;
+const TOKENS_RATIO_MAX: u64 = 1_100;
 /// Tokens of a picture, a sound or a file.
 pub(crate) const MEDIA: u64 = 1_600;
 /// Tokens of an output where nothing is known.
@@ -74,7 +78,7 @@ const MEDIAN: usize = 50;
 /// What is known of a model.
 #[derive(Debug)]
 struct Known {
-    /// Thousandths of a byte for each token of input, and of output.
+    /// Thousandths of a byte, or of a token as counted, for each token of input; of a byte for each of output.
     input: Last,
     text: Last,
     /// Tokens of an output, in all and by account.
@@ -126,7 +130,11 @@ impl Learned {
             let short = known.short.get(account).is_some_and(|at| now.duration_since(*at) < SHORT);
             if short { known.input.at(MEDIAN) } else { known.input.quantile }
         });
-        let held = tokens(text.bytes, of_one.unwrap_or(HELD_BYTES));
+        let held = if text.tokens > 0 {
+            tokens(text.tokens, of_one.unwrap_or(HELD_TOKENS).min(TOKENS_RATIO_MAX))
+        } else {
+            tokens(text.bytes, of_one.unwrap_or(HELD_BYTES))
+        };
         held.saturating_add(text.media.saturating_mul(MEDIA)).max(1)
     }
 
@@ -171,13 +179,18 @@ impl Learned {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = models.entry(model.to_owned()).or_default();
         // A conversation that the upstream keeps has tokens that are not in the request.
-        let ratio =
-            |bytes: u64, tokens: u64| (bytes.saturating_mul(1_000) / tokens.max(1)).clamp(1_000, RATIO_MAX);
-        if of.input.media == 0 && of.input_tokens > 0 && of.input.bytes > 0 {
-            known.input.note(ratio(of.input.bytes, of.input_tokens));
+        let ratio = |bytes: u64, tokens: u64| bytes.saturating_mul(1_000) / tokens.max(1);
+        let of_bytes = |bytes: u64, tokens: u64| ratio(bytes, tokens).clamp(1_000, RATIO_MAX);
+        if of.input.media == 0 && of.input_tokens > 0 {
+            if of.input.tokens > 0 {
+                let of_tokens = ratio(of.input.tokens, of.input_tokens);
+                known.input.note(of_tokens.clamp(TOKENS_RATIO_MIN, TOKENS_RATIO_MAX));
+            } else if of.input.bytes > 0 {
+                known.input.note(of_bytes(of.input.bytes, of.input_tokens));
+            }
         }
         if of.text > 0 && of.output_tokens > 0 {
-            known.text.note(ratio(of.text, of.output_tokens));
+            known.text.note(of_bytes(of.text, of.output_tokens));
         }
         known.outputs.note(of.output_tokens);
         if known.accounts.len() >= ACCOUNTS_MAX && !known.accounts.contains_key(account) {
@@ -251,6 +264,19 @@ mod tests {
         learned.was_short("m", &account(1), now);
         assert_eq!((of(1, now), of(2, now)), (3_000, 6_000));
         assert_eq!((of(1, now + super::SHORT / 2), of(1, now + super::SHORT)), (3_000, 6_000));
+    }
+
+    #[test]
+    fn what_a_tokenizer_counts_is_held_and_a_little_more() {
+        let learned = Learned::default();
+        let text = Text { tokens: 900, ..text(3_000) };
+        assert_eq!(input(&learned, text), 1_000);
+        // The upstream reports 2 % more than was counted.
+        for _ in 0..40 {
+            let of = TurnedOut { input: text, input_tokens: 918, text: 0, output_tokens: 1 };
+            learned.note("m", &account(1), of);
+        }
+        assert_eq!(input(&learned, text), 919);
     }
 
     #[test]

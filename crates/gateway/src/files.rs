@@ -102,10 +102,14 @@ impl Requests {
     /// Counts what a file of requests may use.
     fn count(shared: &Shared, account: &Name, text: &str) -> Result<Self, String> {
         let now = Instant::now();
-        let learned = |asked: &Asked<'_>| shared.learned.input(&asked.model, account, asked.input(), now);
+        let sold = |asked: &Asked<'_>| shared.setup.models.get(asked.model.as_ref());
+        let learned = |asked: &Asked<'_>| {
+            let input = asked.input(sold(asked).and_then(|model| model.tokenizer));
+            shared.learned.input(&asked.model, account, input, now)
+        };
         let (mut count, mut input, mut output) = (0, 0_u64, 0_u64);
         let (surface, model) = each_request(text, |_, _, asked| {
-            let own = shared.setup.models.get(asked.model.as_ref()).and_then(|model| model.output_max);
+            let own = sold(asked).and_then(|model| model.output_max);
             count += 1;
             input = input.saturating_add(learned(asked));
             if asked.surface.has_output() {

@@ -37,6 +37,8 @@ pub(crate) struct Follow {
     pub(crate) actor: Option<Name>,
     pub(crate) work: Work,
     pub(crate) to: mpsc::Sender<Bytes>,
+    /// Its last event has been passed on.
+    pub(crate) is_over: bool,
 }
 
 #[derive(Deserialize)]
@@ -72,20 +74,29 @@ impl Follow {
                 }
             };
             match frame {
-                Ok(None) => return self.work,
                 Ok(Some(Ok(frame))) => {
                     let Ok(part) = frame.into_data() else { continue };
                     splitter.push(&part);
                 }
-                Ok(Some(Err(_))) | Err(_) => {
-                    self.broken("upstream_truncated", "the upstream's stream broke off").await;
-                    return self.work;
+                Ok(None | Some(Err(_))) | Err(_) => return self.end().await,
+            }
+            loop {
+                match splitter.next() {
+                    Ok(Some(event)) => self.event(event).await,
+                    Ok(None) => break,
+                    Err(_) => return self.end().await,
                 }
             }
-            while let Ok(Some(event)) = splitter.next() {
-                self.event(event).await;
-            }
         }
+    }
+
+    /// The upstream sends no more: that reads as an end only if it has said that the work is over.
+    async fn end(self) -> Work {
+        if !self.is_over {
+            self.broken("upstream_truncated", "the upstream's stream broke off; ask for the response again")
+                .await;
+        }
+        self.work
     }
 
     async fn broken(&self, code: &str, why: &str) {
@@ -106,6 +117,7 @@ impl Follow {
         let Work::Known(job) = &self.work else { return };
         let raw = renamed(response.get(), &[("id", job.name(&self.shared.seal))]);
         let raw = raw.and_then(|renamed| replaced(&event.raw, response.get(), &renamed));
+        self.is_over |= said.is_over() || said.is_cancelled();
         if said.is_over() {
             settle(&self.shared, job, &said, self.actor.as_ref()).await;
         }

@@ -72,7 +72,7 @@ fn fields(text: &str) -> BTreeMap<String, Box<RawValue>> {
 pub fn request(text: &str) {
     for surface in Surface::ALL {
         let Ok(asked) = Asked::read(surface, text) else { continue };
-        let _ = asked.input();
+        let _ = asked.input(None);
         let model = asked.model.clone().into_owned();
         let same = asked.body(&Change { model: &model, ..Change::default() });
         assert_eq!(same, text.as_bytes());

@@ -184,7 +184,7 @@ impl Gateway {
         let Sold { meters, knows, hold_life_max } = shared.sold(model)?;
         let permit = shared.permit()?;
         let (attempt, replaces) = self.attempt(&access, surface.path(), &head.headers, &asked.sent()).await;
-        let text = asked.input();
+        let text = asked.input(model.tokenizer);
         let output_max = asked.output_max.or(model.output_max);
         let worth = asked.media.map(|media| shared.rates.worth(&model.name, model.output_max, media));
         let inputs = self.inputs(&model.name, &account, text, worth.as_ref());

@@ -36,6 +36,7 @@ mod stream;
 mod streams;
 mod surface;
 mod text;
+mod tokenizer;
 mod upstream;
 mod usage;
 mod watch;

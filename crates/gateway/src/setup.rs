@@ -11,6 +11,8 @@ use headworks_core::record::{Label, Name, Span};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde::Deserialize;
 
+use crate::tokenizer::Tokenizer;
+
 /// The most upstreams, models, and targets of a model.
 const UPSTREAMS_MAX: usize = 256;
 const MODELS_MAX: usize = 4_096;
@@ -63,6 +65,7 @@ struct ModelSource {
     dimensions: Option<BTreeMap<Name, Label>>,
     #[serde(default)]
     max_output_tokens: Option<u64>,
+    tokenizer: Option<Tokenizer>,
     targets: Vec<TargetSource>,
 }
 
@@ -162,6 +165,8 @@ pub(crate) struct Model {
     pub(crate) dimensions: BTreeMap<Name, Label>,
     /// The most tokens of one output.
     pub(crate) output_max: Option<u64>,
+    /// What counts its input, where that is known.
+    pub(crate) tokenizer: Option<Tokenizer>,
     pub(crate) targets: Vec<Target>,
 }
 
@@ -310,7 +315,9 @@ fn model(name: String, source: ModelSource, upstreams: &[Upstream]) -> Result<Mo
             dimensions: target.dimensions.unwrap_or_else(|| dimensions.clone()),
         });
     }
-    Ok(Model { feature: source.feature, dimensions, output_max: source.max_output_tokens, targets, name })
+    source.tokenizer.into_iter().for_each(Tokenizer::load);
+    let (output_max, tokenizer) = (source.max_output_tokens, source.tokenizer);
+    Ok(Model { feature: source.feature, dimensions, output_max, tokenizer, targets, name })
 }
 
 impl Setup {

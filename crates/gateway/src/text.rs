@@ -7,12 +7,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::body::Key;
+use crate::tokenizer::Tokenizer;
 
 /// How much text a request has for a model to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Text {
     /// Bytes of all strings, names of fields included.
     pub(crate) bytes: u64,
+    /// The same in tokens, if the model's tokenizer is known.
+    pub(crate) tokens: u64,
     /// Pictures, sounds and files.
     pub(crate) media: u64,
     /// Whether a part asks to be kept in the prompt cache, and for an hour.
@@ -62,12 +65,13 @@ const NOT_WRITTEN: [&str; 16] = [
 const FILE_MIN: usize = 256;
 
 impl Text {
-    /// What is in a value.
-    pub(crate) fn of(raw: &str) -> Self {
-        let mut counted = Counted::default();
+    /// What is in a value, for a model with this tokenizer.
+    pub(crate) fn of(raw: &str, tokenizer: Option<Tokenizer>) -> Self {
+        let mut counted = Counted { tokenizer, ..Counted::default() };
         if !counted.count(raw, false) {
             // Deeper than anybody looks.
             counted.text.bytes = length(raw);
+            counted.text.tokens = tokenizer.map_or(0, |_| length(raw));
         }
         Self { media: counted.text.media.max(counted.skipped), ..counted.text }
     }
@@ -81,6 +85,7 @@ impl Text {
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             bytes: self.bytes + other.bytes,
+            tokens: self.tokens + other.tokens,
             media: self.media + other.media,
             cached: self.cached || other.cached,
             cached_long: self.cached_long || other.cached_long,
@@ -97,9 +102,23 @@ struct Counted {
     text: Text,
     /// Files that were written out.
     skipped: u64,
+    tokenizer: Option<Tokenizer>,
+    /// Bytes that it has seen.
+    tokenized: usize,
 }
 
+/// The most bytes of a value that a tokenizer sees; of what follows, three are a token.
+const TOKENIZED_MAX: usize = 1 << 20;
+
 impl Counted {
+    fn add(&mut self, text: &str) {
+        self.text.bytes += length(text);
+        let Some(tokenizer) = self.tokenizer else { return };
+        self.tokenized = self.tokenized.saturating_add(text.len());
+        let is_seen = self.tokenized <= TOKENIZED_MAX;
+        self.text.tokens += if is_seen { tokenizer.count(text) } else { length(text).div_ceil(3) };
+    }
+
     fn count(&mut self, raw: &str, is_answer: bool) -> bool {
         let mut parser = serde_json::Deserializer::from_str(raw);
         let count = Count { counted: self, key: "", within: Within::Parts, is_answer };
@@ -137,7 +156,9 @@ struct Count<'t, 'k> {
 
 impl Count<'_, '_> {
     fn number<E>(self) -> Result<(), E> {
-        self.counted.text.bytes += if self.is_answer { 0 } else { 4 };
+        if !self.is_answer {
+            self.counted.add("1234");
+        }
         Ok(())
     }
 }
@@ -185,8 +206,8 @@ impl<'de> Visitor<'de> for Count<'_, '_> {
             self.counted.skipped += 1;
             return Ok(());
         }
+        self.counted.add(text);
         let found = &mut self.counted.text;
-        found.bytes += length(text);
         if self.within != Within::Anything {
             found.media += u64::from(self.key == "type" && MEDIA.contains(&text));
             found.cached_long |= self.key == "ttl" && text != "5m";
@@ -208,7 +229,7 @@ impl<'de> Visitor<'de> for Count<'_, '_> {
                 continue;
             }
             if !is_answer {
-                counted.text.bytes += length(&name);
+                counted.add(&name);
                 counted.text.cached |= name == "cache_control" && within != Within::Anything;
             }
             let within = within.field(&name);
@@ -222,10 +243,11 @@ impl<'de> Visitor<'de> for Count<'_, '_> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Text;
+    use super::{TOKENIZED_MAX, Text};
+    use crate::tokenizer::Tokenizer;
 
     fn of(value: &Value) -> Text {
-        Text::of(&value.to_string())
+        Text::of(&value.to_string(), None)
     }
 
     #[test]
@@ -259,7 +281,20 @@ mod tests {
         let cached = of(&json!([{"content": [{"cache_control": {"type": "ephemeral", "ttl": "1h"}}]}]));
         assert!(cached.cached && cached.cached_long);
         let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
-        assert_eq!(Text::of(&deep).bytes, 1_001);
+        assert_eq!(Text::of(&deep, None).bytes, 1_001);
+    }
+
+    #[test]
+    fn tokens_are_counted_where_the_tokenizer_is_known() {
+        // Counts of `tiktoken is great!` and `お誕生日おめでとう` that OpenAI publishes for this vocabulary: 6 and 8. Names are one token each here.
+        let messages = json!([{"role": "user", "content": "tiktoken is great!"}, {"role": "user", "content": "お誕生日おめでとう"}]);
+        let text = Text::of(&messages.to_string(), Some(Tokenizer::O200kBase));
+        assert_eq!((text.tokens, text.bytes), (6 + 8 + 2 * 3, 18 + 27 + 2 * 15));
+        assert_eq!(of(&messages).tokens, 0);
+        // Only so much is looked at.
+        let long = "a ".repeat(TOKENIZED_MAX);
+        let text = Text::of(&json!(long).to_string(), Some(Tokenizer::Cl100kBase));
+        assert_eq!(text.tokens, super::length(&long).div_ceil(3));
     }
 
     #[test]

@@ -73,6 +73,10 @@ impl Said<'_> {
         self.state() == State::Over
     }
 
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state() == State::Cancelled
+    }
+
     pub(crate) fn state(&self) -> State {
         let is_reported = || self.report().is_some_and(|report| report.is_whole(true));
         // Those of batches have all that was done.

@@ -68,7 +68,10 @@ async fn a_background_response_is_charged_once() {
         let (status, deleted) = answer(world.ask("DELETE", &path).await).await;
         assert_eq!((status, deleted["deleted"].as_bool()), (StatusCode::OK, Some(true)));
         assert_eq!(world.charges().len(), 1);
-        assert_eq!(answer(world.ask("GET", &path).await).await.0, StatusCode::NOT_FOUND);
+        for method in ["GET", "DELETE"] {
+            assert_eq!(answer(world.ask(method, &path).await).await.0, StatusCode::NOT_FOUND);
+        }
+        assert_eq!(world.charges().len(), 1);
     }
 }
 
@@ -199,10 +202,27 @@ async fn a_background_response_can_be_followed() {
     assert_eq!(world.charge().await.1, "0.12");
     let now = until(&world, &format!("{PATH}/{id}"), "completed").await;
     assert_eq!((now["id"].as_str(), world.charges().len()), (Some(id), 1));
+    // An upstream that sends no events answers as a whole.
+    let (status, whole) =
+        answer(world.ask("GET", &format!("{PATH}/{id}?stream=true&starting_after=2")).await).await;
+    assert_eq!((status, whole["id"].as_str()), (StatusCode::OK, Some(id)));
     // Its caller leaves after the first event; it is charged when it is over.
     let world = World::new().await;
     let mut response = world.send(PATH, stream.to_string()).await;
     let first = http_body_util::BodyExt::frame(response.body_mut()).await;
     drop((first, response));
     assert_eq!(world.charge().await.1, "0.12");
+}
+
+/// A stream that breaks off is no end: its caller is told so, and the response is charged when it is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_background_stream_that_breaks_off_ends_with_an_error() {
+    for fault in ["cut_after", "end_after"] {
+        let world = World::new().await;
+        let mut stream: Value = serde_json::from_str(&asked(&json!({"fault": {fault: 9}}))).expect("JSON");
+        stream["stream"] = true.into();
+        let (_, events) = text(world.send(PATH, stream.to_string()).await).await;
+        assert!(events.contains("response.created") && events.contains("upstream_truncated"), "{events}");
+        assert_eq!(world.charge().await.1, "0.12", "{fault}");
+    }
 }

@@ -174,6 +174,19 @@ impl World {
         self.call(access, (method, path), &[], Bytes::new()).await
     }
 
+    /// Gives a call up once the upstream has it, which does not answer.
+    pub(crate) async fn give_up<T: std::fmt::Debug>(&self, call: impl Future<Output = T>) {
+        let has_come = async {
+            while self.upstream.served().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            answered = call => panic!("{answered:?}"),
+            () = has_come => {}
+        }
+    }
+
     /// The records of the account from the first that the gateway made.
     pub(crate) fn records(&self) -> Vec<Record> {
         let log = wait(self.store.read(&name("acme"), 3, 100_000)).expect("reads");

@@ -1,7 +1,7 @@
 //! What the annotations of routes leave out of the document: the statuses that many routes have in common, the media type of
 //! problems, and the greatest integers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use utoipa::openapi::path::Operation;
@@ -116,7 +116,31 @@ pub(super) fn complete(mut document: OpenApi) -> Value {
     }
     let mut document = serde_json::to_value(document).unwrap_or_default();
     bound(&mut document);
+    tell_apart(&mut document);
     document
+}
+
+/// Gives operations of one name the name of what they are about as well: generators need each to have its own.
+fn tell_apart(document: &mut Value) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    let mut known = HashMap::<String, u32>::new();
+    for operation in paths.values().filter_map(Value::as_object).flat_map(|operations| operations.values()) {
+        if let Some(id) = operation.get("operationId").and_then(Value::as_str) {
+            *known.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+    for (path, operations) in paths.iter_mut() {
+        for operation in operations.as_object_mut().into_iter().flat_map(|operations| operations.values_mut())
+        {
+            let Some(id) = operation.get_mut("operationId") else { continue };
+            let Some(own) = id.as_str().filter(|id| known.get(*id).is_some_and(|count| *count > 1)) else {
+                continue;
+            };
+            let about = path.split('/').skip(2).filter(|part| !part.starts_with('{') && *part != own);
+            let about: Vec<&str> = std::iter::once(own).chain(about).collect();
+            *id = about.join("_").replace('-', "_").into();
+        }
+    }
 }
 
 /// The name of a response that operations share.

@@ -24,3 +24,16 @@ fn openapi() {
 fn catalog_schema() {
     check("catalog.schema.json", &headworks_api::catalog_schema());
 }
+
+/// Generators of clients name their functions by the ids of operations.
+#[test]
+fn operations_have_names_of_their_own() {
+    let document = headworks_server::openapi();
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations = paths.flat_map(|path| path.as_object().expect("operations").values());
+    let mut names: Vec<&str> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), all > 50), (all, true));
+}
