@@ -3,7 +3,8 @@
     pip install headworks 'fastapi>=0.118' uvicorn
     HEADWORKS_URL=http://127.0.0.1:8080 HEADWORKS_API_KEY=hw_… uvicorn fastapi_app:app
 
-The catalog sells a feature `chat` with the meters `input_tokens` and `output_tokens`. The headers `x-account` and `x-user` say who calls;
+The catalog sells a feature `chat` by the dimension `model`, with the meters `input_tokens` and `output_tokens`, as `examples/catalog.toml` of the
+repository does. The headers `x-account` and `x-user` say who calls;
 your own authentication goes there.
 """
 
@@ -17,7 +18,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from headworks import AsyncHeadworks, AsyncHold, Denied, Unavailable
+from headworks import AsyncHeadworks, AsyncHold, Denied, NotFound, Unavailable
 
 WORDS_AT_MOST = 200
 
@@ -38,7 +39,8 @@ async def held(
     """A hold for each request. It ends after the response was sent or broken off, and settles `hold.used`."""
     client: AsyncHeadworks = request.app.state.headworks
     estimate = {"input_tokens": len(await request.body()), "output_tokens": WORDS_AT_MOST}
-    async with client.hold(x_account, "chat", estimate, path=f"user:{x_user}") as hold:
+    path, dimensions = f"user:{x_user}", {"model": "small"}
+    async with client.hold(x_account, "chat", estimate, path=path, dimensions=dimensions) as hold:
         yield hold
 
 
@@ -54,6 +56,12 @@ async def denied(_: Request, error: Denied) -> JSONResponse:
     status = 429 if decision.transient else 402 if buys else 403
     body = {"reason": decision.reason, "decision": decision.decision_id, "unblock": decision.unblock}
     return JSONResponse(body, status, {"retry-after": str(int(wait) + 1)} if wait is not None else None)
+
+
+@app.exception_handler(NotFound)
+async def unknown(_: Request, error: NotFound) -> JSONResponse:
+    """An account that does not exist."""
+    return JSONResponse({"reason": error.detail}, 403)
 
 
 @app.exception_handler(Unavailable)

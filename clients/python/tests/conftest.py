@@ -25,6 +25,7 @@ version = "t"
 default_plan = "open"
 
 [features.chat]
+dimensions = ["model"]
 overshoot = "refund"
 prices = [{ credits = { input_tokens = "0.001", output_tokens = "0.002" } }]
 

@@ -12,12 +12,13 @@ const headworks = new Headworks();
 /** Holds `estimate(request)` for each request, and ends the hold with the answer, however that ends. */
 function metered(estimate) {
   return async (request, response, next) => {
-    // Take the account from your own login, not from a header that anybody can set.
+    // Take the account and the user from your own login, not from headers that anybody can set.
     const account = request.get("x-account");
     if (!account) return response.status(401).json({ title: "send x-account" });
     const hold = await headworks.hold({
       account,
       feature: "chat",
+      path: `user:${request.get("x-user") ?? "guest"}`,
       dimensions: { model: "small" },
       quantities: estimate(request),
     });
@@ -74,8 +75,10 @@ app.get(
 app.use((error, request, response, next) => {
   console.error(error.message);
   if (response.headersSent) return next(error);
-  const status = error instanceof Unavailable ? 503 : 500;
-  response.status(status).json({ title: status === 503 ? "try again soon" : "something failed" });
+  // An account that does not exist may not use anything.
+  const status = error instanceof Unavailable ? 503 : error.status === 404 ? 403 : 500;
+  const title = { 403: "not for this account", 500: "something failed", 503: "try again soon" }[status];
+  response.status(status).json({ title });
 });
 
 const server = app.listen(Number(process.env.PORT ?? 0), "127.0.0.1", () => {

@@ -65,7 +65,7 @@ pub(crate) async fn answer(
                 return Err(Refused::new(Why::Invalid, "invalid_request", message));
             }
             // What is deleted says nothing later.
-            settle(shared, &job, &now.said(), actor.as_ref()).await;
+            settle(shared, &job, &now.said(), (actor.as_ref(), true)).await;
             look(shared, &job, (&Method::DELETE, ""), headers).await?
         }
         _ => {
@@ -75,9 +75,9 @@ pub(crate) async fn answer(
         }
     };
     if looked.status.is_success() && *request.method() != Method::DELETE {
-        match looked.said().state() {
-            State::Over => settle(shared, &job, &looked.said(), actor.as_ref()).await,
-            State::Runs | State::Cancelled => watch(shared, job.clone(), actor),
+        let is_over = looked.said().state() == State::Over;
+        if !is_over || !settle(shared, &job, &looked.said(), (actor.as_ref(), false)).await {
+            watch(shared, job.clone(), actor);
         }
     }
     Ok(looked.answer(shared, &job))
@@ -111,7 +111,7 @@ fn follow_again(
     let idle = serves(shared, &job)?.1.idle_timeout;
     watch(shared, job.clone(), actor.clone());
     let (response, to) = streamed(&answer);
-    let follow = Follow { shared: Arc::clone(shared), actor, work: Work::Known(job), to, is_over: false };
+    let follow = Follow::new(shared, actor, Work::Known(job), to);
     tokio::spawn(follow.pass(answer.into_body(), idle));
     Ok(response)
 }
@@ -145,15 +145,14 @@ impl Call {
         let job = self.leave(id, target);
         let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
         let state = looked.said().state();
-        if state == State::Over {
-            settle(&shared, &job, &looked.said(), actor.as_ref()).await;
-        }
+        let is_settled =
+            state == State::Over && settle(&shared, &job, &looked.said(), (actor.as_ref(), false)).await;
         let response = self.marked(looked.answer(&shared, &job));
         let is_delivered = reply.send(Ok(response)).is_ok();
-        match (is_delivered, state) {
-            (_, State::Over) => {}
-            (true, _) => watch(&shared, job, actor),
-            (false, _) => abandon(&shared, &job, actor.as_ref()).await,
+        match (is_delivered, is_settled) {
+            (_, true) => {}
+            (true, false) => watch(&shared, job, actor),
+            (false, false) => abandon(&shared, &job, actor.as_ref()).await,
         }
         self.over(None, is_delivered).await;
     }
@@ -164,8 +163,7 @@ impl Call {
         let (response, to) = streamed(&answer);
         let is_delivered = reply.send(Ok(self.marked(response))).is_ok();
         let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
-        let follow =
-            Follow { shared, actor, work: Work::Unknown(Box::new((self, target))), to, is_over: false };
+        let follow = Follow::new(&shared, actor, Work::Unknown(Box::new((self, target))), to);
         if let Work::Unknown(unknown) = follow.pass(answer.into_body(), idle).await {
             (self, _) = *unknown;
             self.held.release().await;

@@ -139,10 +139,8 @@ impl Begun {
             ..file.of
         };
         let job = Job { kind: Kind::Batch, account, id, of };
-        let is_over = looked.said().state() == State::Over;
-        if is_over {
-            settle(shared, &job, &looked.said(), self.access.actor()).await;
-        }
+        let is_over = looked.said().state() == State::Over
+            && settle(shared, &job, &looked.said(), (self.access.actor(), false)).await;
         let mut response = looked.answer(shared, &job);
         decided(&decision, response.headers_mut());
         Ok((job, response, is_over))

@@ -79,6 +79,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 /// The most fields of an object that is looked into.
 const FIELDS_MAX: usize = 256;
 
+/// What is wrong with a value, without its place in a text that the caller does not know.
+pub(crate) fn without_place(e: &serde_json::Error) -> String {
+    let text = e.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text).to_owned()
+}
+
 impl<'a> Object<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
         let Fields(fields) = serde_json::from_str(text).map_err(|e| e.to_string())?;
@@ -93,7 +99,7 @@ impl<'a> Object<'a> {
     /// A field's value, unless it is missing or null.
     pub(crate) fn get<T: Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, String> {
         let Some(raw) = self.raw(name) else { return Ok(None) };
-        serde_json::from_str(raw).map_err(|e| format!("`{name}`: {e}"))
+        serde_json::from_str(raw).map_err(|e| format!("`{name}`: {}", without_place(&e)))
     }
 
     /// The place of a field's value in the text.

@@ -17,13 +17,14 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::asked::{Asked, Change, aside};
+use crate::body::without_place;
 use crate::denial::{Refused, Why};
 use crate::free::may_use;
 use crate::job::{Counted, Job, Kind, Sealed};
 use crate::multipart::{Form, boundary};
 use crate::reply::{Body, Part, passing, whole};
 use crate::setup::{Model, Protocol};
-use crate::shared::{Shared, Sold, place};
+use crate::shared::{BATCH_TIER, Shared, Sold, place};
 use crate::surface::Surface;
 use crate::upstream::{self, passed};
 use crate::work::{ask, look, read_well, serves};
@@ -34,8 +35,6 @@ pub(crate) const CONTENT: &str = "/v1/files/{file}/content";
 
 /// The most requests of a batch.
 const REQUESTS_MAX: usize = 50_000;
-/// The service tier that batches are priced by.
-const TIER: &str = "batch";
 /// The calls that a batch can be made of.
 const SURFACES: [Surface; 4] = [Surface::Chat, Surface::Completions, Surface::Responses, Surface::Embeddings];
 
@@ -72,13 +71,13 @@ fn each_request(
             return Err(format!("the file has more than {REQUESTS_MAX} requests"));
         }
         let wrong = |why: String| format!("line {}: {why}", at + 1);
-        let read: Line<'_> = serde_json::from_str(line).map_err(|e| wrong(e.to_string()))?;
+        let read: Line<'_> = serde_json::from_str(line).map_err(|e| wrong(without_place(&e)))?;
         let surface = SURFACES.into_iter().find(|surface| surface.path() == read.url);
         let Some(surface) = surface.filter(|_| read.method == "POST") else {
             return Err(wrong(format!("{} {} is not served in batches here", read.method, read.url)));
         };
         let asked = Asked::read(surface, read.body.get()).map_err(wrong)?;
-        if asked.is_stream || asked.is_background || asked.previous.as_deref().is_some_and(Job::is_name) {
+        if asked.is_stream || asked.is_background || asked.previous.is_some() {
             return Err(wrong(
                 "`stream`, `background` and `previous_response_id` have no place in a batch".into(),
             ));
@@ -155,7 +154,7 @@ pub(crate) fn dimensions(model: &Model, sold: &Sold) -> BTreeMap<Name, Label> {
     let mut dimensions = model.dimensions.clone();
     dimensions.retain(|name, _| sold.knows.contains(name));
     let tier = sold.knows.iter().find(|name| name.as_str() == "service_tier");
-    if let (Some(tier), Ok(batch)) = (tier, Label::new(TIER)) {
+    if let (Some(tier), Ok(batch)) = (tier, Label::new(BATCH_TIER)) {
         dimensions.entry(tier.clone()).or_insert(batch);
     }
     dimensions

@@ -21,7 +21,7 @@ use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
 use crate::surface::Surface;
 use crate::upstream::passed;
-use crate::watch::{abandon, settle, watch};
+use crate::watch::{abandon, note_passed_on, settle, watch};
 use crate::work::{Said, renamed};
 
 /// The work whose events are passed on.
@@ -33,12 +33,27 @@ pub(crate) enum Work {
 
 /// Events on their way.
 pub(crate) struct Follow {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) actor: Option<Name>,
-    pub(crate) work: Work,
-    pub(crate) to: mpsc::Sender<Bytes>,
+    shared: Arc<Shared>,
+    actor: Option<Name>,
+    work: Work,
+    to: mpsc::Sender<Bytes>,
     /// Its last event has been passed on.
-    pub(crate) is_over: bool,
+    is_over: bool,
+    reading: Reading,
+    /// Bytes of text that were passed on.
+    text: u64,
+}
+
+impl Follow {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        actor: Option<Name>,
+        work: Work,
+        to: mpsc::Sender<Bytes>,
+    ) -> Self {
+        let reading = Reading::new(Surface::Responses, false, 0);
+        Self { shared: Arc::clone(shared), actor, work, to, is_over: false, reading, text: 0 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -101,10 +116,14 @@ impl Follow {
 
     async fn broken(&self, code: &str, why: &str) {
         // The caller may have gone.
-        let _ = self.to.send(Reading::new(Surface::Responses, false, 0).broken(code, why)).await;
+        let _ = self.to.send(self.reading.broken(code, why)).await;
     }
 
     async fn event(&mut self, event: Event) {
+        self.text += self.reading.event(&event).text;
+        if let Work::Known(job) = &self.work {
+            note_passed_on(&self.shared, job, self.text);
+        }
         let data = event.data();
         let step = data.as_deref().and_then(|data| serde_json::from_slice::<Step<'_>>(data).ok());
         let Some(response) = step.and_then(|step| step.response) else {
@@ -119,7 +138,7 @@ impl Follow {
         let raw = raw.and_then(|renamed| replaced(&event.raw, response.get(), &renamed));
         self.is_over |= said.is_over() || said.is_cancelled();
         if said.is_over() {
-            settle(&self.shared, job, &said, self.actor.as_ref()).await;
+            settle(&self.shared, job, &said, (self.actor.as_ref(), true)).await;
         }
         let is_delivered = self.to.send(raw.unwrap_or(event.raw)).await.is_ok();
         if let Some(mut call) = began {

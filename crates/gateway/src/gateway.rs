@@ -75,10 +75,12 @@ impl Gateway {
             (Method::DELETE, background::RESPONSE),
             (Method::POST, background::CANCEL),
             (Method::GET, background::ITEMS),
+            (Method::GET, files::FILES),
             (Method::POST, files::FILES),
             (Method::GET, files::FILE),
             (Method::DELETE, files::FILE),
             (Method::GET, files::CONTENT),
+            (Method::GET, batches::BATCHES),
             (Method::POST, batches::BATCHES),
             (Method::GET, batches::BATCH),
             (Method::POST, batches::CANCEL),
@@ -102,11 +104,15 @@ impl Gateway {
             (Some(_), _) if is_get => Err(Refused::new(
                 Why::Invalid,
                 "websockets_not_served",
-                "WebSockets are not served here; send POST /v1/responses, with `stream` for events as they come",
+                "nothing is listed here, and WebSockets are not served; send POST, with `stream` for events as they come",
             )),
             (Some(surface), _) => self.infer(surface, access, request).await,
             (None, COUNT_TOKENS) => count(&self.shared, access, request).await,
             (None, MODELS) => models(&self.shared, &access, protocol, None),
+            (None, files::FILES | batches::BATCHES) if is_get => {
+                let message = format!("{path} lists nothing here; ask for each by the id that it was given");
+                Err(Refused::new(Why::Invalid, "not_listed", message))
+            }
             (None, files::FILES) => files::upload(&self.shared, &access, request).await,
             (None, batches::BATCHES) => batches::begin(&self.shared, access, request).await,
             (None, path) if path.starts_with(Kind::File.path()) => {
@@ -204,6 +210,14 @@ impl Gateway {
         let mut classes = inputs.clone();
         classes.push((output_class, output));
         classes.extend(worth.as_ref().map(Worth::measured));
+        if usage::is_unsold(&meters, &classes) {
+            let message = format!(
+                "the model `{}` is not sold for {}: nothing that it would use has a price",
+                model.name,
+                surface.path()
+            );
+            return Err(Refused::new(Why::NotFound, "model_not_found", message));
+        }
         let quantities = usage::held(&meters, &classes).into_iter().collect();
         let own = |class: &str| usage::meter(&meters, class).cloned();
         let output_meter = own(output_class);

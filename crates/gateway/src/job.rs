@@ -1,21 +1,19 @@
 //! Work that an upstream does in the background: its name carries what its hold is, so that nothing about it has to be stored.
 //!
-//! J1 a name is good for the account alone that it was given to, and cannot be made up (`a_name_is_good_for_its_account_alone`).
+//! J1 a name is good for the account alone that it was given to, and cannot be made up (`a_name_is_good_for_its_account_alone`). J2 it shows
+//! nothing of what is in it: who knows a name of another account knows no name of the upstream's (`a_name_shows_nothing`).
 
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use headworks_core::record::{HoldId, Label, Name};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
 
 use crate::denial::{Refused, Why};
 use crate::surface::Surface;
-
-/// What a name is followed by.
-const SEAL: &str = ".hw";
-/// Bytes of a seal's mac.
-const MAC: usize = 16;
+use crate::usage::Classes;
 
 /// What keys of seals are made for.
 pub(crate) const PURPOSE: &str = "headworks gateway job 2026-11";
@@ -30,6 +28,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// What its names begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Response => "resp_hw",
+            Self::Batch => "batch_hw",
+            Self::File => "file_hw",
+        }
+    }
+
     /// The path at which it is asked for.
     pub(crate) fn path(self) -> &'static str {
         match self {
@@ -81,32 +88,49 @@ pub(crate) struct Counted {
     pub(crate) output: u64,
 }
 
+impl Counted {
+    /// What so many of them count as, on average.
+    pub(crate) fn share(&self, of: u64) -> Classes {
+        let share = |all: u64| {
+            let share = u128::from(all) * u128::from(of) / u128::from(self.count.max(1));
+            u64::try_from(share).unwrap_or(u64::MAX)
+        };
+        vec![("input_tokens", share(self.input)), ("output_tokens", share(self.output))]
+    }
+}
+
 impl Sealed {
     pub(crate) fn hold(&self) -> Option<HoldId> {
         self.hold.map(HoldId)
     }
 }
 
-/// The mac of a name: nobody without the key can make one.
-fn mac(key: &[u8; 32], (kind, account): (Kind, &Name), id: &str, sealed: &[u8]) -> [u8; MAC] {
-    let mut hasher = blake3::Hasher::new_keyed(key);
-    for part in [kind.path().as_bytes(), account.as_str().as_bytes(), id.as_bytes(), sealed] {
-        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut mac = [0; MAC];
-    hasher.finalize_xof().fill(&mut mac);
-    mac
+/// The cipher of names.
+fn cipher(key: &[u8; 32]) -> LessSafeKey {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, key);
+    LessSafeKey::new(key.unwrap_or_else(|_| unreachable!("the key has the algorithm's length")))
+}
+
+/// What a name is bound to besides its content.
+fn bound_to((kind, account): (Kind, &Name)) -> Aad<Vec<u8>> {
+    Aad::from([kind.prefix().as_bytes(), account.as_str().as_bytes()].join(&0))
 }
 
 impl Job {
-    /// Its name for its account.
+    /// Its name for its account; the same each time, as its nonce follows from what is sealed.
     pub(crate) fn name(&self, key: &[u8; 32]) -> String {
         // A struct of texts and numbers is always JSON.
-        let mut sealed = serde_json::to_vec(&self.of).unwrap_or_default();
-        let mac = mac(key, (self.kind, &self.account), &self.id, &sealed);
-        sealed.extend_from_slice(&mac);
-        format!("{}{SEAL}{}", self.id, URL_SAFE_NO_PAD.encode(sealed))
+        let mut sealed = serde_json::to_vec(&(&self.id, &self.of)).unwrap_or_default();
+        let bound = bound_to((self.kind, &self.account));
+        let mut hasher = blake3::Hasher::new_keyed(key);
+        hasher.update(bound.as_ref()).update(&[0]).update(&sealed);
+        let mut nonce = [0; NONCE_LEN];
+        hasher.finalize_xof().fill(&mut nonce);
+        let sealing = Nonce::assume_unique_for_key(nonce);
+        if cipher(key).seal_in_place_append_tag(sealing, bound, &mut sealed).is_err() {
+            unreachable!("a name is shorter than the cipher takes");
+        }
+        format!("{}{}", self.kind.prefix(), URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat()))
     }
 
     /// The surface of the calls that it is made of.
@@ -118,9 +142,9 @@ impl Job {
             .unwrap_or(Surface::Responses)
     }
 
-    /// Whether a name looks like one that was given here.
+    /// Whether the name of a response looks like one that was given here.
     pub(crate) fn is_name(name: &str) -> bool {
-        name.contains(SEAL)
+        name.starts_with(Kind::Response.prefix())
     }
 
     /// The work that a name of an account means.
@@ -137,25 +161,23 @@ impl Job {
     }
 
     fn read(key: &[u8; 32], of: (Kind, &Name), name: &str) -> Option<Self> {
-        let (id, sealed) = name.rsplit_once(SEAL)?;
-        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let (sealed, given) = sealed.split_last_chunk::<MAC>()?;
-        // Compared in the same time however much is right.
-        let is_ours = blake3::Hash::from(wide(*given)) == blake3::Hash::from(wide(mac(key, of, id, sealed)));
-        let sealed = serde_json::from_slice(sealed).ok().filter(|_| is_ours)?;
-        Some(Self { kind: of.0, account: of.1.clone(), id: id.to_owned(), of: sealed })
+        let bytes = URL_SAFE_NO_PAD.decode(name.strip_prefix(of.0.prefix())?).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
+        let mut sealed = sealed.to_vec();
+        let opened = cipher(key)
+            .open_in_place(Nonce::assume_unique_for_key(*nonce), bound_to(of), &mut sealed)
+            .ok()?;
+        let (id, sealed) = serde_json::from_slice(opened).ok()?;
+        Some(Self { kind: of.0, account: of.1.clone(), id, of: sealed })
     }
-}
-
-fn wide(mac: [u8; MAC]) -> [u8; 32] {
-    let mut wide = [0; 32];
-    wide.iter_mut().zip(mac).for_each(|(to, from)| *to = from);
-    wide
 }
 
 #[cfg(test)]
 mod tests {
     use headworks_core::record::Name;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::{Job, Kind, Sealed};
 
@@ -164,34 +186,55 @@ mod tests {
         let [acme, other] = ["acme", "other"].map(|name| Name::new(name).expect("a name"));
         let of = Sealed {
             model: "m".into(),
-            upstream: "u.hw".into(),
+            upstream: "u".into(),
             hold: Some(7),
             input: 9,
             consented: true,
             dimensions: [].into(),
             requests: None,
         };
-        let job = Job { kind: Kind::Response, account: acme.clone(), id: "resp_1.hwx".into(), of };
+        let job = Job { kind: Kind::Response, account: acme.clone(), id: "resp_1".into(), of };
         let name = job.name(&[1; 32]);
         assert!(Job::is_name(&name) && !Job::is_name("resp_1"));
+        assert_eq!(name, job.name(&[1; 32]));
         assert_eq!(Job::of_name(&[1; 32], (Kind::Response, &acme), &name).expect("its own"), job);
         assert!(Job::of_name(&[1; 32], (Kind::Response, &other), &name).is_err());
         assert!(Job::of_name(&[2; 32], (Kind::Response, &acme), &name).is_err());
-        assert!(Job::of_name(&[1; 32], (Kind::Batch, &acme), &name).is_err());
-        // A name with another id, another hold, cut short, or with anything changed.
-        let dear = Job { id: "resp_2".into(), ..job.clone() }.name(&[2; 32]);
-        let swapped = format!("resp_2{}", name.trim_start_matches("resp_1.hwx"));
-        for wrong in [dear, swapped, "resp_1".into(), "resp_1.hw".into(), ".hw".into(), String::new()] {
-            assert!(Job::of_name(&[1; 32], (Kind::Response, &acme), &wrong).is_err(), "{wrong}");
+        let as_batch = name.replacen("resp", "batch", 1);
+        assert!(Job::of_name(&[1; 32], (Kind::Batch, &acme), &as_batch).is_err());
+        for wrong in ["resp_1", "resp_hw", "", "resp_hw....", "batch_hw"] {
+            assert!(Job::of_name(&[1; 32], (Kind::Response, &acme), wrong).is_err(), "{wrong}");
         }
         for at in 0..name.len() {
             let mut bytes = name.clone().into_bytes();
             bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
             let wrong = String::from_utf8(bytes).expect("ASCII");
             // The last digit may have bits that mean nothing.
-            let is_same =
-                Job::of_name(&[1; 32], (Kind::Response, &acme), &wrong).is_ok_and(|found| found == job);
-            assert!(Job::of_name(&[1; 32], (Kind::Response, &acme), &wrong).is_err() || is_same, "{wrong}");
+            let found = Job::of_name(&[1; 32], (Kind::Response, &acme), &wrong);
+            assert!(found.is_err() || found.is_ok_and(|found| found == job), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_shows_nothing() {
+        let account = Name::new("acme").expect("a name");
+        let of = |id: &str| {
+            let of = Sealed {
+                model: "model".into(),
+                upstream: "upstream".into(),
+                hold: Some(7),
+                input: 9,
+                consented: true,
+                dimensions: [].into(),
+                requests: None,
+            };
+            Job { kind: Kind::File, account: account.clone(), id: id.into(), of }.name(&[1; 32])
+        };
+        let (one, two) = (of("file-1"), of("file-2"));
+        let shown = URL_SAFE_NO_PAD.decode(one.trim_start_matches("file_hw")).expect("base64");
+        let shown = String::from_utf8_lossy(&shown);
+        assert!(!shown.contains("upstream") && !shown.contains("file-1"), "{shown}");
+        // Names that differ a little have nothing in common but their beginning.
+        assert_ne!(one[7..27], two[7..27]);
     }
 }

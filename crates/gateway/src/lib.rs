@@ -35,6 +35,7 @@ mod sse;
 mod stream;
 mod streams;
 mod surface;
+mod tally;
 mod text;
 mod tokenizer;
 mod upstream;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use headworks_core::capacity::controller::Answered;
-use headworks_core::command::Command;
-use headworks_core::record::{Dimension, Dimensions, Label, Name, Seq};
-use headworks_core::waterfall::{AskedPart, Minimum, Refusal};
-use headworks_engine::{Answer, Caller, Effect, EngineError, Lease, Upstream as Facts};
+use headworks_core::command::{Command, Correct};
+use headworks_core::record::{Dimension, Dimensions, HoldId, Label, Name, Seq};
+use headworks_core::waterfall::{AskedPart, Minimum, Quantities, Refusal};
+use headworks_engine::{Answer, Caller, Effect, EngineError, Idempotency, Lease, Upstream as Facts};
 
 use crate::estimate::TurnedOut;
 use crate::held::Held;
@@ -129,15 +129,13 @@ impl Held {
         let hold = lease.as_ref().map(|lease| lease.hold()).or(self.late)?;
         let settled = match lease {
             Some(lease) => lease.settle_as(quantities, dimensions, more).await,
-            // It has ended by itself: if it was not settled, the use is charged directly.
-            None => {
-                let settle = Command::Settle { hold, quantities, dimensions, more };
-                self.shared.api.engine().run(&self.account, None, Caller::default(), &settle).await
-            }
+            None => self.settle_late(hold, quantities, dimensions, more).await,
         };
         match settled {
-            Ok(Answer { effect: Effect::Recorded(record), .. }) => {
-                self.shared.metrics.charged(&self.model, classes, is_reported);
+            Ok(Answer { effect: Effect::Recorded(record), replayed, .. }) => {
+                if !replayed {
+                    self.shared.metrics.charged(&self.model, classes, is_reported);
+                }
                 Some(record.seq)
             }
             Ok(_) | Err(EngineError::Refused(Refusal::HoldEnded { .. })) => None,
@@ -146,6 +144,31 @@ impl Held {
                 None
             }
         }
+    }
+
+    /// Charges the use of a hold that has ended by itself: directly, or in the place of what it was charged at its end; once.
+    async fn settle_late(
+        &self,
+        hold: HoldId,
+        quantities: Quantities,
+        dimensions: Option<Dimensions>,
+        more: Vec<AskedPart>,
+    ) -> Result<Answer, EngineError> {
+        let engine = self.shared.api.engine();
+        let (to, parts) = (quantities.clone(), Some(more.clone()).filter(|more| !more.is_empty()));
+        let correct =
+            Correct::To { quantities: to, dimensions: dimensions.clone(), more: parts, reprice: false };
+        let settle = Command::Settle { hold, quantities, dimensions, more };
+        let settled = engine.run(&self.account, None, Caller::default(), &settle).await;
+        let Err(EngineError::Refused(Refusal::HoldEnded { by, how: "expired", .. })) = settled else {
+            return settled;
+        };
+        let reason = Label::new("what the work used after its hold").ok();
+        let correct = Command::Correct { charge: by, to: correct, reason };
+        let text =
+            Label::new(&format!("gateway work {}", hold.0)).unwrap_or_else(|_| unreachable!("a label"));
+        let once = Idempotency { text, digest: [0; 16] };
+        engine.run(&self.account, Some(&once), Caller::default(), &correct).await
     }
 
     /// What turned out larger or dearer than it was held is held as well, as far as anybody pays for it: limits are asked before a

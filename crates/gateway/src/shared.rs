@@ -1,6 +1,6 @@
 //! What all calls of a gateway share: what is sold, who serves it, and what was learned of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,6 +25,8 @@ use crate::upstream::Requests;
 pub(crate) const CALLS_MAX: u32 = 16_384;
 /// The caller agrees to paid sources.
 const CONSENT: &str = "x-headworks-consent";
+/// The service tier that batches are priced by; no call says of itself that it is one.
+pub(crate) const BATCH_TIER: &str = "batch";
 /// A part of the caller's own: where in its place the call belongs.
 const SESSION: &str = "x-headworks-session";
 
@@ -50,8 +52,8 @@ pub(crate) struct Shared {
     pub(crate) stop: watch::Sender<bool>,
     /// What names of work in the background are sealed with.
     pub(crate) seal: [u8; 32],
-    /// Holds of work in the background that is asked for until it is over.
-    pub(crate) looked_at: Mutex<HashSet<(Name, Seq)>>,
+    /// Holds of work in the background that is asked for until it is over, and bytes of its text that were passed on.
+    pub(crate) looked_at: Mutex<HashMap<(Name, Seq), u64>>,
 }
 
 /// What a feature has that a model is sold as.
@@ -209,7 +211,7 @@ pub(crate) fn held_dimensions(asked: &Asked<'_>, model: &Model, known: &[Name]) 
     let is_picture = asked.surface.medium() == Some(Medium::Pictures);
     for name in asked.surface.dimensions() {
         let Some(known) = known.iter().find(|known| known.as_str() == *name) else { continue };
-        let value = asked.dimension(name).filter(|value| value != "auto");
+        let value = asked.dimension(name).filter(|value| !["auto", BATCH_TIER].contains(&value.as_str()));
         if let Some(value) = value.and_then(|value| Label::new(&value).ok())
             && (is_picture || !dimensions.contains_key(known))
         {

@@ -78,6 +78,11 @@ impl Requests {
     }
 }
 
+/// An upstream's name for something, as a part of a path.
+pub(crate) fn segment(id: &str) -> String {
+    utf8_percent_encode(id, ESCAPED).to_string()
+}
+
 /// A path with the one parameter that SDKs send, by which they reach Anthropic's betas.
 pub(crate) fn path(of: &str, asked: &Uri) -> String {
     let is_beta = asked.query().is_some_and(|query| query.split('&').any(|one| one == "beta=true"));
@@ -112,7 +117,7 @@ pub(crate) fn request(
     if let Some(headers) = headers {
         headers.extend(upstream.headers.clone());
         if let Some(name) = &upstream.fairness_header {
-            let account = utf8_percent_encode(account.as_str(), ESCAPED).to_string();
+            let account = segment(account.as_str());
             if let Ok(account) = HeaderValue::from_str(&account) {
                 headers.insert(name.clone(), account);
             }

@@ -132,6 +132,14 @@ pub(crate) fn quantities(meters: &[Name], classes: &[(&'static str, u64)]) -> Qu
     quantities
 }
 
+/// Whether a use has nothing that the meters of a feature with prices count.
+pub(crate) fn is_unsold(meters: &[Name], classes: &[(&'static str, u64)]) -> bool {
+    let counts = |name: &Name| CLASSES.iter().any(|(class, _)| name.as_str() == *class);
+    !meters.is_empty()
+        && meters.iter().all(counts)
+        && quantities(meters, classes).iter().all(|(_, count)| *count == 0)
+}
+
 /// The same with a zero for each other meter of a class: a request names all that it counts.
 pub(crate) fn held(meters: &[Name], classes: &[(&'static str, u64)]) -> Quantities {
     let mut quantities = quantities(meters, classes);

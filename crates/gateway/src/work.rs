@@ -18,7 +18,7 @@ use crate::job::{Counted, Job, Kind, Sealed};
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
 use crate::shared::Shared;
-use crate::upstream::{Requests, passed, request};
+use crate::upstream::{Requests, passed, request, segment};
 use crate::usage::Report;
 use crate::whole::ANSWER_MAX;
 
@@ -28,7 +28,7 @@ pub(crate) struct Said<'a> {
     #[serde(borrow, default)]
     pub(crate) id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
-    pub(crate) status: Option<Cow<'a, str>>,
+    status: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     usage: Option<&'a RawValue>,
     #[serde(default)]
@@ -36,8 +36,8 @@ pub(crate) struct Said<'a> {
     #[serde(borrow, default)]
     pub(crate) output: Option<&'a RawValue>,
     /// Of a batch: how many requests it has done, and its files.
-    #[serde(default)]
-    pub(crate) request_counts: Option<Counts>,
+    #[serde(borrow, default)]
+    request_counts: Option<&'a RawValue>,
     #[serde(borrow, default)]
     input_file_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -47,9 +47,9 @@ pub(crate) struct Said<'a> {
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(crate) struct Counts {
+struct Counts {
     #[serde(default)]
-    pub(crate) completed: u64,
+    completed: u64,
 }
 
 /// How far it is.
@@ -66,6 +66,17 @@ impl Said<'_> {
     pub(crate) fn report(&self) -> Option<Report> {
         let report: Report = serde_json::from_str(self.usage?.get()).ok()?;
         Some(report.served(self.service_tier.clone()))
+    }
+
+    /// Requests of a batch that were done.
+    pub(crate) fn done(&self) -> u64 {
+        let counts: Option<Counts> =
+            self.request_counts.and_then(|counts| serde_json::from_str(counts.get()).ok());
+        counts.unwrap_or_default().completed
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.status.as_deref() == Some("failed")
     }
 
     /// Nothing more is going to be said.
@@ -194,7 +205,7 @@ pub(crate) async fn ask(
     caller: &HeaderMap,
 ) -> Result<Response<Incoming>, Refused> {
     let (_, upstream, client) = serves(shared, job)?;
-    let path = format!("{}{}{more}", job.kind.path(), job.id);
+    let path = format!("{}{}{more}", job.kind.path(), segment(&job.id));
     let sent = request(upstream, &job.account, (method, &path), caller, Bytes::new())
         .map_err(|_| Refused::new(Why::Invalid, "invalid_request", "the request cannot be sent"))?;
     match tokio::time::timeout(upstream.idle_timeout, client.send(sent)).await {
@@ -247,8 +258,14 @@ pub(crate) async fn read_well(
 ) -> Result<Looked, Refused> {
     let looked = read(shared, answer, idle).await?;
     let status = looked.status;
-    if status.is_success() || matches!(status.as_u16(), 400 | 404 | 413 | 422) {
+    let is_object = || serde_json::from_slice::<Said<'_>>(&looked.body).is_ok();
+    let is_of_request = status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 408 | 429);
+    if is_of_request || (status.is_success() && is_object()) {
         return Ok(looked);
+    }
+    if status.is_success() {
+        let why = "the upstream's answer is not an object of JSON";
+        return Err(Refused::new(Why::Upstream, "upstream_failed", why));
     }
     let message = format!("the upstream refuses the call with status {}", status.as_u16());
     Err(Refused::new(Why::Upstream, "upstream_refused", message))

@@ -1,10 +1,11 @@
-//! The README's tour and the page on testing, run as written: every `sh` block, in one shell, in order.
+//! The README's tour, the page on testing and the gateway's first steps, run as written: every `sh` block, in one shell, in order.
 
 use std::process::{Command, Stdio};
 
 use crate::common::free_port;
 
 const README: &str = include_str!("../../../../README.md");
+const GATEWAY: &str = include_str!("../../../../docs/gateway.md");
 const TESTING: &str = include_str!("../../../../docs/testing.md");
 
 /// Runs the `sh` blocks of a section in one shell; what they printed, and what went to the log.
@@ -12,6 +13,7 @@ fn run(section: &str, blocks_min: usize) -> (String, String) {
     let blocks: Vec<&str> = section.split("```sh\n").skip(1).filter_map(|b| b.split("```").next()).collect();
     assert!(blocks.len() >= blocks_min, "the tour has {} blocks", blocks.len());
     let dir = tempfile::tempdir().expect("directory");
+    let upstream = format!("127.0.0.1:{}", free_port());
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_headworks"));
     let path = format!(
@@ -21,10 +23,19 @@ fn run(section: &str, blocks_min: usize) -> (String, String) {
     );
     let script = format!(
         "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n{}",
-        blocks.join("\n").replace("127.0.0.1:8080", &format!("127.0.0.1:{}", free_port()))
+        blocks
+            .join("\n")
+            .replace("127.0.0.1:8080", &format!("127.0.0.1:{}", free_port()))
+            .replace("headworks mock-upstream", &format!("headworks mock-upstream --listen {upstream}"))
     );
-    std::os::unix::fs::symlink(std::path::Path::new(root).join("examples"), dir.path().join("examples"))
-        .expect("links");
+    // The examples, with the upstream where it is.
+    std::fs::create_dir(dir.path().join("examples")).expect("a directory");
+    for example in std::fs::read_dir(std::path::Path::new(root).join("examples")).expect("examples") {
+        let example = example.expect("an example");
+        let Ok(text) = std::fs::read_to_string(example.path()) else { continue };
+        let copy = dir.path().join("examples").join(example.file_name());
+        std::fs::write(copy, text.replace("127.0.0.1:8090", &upstream)).expect("writes");
+    }
     let ran = Command::new("bash")
         .args(["-c", &script])
         .current_dir(dir.path())
@@ -70,4 +81,16 @@ fn a_month_passes_as_written() {
     ] {
         assert!(out.contains(promise), "no `{promise}` in:\n{out}\n{log}");
     }
+}
+
+#[test]
+fn the_gateway_is_tried_as_written() {
+    let section = GATEWAY.split("## Try it").nth(1).expect("the section");
+    let (out, log) = run(section.split("\n## ").next().expect("the section"), 1);
+    // Fifty tokens, and the end.
+    let tokens = out.matches("\"content\":\"tok \"").count();
+    assert!(
+        tokens == 50 && out.contains("\"finish_reason\":\"length\"") && out.contains("data: [DONE]"),
+        "{out}\n{log}"
+    );
 }

@@ -135,25 +135,54 @@ async fn a_cancelled_response_pays_for_what_it_generated() {
     assert!(charge.0.get("output_tokens").is_none_or(|n| *n < 5), "{charge:?}");
 }
 
-/// A hold that has ended by itself is no reason to charge nothing.
+/// A hold that has ended by itself is no reason to charge nothing, nor only what its end charged.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_background_response_outlives_its_hold() {
-    let catalog = CATALOG.replace(
-        "overshoot = \"refund\"",
-        "overshoot = \"refund\"\nhold = { life = \"1s\", life_max = \"1s\" }",
-    );
-    let world = World::with(&catalog, |at| setup(at, "")).await;
-    let path = begin(&world, asked(&json!({"tokens_per_second": 20}))).await;
-    until(&world, &path, "completed").await;
-    for _ in 0..400 {
-        if !world.charges().is_empty() {
-            break;
+    for charges in [
+        "",
+        ", expiry_charges = [\"input_tokens\"]",
+        ", expiry_charges = [\"input_tokens\", \"output_tokens\"]",
+    ] {
+        let life = format!("overshoot = \"refund\"\nhold = {{ life = \"1s\", life_max = \"1s\"{charges} }}");
+        let catalog = CATALOG.replace("overshoot = \"refund\"", &life);
+        let world = World::with(&catalog, |at| setup(at, "")).await;
+        let path = begin(&world, asked(&json!({"tokens_per_second": 20}))).await;
+        until(&world, &path, "completed").await;
+        for _ in 0..2 {
+            until(&world, &path, "completed").await;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        // 20 at 0.001 and 50 at 0.002, whatever was charged before.
+        assert_eq!(world.available().await, "999.88", "{charges}: {:?}", world.kinds());
     }
-    assert_eq!(world.charge().await.1, "0.12");
-    until(&world, &path, "completed").await;
-    assert_eq!((world.charges().len(), world.available().await.as_str()), (1, "999.88"));
+}
+
+/// What a caller has read of a response is charged, whether or not a report comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn text_that_was_passed_on_is_charged() {
+    let world = World::new().await;
+    let asked = asked(&json!({"tokens_per_second": 60, "no_usage": true, "output_tokens": 90}));
+    let mut stream: Value = serde_json::from_str(&asked).expect("JSON");
+    stream["stream"] = true.into();
+    let mut response = world.send(PATH, stream.to_string()).await;
+    let (mut read, mut id) = (String::new(), String::new());
+    while read.matches("event: response.output_text.delta").count() < 40 {
+        let frame =
+            http_body_util::BodyExt::frame(response.body_mut()).await.expect("a frame").expect("a part");
+        read += &String::from_utf8_lossy(&frame.into_data().expect("data"));
+        if id.is_empty()
+            && let Some((_, rest)) = read.split_once("\"id\":\"resp_hw")
+        {
+            id = format!("resp_hw{}", rest.split('"').next().expect("its end"));
+        }
+    }
+    drop(response);
+    let (status, _) = answer(world.ask("POST", &format!("{PATH}/{id}/cancel")).await).await;
+    assert_eq!(status, StatusCode::OK);
+    // It is deleted before a report could come.
+    let (status, _) = answer(world.ask("DELETE", &format!("{PATH}/{id}")).await).await;
+    assert_eq!(status, StatusCode::OK);
+    let charge = world.charge().await;
+    assert!(charge.0.get("output_tokens").is_some_and(|n| *n >= 40), "{charge:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,7 +226,7 @@ async fn a_background_response_can_be_followed() {
         .filter_map(|event| event["response"].get("id").cloned())
         .collect();
     let id = ids[0].as_str().expect("an id");
-    assert!(ids.len() == 3 && ids.iter().all(|other| other == id) && id.starts_with("mock-1.hw"), "{ids:?}");
+    assert!(ids.len() == 3 && ids.iter().all(|other| other == id) && id.starts_with("resp_hw"), "{ids:?}");
     assert!(events.contains("response.completed"), "{events}");
     assert_eq!(world.charge().await.1, "0.12");
     let now = until(&world, &format!("{PATH}/{id}"), "completed").await;

@@ -133,6 +133,12 @@ async fn a_batch_is_charged_by_its_report_or_its_lines() {
         assert!(done["error_file_id"].is_string() && done["output_file_id"].is_string(), "{done}");
         assert_eq!(world.charges().len(), 1);
     }
+    // A line that says nothing of its use counts as one was held on average, beside those that say theirs.
+    let world = World::new().await;
+    let lines = [line("a", 30, &json!({})), line("b", 30, &json!({"no_usage": true}))];
+    let file = uploaded(&world, &lines.join("\n")).await;
+    begin(&world, &file, json!({"no_usage": "true"})).await;
+    assert_eq!(world.charge().await.0.get("output_tokens"), Some(&130));
     // Lines that say nothing of their use are charged as they were held: 40 and 200.
     let world = World::new().await;
     let lines = [line("a", 30, &json!({"no_usage": true})), line("b", 30, &json!({"no_usage": true}))];
@@ -140,8 +146,10 @@ async fn a_batch_is_charged_by_its_report_or_its_lines() {
     begin(&world, &file, json!({"no_usage": "true"})).await;
     let charge = world.charge().await;
     assert_eq!(charge.0.get("output_tokens"), Some(&200), "{charge:?}");
-    // One that is cancelled before anything was done costs nothing.
-    let world = World::new().await;
+    // One that is cancelled before anything was done costs nothing, also if requests have a price.
+    let priced =
+        CATALOG.replace("output_tokens = \"0.002\" }", "output_tokens = \"0.002\", requests = \"1\" }");
+    let world = World::with(&priced, |at| setup(at, "")).await;
     let file = uploaded(&world, &line("a", 30, &json!({"first_token_ms": 60_000}))).await;
     let (_, batch) = begin(&world, &file, Value::Null).await;
     let path = format!("/v1/batches/{}", batch["id"].as_str().expect("an id"));
@@ -149,6 +157,15 @@ async fn a_batch_is_charged_by_its_report_or_its_lines() {
     assert_eq!((status, batch["status"].as_str()), (StatusCode::OK, Some("cancelled")), "{batch}");
     world.idle().await;
     assert_eq!(world.available().await, "1000");
+    // Two of three: 40 at 0.001, 60 at 0.002, and two requests.
+    let lines = [
+        line("a", 30, &json!({})),
+        line("b", 9, &json!({"fault": {"status": 500}})),
+        line("c", 30, &json!({})),
+    ];
+    let file = uploaded(&world, &lines.join("\n")).await;
+    begin(&world, &file, Value::Null).await;
+    assert_eq!(world.charge().await.1, "2.16");
 }
 
 #[tokio::test(flavor = "multi_thread")]

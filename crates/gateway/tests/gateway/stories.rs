@@ -102,6 +102,31 @@ async fn a_tier_is_in_the_price_of_the_hold() {
     assert_eq!(world.charge().await.1, "0.24");
 }
 
+/// No call says of itself that it is a batch, and none is free because its feature counts nothing that it uses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_is_not_the_callers_choice() {
+    let tier = CATALOG
+        .replace("service_tier = \"priority\"", "service_tier = \"batch\"")
+        .replace("\"2\"", "\"0.5\"");
+    let world = World::with(&tier, |at| setup(at, "")).await;
+    let mut asked: Value = serde_json::from_str(&request(WRITING[0], false, 50, json!({}))).expect("JSON");
+    asked["service_tier"] = "batch".into();
+    asked["mock"] = json!({"usage": {"prompt_tokens": 100, "completion_tokens": 10}});
+    text(world.send(WRITING[0], asked.to_string()).await).await;
+    assert_eq!(world.charge().await.1, "0.12");
+    let paint = "\n[features.paint]\nprices = [{ credits = { images = \"1\" } }]\n\n[plans.prepaid]\nfeatures = [\"chat\", \"paint\"]";
+    let catalog = CATALOG.replace("\n[plans.prepaid]\nfeatures = [\"chat\"]", paint);
+    let model =
+        "[models.painter]\nfeature = \"paint\"\ntargets = [{ upstream = \"o\" }, { upstream = \"a\" }]\n";
+    let world = World::with(&catalog, |at| setup(at, model)).await;
+    for path in WRITING {
+        let body = request(path, false, 50, json!({})).replace("\"m\"", "\"painter\"");
+        let (status, refused) = answer(world.send(path, body).await).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {refused}");
+    }
+    assert!(world.records().is_empty() && world.upstream.served().is_empty());
+}
+
 /// A report that the caller has not asked for is asked for upstream, and not shown; one that was refused is not asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_hidden_from_those_who_did_not_ask() {
@@ -230,6 +255,10 @@ async fn what_infers_nothing_costs_nothing() {
         (status, &refused["error"]["code"]),
         (StatusCode::BAD_REQUEST, &json!("websockets_not_served"))
     );
+    for path in ["/v1/files", "/v1/batches"] {
+        let (status, refused) = answer(world.send(path, "").await).await;
+        assert_eq!((status, &refused["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("not_listed")));
+    }
     assert!(world.records().is_empty(), "{:?}", world.kinds());
     assert!(world.upstream.served().is_empty());
 }

@@ -183,7 +183,11 @@ pub fn app(app: App) -> axum::Router {
 /// The same with the routes of another crate.
 pub(crate) fn with_edge(app: App, edge: Option<Edge>) -> axum::Router {
     let (router, document) = documented();
-    let edge = edge.map(|edge| bounded(edge::routes(edge), &app, None));
+    let wrong_method = || async {
+        Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
+    };
+    let edge =
+        edge.map(|edge| bounded(edge::routes(edge).method_not_allowed_fallback(wrong_method), &app, None));
     let document = document.to_string();
     let timeout = Some(app.request_timeout);
     let router = router
@@ -196,9 +200,7 @@ pub(crate) fn with_edge(app: App, edge: Option<Edge>) -> axum::Router {
         .fallback(|| async {
             Failure::new(Kind::NoSuchRoute, "there is no such route; see /v1/openapi.json")
         })
-        .method_not_allowed_fallback(|| async {
-            Failure::new(Kind::MethodNotAllowed, "the route takes another method; see /v1/openapi.json")
-        });
+        .method_not_allowed_fallback(wrong_method);
     bounded(router, &app, timeout)
         .merge(edge.unwrap_or_default())
         .layer(map_response_with_state(

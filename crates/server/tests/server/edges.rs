@@ -51,6 +51,11 @@ async fn an_edge_is_behind_keys() {
         let said = reply.body.as_str().expect("text");
         assert!(said.starts_with("/v1/far ") && said.ends_with(kind), "{said}");
     }
+    let reply = send(serving.address, "GET", "/v1/far", &format!("x-api-key: {user}\r\n"), b"").await;
+    assert_eq!(
+        (reply.status, reply.body["type"].as_str()),
+        (405, Some("urn:headworks:problem:method_not_allowed"))
+    );
     // Its key is for nothing else.
     let head = format!("Authorization: Bearer {user}\r\nIdempotency-Key: a\r\n");
     let body = br#"{"account":"acme","feature":"chat","quantities":{"tokens":1}}"#;
