@@ -46,7 +46,7 @@ async fn a_failing_receiver_loses_nothing() {
     assert_eq!(event["data"], json!({"available": "4", "unit": "credits", "crossing": 1}));
     assert_eq!(event["id"].as_str(), Some(header(&accepted[0], "webhook-id")));
     assert!(header(&accepted[0], "webhook-signature").starts_with("v1,"));
-    for _ in 0..100 {
+    for _ in 0..600 {
         let listed = s.call("GET", "/v1/webhooks", "", "").await.body["webhooks"][0].clone();
         if listed["behind"] == 0 {
             assert_eq!((&listed["state"], &listed["delivered"]), (&json!("ok"), &json!(3)));
