@@ -3,8 +3,8 @@
     pip install headworks 'fastapi>=0.118' uvicorn
     HEADWORKS_URL=http://127.0.0.1:8080 HEADWORKS_API_KEY=hw_… uvicorn fastapi_app:app
 
-The catalog sells a feature `chat` by the dimension `model`, with the meters `input_tokens` and `output_tokens`, as `examples/catalog.toml` of the
-repository does. The headers `x-account` and `x-user` say who calls;
+The catalog sells a feature `chat` by the dimension `model`, with the meters `input_tokens` and `output_tokens`, as
+`examples/catalog.toml` of the repository does. The headers `x-account` and `x-user` say who calls;
 your own authentication goes there.
 """
 

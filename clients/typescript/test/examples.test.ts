@@ -103,7 +103,7 @@ test("the code of the README works", async () => {
     );
     assert.ok(blocks.length >= 3);
     // The first is a program; the others go on with its client.
-    writeFileSync(file, blocks.join("\n").replace("/var/lib/app/headworks.journal", tour.path("headworks.journal")));
+    writeFileSync(file, blocks.join("\n").replace("./headworks.journal", tour.path("headworks.journal")));
     const env = { ...process.env, HEADWORKS_URL: tour.url, HEADWORKS_API_KEY: tour.apiKey };
     const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: HOME, env });
     assert.match(stdout, /^hello\n/);
