@@ -146,6 +146,18 @@ mod tests {
         ]
     }
 
+    /// What was found by mutating the fuzzer's corpus: a response, an item and a part that are no objects.
+    #[test]
+    fn strange_shapes_stop_no_stream() {
+        for event in [
+            r#"{"type":"response.created","response":0}"#,
+            r#"{"type":"response.output_item.added","output_index":0,"item":[]}"#,
+            r#"{"type":"response.content_part.added","output_index":0,"content_index":0,"part":"x"}"#,
+        ] {
+            stream(format!("data: {event}\n\n").as_bytes(), 9);
+        }
+    }
+
     proptest! {
         #[test]
         fn events_hold_all_bytes_however_they_are_cut(

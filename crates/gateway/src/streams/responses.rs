@@ -111,7 +111,7 @@ impl Responses {
         }
         match step.kind.as_ref() {
             "response.created" => {
-                self.response = part(step.response);
+                self.response = part(step.response).filter(Value::is_object);
             }
             "response.output_item.added" => {
                 if let Some(item) = self.keep(step.item) {
@@ -171,7 +171,8 @@ impl Responses {
 
     fn keep(&mut self, item: Option<&RawValue>) -> Option<Value> {
         self.kept += length(item?.get());
-        if self.kept > KEPT_MAX { None } else { part(item) }
+        // What is no object is none of these.
+        if self.kept > KEPT_MAX { None } else { part(item).filter(Value::is_object) }
     }
 
     fn open(&mut self, index: u64) -> Option<&mut Item> {
