@@ -17,12 +17,13 @@ use hyper::body::Incoming;
 
 use crate::call::{Call, Reply};
 use crate::denial::{Refused, Why};
-use crate::follow::{Follow, Work, streamed};
+use crate::follow::{Follow, Work};
 use crate::job::{Job, Kind, Sealed};
 use crate::metrics::BACKGROUND;
-use crate::reply::Body;
+use crate::reply::{Body, events};
 use crate::shared::Shared;
-use crate::watch::{abandon, settle, watch};
+use crate::upstream::passed;
+use crate::watch::{hand_over, settle, watch};
 use crate::work::{State, ask, look, read, read_well, serves};
 
 pub(crate) const RESPONSE: &str = "/v1/responses/{response}";
@@ -60,12 +61,13 @@ pub(crate) async fn answer(
             if !now.status.is_success() {
                 return Ok(now.answer(shared, &job));
             }
-            if now.said().state() == State::Runs {
+            let said = now.said();
+            if said.state() == State::Runs {
                 let message = "the response still runs; cancel it before it is deleted";
                 return Err(Refused::new(Why::Invalid, "invalid_request", message));
             }
             // What is deleted says nothing later.
-            settle(shared, &job, &now.said(), (actor.as_ref(), true)).await;
+            settle(shared, &job, &said, (actor.as_ref(), true)).await;
             look(shared, &job, (&Method::DELETE, ""), headers).await?
         }
         _ => {
@@ -75,8 +77,9 @@ pub(crate) async fn answer(
         }
     };
     if looked.status.is_success() && *request.method() != Method::DELETE {
-        let is_over = looked.said().state() == State::Over;
-        if !is_over || !settle(shared, &job, &looked.said(), (actor.as_ref(), false)).await {
+        let said = looked.said();
+        let is_over = said.state() == State::Over;
+        if !is_over || !settle(shared, &job, &said, (actor.as_ref(), false)).await {
             watch(shared, job.clone(), actor);
         }
     }
@@ -110,7 +113,7 @@ fn follow_again(
 ) -> Result<Response<Body>, Refused> {
     let idle = serves(shared, &job)?.1.idle_timeout;
     watch(shared, job.clone(), actor.clone());
-    let (response, to) = streamed(&answer);
+    let (to, response) = events(answer.status(), passed(answer.headers()));
     let follow = Follow::new(shared, actor, Work::Known(job), to);
     tokio::spawn(follow.pass(answer.into_body(), idle));
     Ok(response)
@@ -124,7 +127,7 @@ impl Call {
             upstream: self.upstream(target).map(|upstream| upstream.name.clone()).unwrap_or_default(),
             hold,
             dimensions: self.held.dimensions.clone(),
-            input: self.held.input,
+            input: self.held.input(),
             consented: self.consented,
             requests: None,
         }
@@ -133,7 +136,7 @@ impl Call {
     /// The answer to a call that began work in the background: its hold is left to that.
     pub(crate) async fn begun(mut self, answer: Response<Incoming>, target: usize, reply: Reply) {
         let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
-        let looked = match read(&self.shared, answer, idle).await {
+        let looked = match read(&self.held.shared, answer, idle).await {
             Ok(looked) => looked,
             Err(refused) => return self.failed(refused, reply).await,
         };
@@ -143,16 +146,14 @@ impl Call {
             return self.failed(refused, reply).await;
         };
         let job = self.leave(id, target);
-        let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
-        let state = looked.said().state();
+        let (shared, actor) = (Arc::clone(&self.held.shared), self.access.actor().cloned());
+        let said = looked.said();
         let is_settled =
-            state == State::Over && settle(&shared, &job, &looked.said(), (actor.as_ref(), false)).await;
+            said.state() == State::Over && settle(&shared, &job, &said, (actor.as_ref(), false)).await;
         let response = self.marked(looked.answer(&shared, &job));
         let is_delivered = reply.send(Ok(response)).is_ok();
-        match (is_delivered, is_settled) {
-            (_, true) => {}
-            (true, false) => watch(&shared, job, actor),
-            (false, false) => abandon(&shared, &job, actor.as_ref()).await,
+        if !is_settled {
+            hand_over(&shared, job, actor, is_delivered).await;
         }
         self.over(None, is_delivered).await;
     }
@@ -160,9 +161,9 @@ impl Call {
     /// Passes on the events of work in the background, which goes on without them.
     pub(crate) async fn followed(mut self, answer: Response<Incoming>, target: usize, reply: Reply) {
         let idle = self.upstream(target).map(|upstream| upstream.idle_timeout).unwrap_or_default();
-        let (response, to) = streamed(&answer);
+        let (to, response) = events(answer.status(), passed(answer.headers()));
         let is_delivered = reply.send(Ok(self.marked(response))).is_ok();
-        let (shared, actor) = (Arc::clone(&self.shared), self.access.actor().cloned());
+        let (shared, actor) = (Arc::clone(&self.held.shared), self.access.actor().cloned());
         let follow = Follow::new(&shared, actor, Work::Unknown(Box::new((self, target))), to);
         if let Work::Unknown(unknown) = follow.pass(answer.into_body(), idle).await {
             (self, _) = *unknown;

@@ -11,10 +11,11 @@ use headworks_api::{Access, Key, Leased};
 use headworks_wire as wire;
 use http::request::Parts;
 use http::{Method, Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{Edits, Object};
-use crate::denial::{Refused, Why, decided};
+use crate::call::{Reply, apart};
+use crate::denial::{Refused, decided};
 use crate::files::{dimensions, invalid};
 use crate::job::{Job, Kind, Sealed};
 use crate::metrics::{BACKGROUND, DENIED, REFUSED};
@@ -22,7 +23,7 @@ use crate::reply::Body;
 use crate::shared::{Shared, consents, place};
 use crate::upstream;
 use crate::usage;
-use crate::watch::{abandon, settle, watch};
+use crate::watch::{hand_over, settle};
 use crate::work::{Looked, State, read_well, serves};
 
 pub(crate) const BATCHES: &str = "/v1/batches";
@@ -47,24 +48,18 @@ pub(crate) async fn begin(
     let permit = shared.permit()?;
     let (head, body) = request.into_parts();
     let begun = Begun { shared: Arc::clone(shared), access, head, body, _permit: permit };
-    let (reply, answered) = oneshot::channel();
-    // It goes on when its caller leaves: a hold that is opened has to be ended or left to the batch.
-    tokio::spawn(begun.run(reply));
-    answered.await.unwrap_or_else(|_| Err(Refused::new(Why::Internal, "internal_error", "the call failed")))
+    apart(|reply| begun.run(reply)).await
 }
 
 impl Begun {
-    async fn run(self, reply: oneshot::Sender<Result<Response<Body>, Refused>>) {
+    async fn run(self, reply: Reply) {
         match self.hold_and_send().await {
             // The caller may have gone.
             Err(refused) => drop(reply.send(Err(refused))),
-            Ok((job, response, is_over)) => {
-                let actor = self.access.actor().cloned();
+            Ok((job, response, is_settled)) => {
                 let is_delivered = reply.send(Ok(response)).is_ok();
-                match (is_delivered, is_over) {
-                    (_, true) => {}
-                    (true, false) => watch(&self.shared, job, actor),
-                    (false, false) => abandon(&self.shared, &job, actor.as_ref()).await,
+                if !is_settled {
+                    hand_over(&self.shared, job, self.access.actor().cloned(), is_delivered).await;
                 }
             }
         }
@@ -139,11 +134,12 @@ impl Begun {
             ..file.of
         };
         let job = Job { kind: Kind::Batch, account, id, of };
-        let is_over = looked.said().state() == State::Over
-            && settle(shared, &job, &looked.said(), (self.access.actor(), false)).await;
+        let said = looked.said();
+        let is_settled =
+            said.state() == State::Over && settle(shared, &job, &said, (self.access.actor(), false)).await;
         let mut response = looked.answer(shared, &job);
         decided(&decision, response.headers_mut());
-        Ok((job, response, is_over))
+        Ok((job, response, is_settled))
     }
 
     /// Begins it at the upstream that has its file.
@@ -152,14 +148,7 @@ impl Begun {
         let sent =
             upstream::request(upstream, &file.account, (&Method::POST, BATCHES), &self.head.headers, body);
         let sent = sent.map_err(|_| invalid("the request cannot be sent"))?;
-        match tokio::time::timeout(upstream.answer_timeout, client.send(sent)).await {
-            Ok(Ok(answer)) => read_well(&self.shared, answer, upstream.idle_timeout).await,
-            Ok(Err(_)) => {
-                Err(Refused::new(Why::Upstream, "upstream_failed", "the upstream cannot be reached"))
-            }
-            Err(_) => {
-                Err(Refused::new(Why::Timeout, "upstream_timeout", "the upstream did not answer in time"))
-            }
-        }
+        let answer = client.send_within(sent, upstream.answer_timeout).await?;
+        read_well(&self.shared, answer, upstream.idle_timeout).await
     }
 }

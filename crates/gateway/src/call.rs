@@ -28,7 +28,6 @@ use crate::media::Medium;
 use crate::metrics::{Ended, REFUSED};
 use crate::reply::{Body, whole};
 use crate::setup::Upstream;
-use crate::shared::Shared;
 use crate::upstream::{Failed, collected, passed, request, retry_after};
 
 /// How often a hold is told that its call goes on.
@@ -39,7 +38,6 @@ const ERROR_MAX: usize = 1 << 20;
 /// A call that was let in.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) shared: Arc<Shared>,
     /// Its key counts it as long as it runs.
     pub(crate) access: Access,
     /// The model's targets in the order to try them.
@@ -91,6 +89,16 @@ impl Ends {
 /// The answer, once it begins; the caller may have gone.
 pub(crate) type Reply = oneshot::Sender<Result<Response<Body>, Refused>>;
 
+/// Runs a call in a task of its own. It goes on when its caller leaves, also while it is decided: a hold that is opened has to be ended,
+/// or left to what goes on.
+pub(crate) async fn apart<F: Future<Output = ()> + Send + 'static>(
+    run: impl FnOnce(Reply) -> F,
+) -> Result<Response<Body>, Refused> {
+    let (reply, answered) = oneshot::channel();
+    tokio::spawn(run(reply));
+    answered.await.unwrap_or_else(|_| Err(Refused::new(Why::Internal, "internal_error", "the call failed")))
+}
+
 /// What an upstream did with a call.
 enum Sent {
     /// It serves it: which target, and whether its report of the usage is to be hidden.
@@ -120,7 +128,7 @@ pub(crate) fn ticks() -> Interval {
 
 impl Call {
     pub(crate) fn upstream(&self, target: usize) -> Option<&Upstream> {
-        self.shared.served_by(self.held.sold()?, target).map(|(_, upstream, _)| upstream)
+        self.held.shared.served_by(self.held.sold()?, target).map(|(_, upstream, _)| upstream)
     }
 
     /// Runs it to its end.
@@ -173,7 +181,7 @@ impl Call {
 
     /// Counts how it ended.
     pub(crate) fn ended(&self, ended: &'static str) {
-        self.shared.metrics.ended(&self.held.model, ended);
+        self.held.shared.metrics.ended(&self.held.model, ended);
     }
 
     /// It is over. Once an answer is delivered, attempts whose place it took are given back.
@@ -189,7 +197,7 @@ impl Call {
             let reason = Label::new("the call was sent again").ok();
             let refund = Command::Refund { charge, amount: None, reason };
             let account = &self.held.account;
-            if let Err(e) = self.shared.api.engine().run(account, None, caller, &refund).await {
+            if let Err(e) = self.held.shared.api.engine().run(account, None, caller, &refund).await {
                 tracing::warn!(%account, charge, error = %e, "an attempt whose place was taken stays charged");
             }
         }
@@ -255,7 +263,7 @@ impl Call {
     async fn send_to(&mut self, target: usize) -> Result<(Response<Incoming>, bool), (Refused, bool)> {
         let internal = |why: &str| (Refused::new(Why::Internal, "internal_error", why), false);
         let lost = || internal("the model's target is gone");
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.held.shared);
         let model = shared.setup.models.get(&self.held.model).ok_or_else(lost)?;
         let (of, upstream, client) = shared.served_by(model, target).ok_or_else(lost)?;
         let asked =

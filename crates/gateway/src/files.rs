@@ -151,8 +151,7 @@ fn file_of<'a>(form: &Form<'a>) -> Result<&'a str, String> {
 
 /// What batches of a model are priced by.
 pub(crate) fn dimensions(model: &Model, sold: &Sold) -> BTreeMap<Name, Label> {
-    let mut dimensions = model.dimensions.clone();
-    dimensions.retain(|name, _| sold.knows.contains(name));
+    let mut dimensions = model.dimensions_of(&sold.knows);
     let tier = sold.knows.iter().find(|name| name.as_str() == "service_tier");
     if let (Some(tier), Ok(batch)) = (tier, Label::new(BATCH_TIER)) {
         dimensions.entry(tier.clone()).or_insert(batch);

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headworks_core::record::Name;
-use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -15,14 +14,12 @@ use tokio::sync::mpsc;
 
 use crate::call::Call;
 use crate::job::Job;
-use crate::reply::{Body, parts, whole};
 use crate::shared::Shared;
 use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
 use crate::surface::Surface;
-use crate::upstream::passed;
-use crate::watch::{abandon, note_passed_on, settle, watch};
-use crate::work::{Said, renamed};
+use crate::watch::{hand_over, note_passed_on, settle};
+use crate::work::{Said, State, renamed};
 
 /// The work whose events are passed on.
 pub(crate) enum Work {
@@ -60,16 +57,6 @@ impl Follow {
 struct Step<'a> {
     #[serde(borrow, default)]
     response: Option<&'a RawValue>,
-}
-
-/// The answer to a caller who follows, and where its events go.
-pub(crate) fn streamed(answer: &Response<Incoming>) -> (Response<Body>, mpsc::Sender<Bytes>) {
-    let (to, from) = parts();
-    let mut response = whole(answer.status(), Bytes::new()).map(|_| from);
-    response.headers_mut().extend(passed(answer.headers()));
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (response, to)
 }
 
 impl Follow {
@@ -120,8 +107,11 @@ impl Follow {
     }
 
     async fn event(&mut self, event: Event) {
-        self.text += self.reading.event(&event).text;
-        if let Work::Known(job) = &self.work {
+        let written = self.reading.event(&event).text;
+        self.text += written;
+        if let Work::Known(job) = &self.work
+            && written > 0
+        {
             note_passed_on(&self.shared, job, self.text);
         }
         let data = event.data();
@@ -136,17 +126,14 @@ impl Follow {
         let Work::Known(job) = &self.work else { return };
         let raw = renamed(response.get(), &[("id", job.name(&self.shared.seal))]);
         let raw = raw.and_then(|renamed| replaced(&event.raw, response.get(), &renamed));
-        self.is_over |= said.is_over() || said.is_cancelled();
-        if said.is_over() {
+        let state = said.state();
+        self.is_over |= state != State::Runs;
+        if state == State::Over {
             settle(&self.shared, job, &said, (self.actor.as_ref(), true)).await;
         }
         let is_delivered = self.to.send(raw.unwrap_or(event.raw)).await.is_ok();
         if let Some(mut call) = began {
-            if is_delivered {
-                watch(&self.shared, job.clone(), self.actor.clone());
-            } else {
-                abandon(&self.shared, job, self.actor.as_ref()).await;
-            }
+            hand_over(&self.shared, job.clone(), self.actor.clone(), is_delivered).await;
             call.over(None, is_delivered).await;
         }
     }

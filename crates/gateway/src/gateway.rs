@@ -14,12 +14,11 @@ use headworks_core::record::{Name, Seq};
 use headworks_wire as wire;
 use http::{HeaderMap, Method, Request, Response};
 use prometheus_client::registry::Registry;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::asked::Asked;
 use crate::attempts::{Attempt, Outcome, fingerprint};
-use crate::call::{Call, Ends};
+use crate::call::{Call, Ends, apart};
 use crate::denial::{Refused, Why};
 use crate::estimate::MEDIA;
 use crate::free::{COUNT_TOKENS, MODELS, count, models};
@@ -148,19 +147,15 @@ impl Gateway {
         access: Access,
         request: Request<Bytes>,
     ) -> Result<Response<Body>, Refused> {
-        let (reply, answered) = oneshot::channel();
         let gateway = Arc::clone(self);
-        // It goes on when its caller leaves, also while it is decided: a hold that is opened has to be ended.
-        tokio::spawn(async move {
+        apart(|reply| async move {
             match gateway.decide(surface, access, request).await {
                 Ok(call) => call.run(reply).await,
                 // The caller may have gone.
                 Err(refused) => drop(reply.send(Err(refused))),
             }
-        });
-        answered
-            .await
-            .unwrap_or_else(|_| Err(Refused::new(Why::Internal, "internal_error", "the call failed")))
+        })
+        .await
     }
 
     /// Decides on a call, and holds what it may use.
@@ -194,7 +189,6 @@ impl Gateway {
         let output_max = asked.output_max.or(model.output_max);
         let worth = asked.media.map(|media| shared.rates.worth(&model.name, model.output_max, media));
         let inputs = self.inputs(&model.name, &account, text, worth.as_ref());
-        let input = inputs.iter().map(|(_, count)| count).sum();
         // A stream grows as it goes; an answer that comes as a whole cannot.
         let output = if let Some(output) = worth.and_then(|worth| worth.output) {
             output
@@ -262,7 +256,6 @@ impl Gateway {
             dimensions: held_dimensions,
             output_meter,
             text,
-            input,
             input_in_output: both,
             inputs,
             worth,
@@ -275,7 +268,6 @@ impl Gateway {
         // What was granted for several outputs is shared by them.
         let output_max = (granted < output).then(|| (granted / asked.choices).max(1));
         Ok(Call {
-            shared: Arc::clone(&self.shared),
             access,
             targets,
             is_stream,

@@ -35,11 +35,9 @@ pub(crate) struct Held {
     pub(crate) output_meter: Option<Name>,
     /// What there is for the model to read.
     pub(crate) text: Text,
-    /// Tokens of input that are held, and how many of them are held by the meter of output.
-    pub(crate) input: u64,
-    pub(crate) input_in_output: u64,
-    /// The same by class.
+    /// Tokens of input that are held, by class, and how many of them are held by the meter of output.
     pub(crate) inputs: Classes,
+    pub(crate) input_in_output: u64,
     /// What a call of images or audio is held for.
     pub(crate) worth: Option<Worth>,
 }
@@ -80,7 +78,6 @@ impl Held {
             dimensions: job.of.dimensions.clone(),
             output_meter,
             text: Text::default(),
-            input: job.of.input,
             input_in_output: if is_one { job.of.input } else { 0 },
             inputs: vec![("input_tokens", job.of.input)],
             worth: None,
@@ -90,6 +87,11 @@ impl Held {
     /// The model as it is sold.
     pub(crate) fn sold(&self) -> Option<&Model> {
         self.shared.setup.models.get(&self.model)
+    }
+
+    /// Tokens of input that are held.
+    pub(crate) fn input(&self) -> u64 {
+        self.inputs.iter().map(|(_, count)| count).sum()
     }
 
     /// Tokens of output that are paid for.

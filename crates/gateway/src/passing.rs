@@ -63,7 +63,7 @@ impl Call {
 impl Passing {
     fn leave(&mut self) {
         self.waiting = None;
-        self.leaves.get_or_insert_with(|| Instant::now() + self.call.shared.setup.drain);
+        self.leaves.get_or_insert_with(|| Instant::now() + self.call.held.shared.setup.drain);
     }
 
     async fn run(&mut self, mut body: Incoming, target: usize) -> Ended {

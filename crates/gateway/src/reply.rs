@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
@@ -55,9 +56,20 @@ pub(crate) fn whole(status: StatusCode, body: Bytes) -> Response<Body> {
 }
 
 /// A body that is sent part by part.
-pub(crate) fn parts() -> (mpsc::Sender<Bytes>, Body) {
+fn parts() -> (mpsc::Sender<Bytes>, Body) {
     let (sender, receiver) = mpsc::channel(WAITING);
     (sender, Body(Inner::Parts(receiver)))
+}
+
+/// An answer of events, with these headers of the upstream's; each is sent at once.
+pub(crate) fn events(status: StatusCode, headers: HeaderMap) -> (mpsc::Sender<Bytes>, Response<Body>) {
+    let (to, from) = parts();
+    let mut response = whole(status, Bytes::new()).map(|_| from);
+    response.headers_mut().extend(headers);
+    // Proxies in front must not wait for more.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (to, response)
 }
 
 /// A body that is passed on as it comes, and is whole only once that is said.

@@ -58,7 +58,7 @@ impl Held {
 
     fn counted(&self, report: Option<&Report>, output: Output) -> Classes {
         let mut report = report.filter(|report| report.is_sane()).cloned().unwrap_or_default();
-        report.input_tokens.get_or_insert(self.input);
+        report.input_tokens.get_or_insert_with(|| self.input());
         let counted = self.shared.learned.text(&self.model, output.text);
         let output = report.output_tokens.get_or_insert(0);
         *output = counted.min(self.output()).max(*output);
@@ -180,7 +180,7 @@ impl Held {
         turned_out: Option<&BTreeMap<Name, Label>>,
     ) {
         let (meters, held) = (&self.meters, self.output_of(lease));
-        let needs = usage::beyond(meters, classes, (self.input, held), |meter| lease.covers(meter));
+        let needs = usage::beyond(meters, classes, (self.input(), held), |meter| lease.covers(meter));
         let is_priced_otherwise = turned_out.is_some_and(|dimensions| {
             let mut others = dimensions.iter().filter(|(name, _)| name.as_str() != "usage");
             others.any(|(name, value)| self.dimensions.get(name) != Some(value))

@@ -170,6 +170,15 @@ pub(crate) struct Model {
     pub(crate) targets: Vec<Target>,
 }
 
+impl Model {
+    /// What its hold is priced by, as far as the feature knows it.
+    pub(crate) fn dimensions_of(&self, known: &[Name]) -> BTreeMap<Name, Label> {
+        let mut dimensions = self.dimensions.clone();
+        dimensions.retain(|name, _| known.contains(name));
+        dimensions
+    }
+}
+
 /// Everything that the gateway is told at its start.
 #[derive(Debug)]
 pub struct Setup {

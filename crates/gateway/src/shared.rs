@@ -205,8 +205,7 @@ pub(crate) fn consents(headers: &HeaderMap) -> bool {
 
 /// What a hold is priced by: the model's dimensions, and those of the request that the feature knows.
 pub(crate) fn held_dimensions(asked: &Asked<'_>, model: &Model, known: &[Name]) -> BTreeMap<Name, Label> {
-    let mut dimensions = model.dimensions.clone();
-    dimensions.retain(|name, _| known.contains(name));
+    let mut dimensions = model.dimensions_of(known);
     // Of pictures, the model's dimensions say what a request leaves open.
     let is_picture = asked.surface.medium() == Some(Medium::Pictures);
     for name in asked.surface.dimensions() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use headworks_core::waterfall::{Minimum, Quantities};
 use headworks_engine::Effect;
-use http::{HeaderValue, Response, header};
+use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::sync::mpsc;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::call::{Call, Reply, report, ticks};
 use crate::metrics::Ended;
-use crate::reply::{parts, whole};
+use crate::reply::events;
 use crate::settle::Output;
 use crate::sse::{Event, Splitter};
 use crate::streams::Reading;
@@ -51,12 +51,7 @@ impl Call {
         reply: Reply,
     ) {
         let (head, body) = answer.into_parts();
-        let (to, from) = parts();
-        let mut response = whole(head.status, Bytes::new()).map(|_| from);
-        response.headers_mut().extend(passed(&head.headers));
-        // Proxies in front must not wait for more.
-        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let (to, response) = events(head.status, passed(&head.headers));
         let response = self.marked(response);
         let pieces = self.held.worth.map_or(1, |worth| worth.asked.pieces);
         let reading = Reading::new(self.held.surface, hides_usage, pieces);
@@ -72,12 +67,12 @@ impl Call {
 
 impl Stream {
     fn leave(&mut self) {
-        self.leaves.get_or_insert_with(|| Instant::now() + self.call.shared.setup.drain);
+        self.leaves.get_or_insert_with(|| Instant::now() + self.call.held.shared.setup.drain);
     }
 
     /// Tokens of output so far.
     fn tokens(&self, text: u64) -> u64 {
-        self.call.shared.learned.text(&self.call.held.model, text)
+        self.call.held.shared.learned.text(&self.call.held.model, text)
     }
 
     fn output(&self) -> Output {
@@ -199,7 +194,7 @@ impl Stream {
                 let is_granted = matches!(answer.effect, Effect::Recorded(_));
                 if !is_granted {
                     let call = &self.call;
-                    call.shared.learned.was_short(&call.held.model, &call.held.account, Instant::now());
+                    call.held.shared.learned.was_short(&call.held.model, &call.held.account, Instant::now());
                 }
                 if !is_granted && let Ok(decision) = headworks_api::decision(&answer) {
                     self.call.decision = decision;

@@ -17,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::denial::{Refused, Why};
 use crate::setup::{Protocol, Upstream};
 
 /// The headers of callers that reach an upstream, and beginnings of some.
@@ -75,6 +76,26 @@ impl Requests {
             }
             if e.is_connect() { Failed::Unreached(why) } else { Failed::Unknown(why) }
         })
+    }
+
+    /// Sends a request whose answer begins within this time.
+    ///
+    /// # Errors
+    /// With a refusal in the gateway's words.
+    pub(crate) async fn send_within(
+        &self,
+        request: Request<Full<Bytes>>,
+        within: Duration,
+    ) -> Result<Response<Incoming>, Refused> {
+        match tokio::time::timeout(within, self.send(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => {
+                Err(Refused::new(Why::Upstream, "upstream_failed", "the upstream cannot be reached"))
+            }
+            Err(_) => {
+                Err(Refused::new(Why::Timeout, "upstream_timeout", "the upstream did not answer in time"))
+            }
+        }
     }
 }
 

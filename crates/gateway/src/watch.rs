@@ -148,8 +148,17 @@ async fn look_until_over(shared: &Arc<Shared>, job: &Job, actor: Option<&Name>) 
     }
 }
 
+/// Work goes on once its caller has its name; otherwise nobody could ask for it, and it is cancelled.
+pub(crate) async fn hand_over(shared: &Arc<Shared>, job: Job, actor: Option<Name>, is_delivered: bool) {
+    if is_delivered {
+        watch(shared, job, actor);
+    } else {
+        abandon(shared, &job, actor.as_ref()).await;
+    }
+}
+
 /// Cancels work whose name its caller never got; what it used is the operator's.
-pub(crate) async fn abandon(shared: &Arc<Shared>, job: &Job, actor: Option<&Name>) {
+async fn abandon(shared: &Arc<Shared>, job: &Job, actor: Option<&Name>) {
     if look(shared, job, (&Method::POST, "/cancel"), &HeaderMap::new()).await.is_err() {
         tracing::warn!(account = %job.account, id = job.id, "a background response that nobody knows was not cancelled");
     }

@@ -179,7 +179,7 @@ impl Call {
                             if read.len() + part.len() > ANSWER_MAX {
                                 return broken(Why::Upstream, "upstream_too_long", "the upstream's answer is too long");
                             }
-                            if !self.shared.room(read.len() + part.len(), room, idle).await {
+                            if !self.held.shared.room(read.len() + part.len(), room, idle).await {
                                 return broken(Why::Unavailable, "overloaded", "too many long answers are being read");
                             }
                             read.extend_from_slice(&part);
@@ -190,7 +190,7 @@ impl Call {
                 () = tokio::time::sleep_until(last + idle) => {
                     return broken(Why::Timeout, "upstream_timeout", "the upstream's answer stood still");
                 }
-                () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.shared.setup.drain),
+                () = reply.closed(), if leaves.is_none() => leaves = Some(Instant::now() + self.held.shared.setup.drain),
                 () = tokio::time::sleep_until(leaves.unwrap_or(last)), if leaves.is_some() => return Read::Left,
                 is_replaced = ends.ended() => return if is_replaced { Read::Replaced } else { Read::Stopped },
                 _ = ticks.tick() => report(self.held.lease.as_deref_mut(), Default::default()).await,

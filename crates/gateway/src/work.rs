@@ -79,15 +79,6 @@ impl Said<'_> {
         self.status.as_deref() == Some("failed")
     }
 
-    /// Nothing more is going to be said.
-    pub(crate) fn is_over(&self) -> bool {
-        self.state() == State::Over
-    }
-
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.state() == State::Cancelled
-    }
-
     pub(crate) fn state(&self) -> State {
         let is_reported = || self.report().is_some_and(|report| report.is_whole(true));
         // Those of batches have all that was done.
@@ -160,11 +151,12 @@ fn names(shared: &Shared, job: &Job, said: &Said<'_>) -> Vec<(&'static str, Stri
         let (kind, account, id) = (Kind::File, job.account.clone(), id.to_owned());
         Job { kind, account, id, of }.name(&shared.seal)
     };
-    names.extend(
-        said.input_file_id.as_deref().map(|id| ("input_file_id", file(id, job.of.requests.as_ref()))),
-    );
-    names.extend(said.output_file_id.as_deref().map(|id| ("output_file_id", file(id, None))));
-    names.extend(said.error_file_id.as_deref().map(|id| ("error_file_id", file(id, None))));
+    let files = [
+        ("input_file_id", &said.input_file_id, job.of.requests.as_ref()),
+        ("output_file_id", &said.output_file_id, None),
+        ("error_file_id", &said.error_file_id, None),
+    ];
+    names.extend(files.into_iter().filter_map(|(field, id, of)| Some((field, file(id.as_deref()?, of)))));
     names
 }
 
@@ -208,11 +200,7 @@ pub(crate) async fn ask(
     let path = format!("{}{}{more}", job.kind.path(), segment(&job.id));
     let sent = request(upstream, &job.account, (method, &path), caller, Bytes::new())
         .map_err(|_| Refused::new(Why::Invalid, "invalid_request", "the request cannot be sent"))?;
-    match tokio::time::timeout(upstream.idle_timeout, client.send(sent)).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(Refused::new(Why::Upstream, "upstream_failed", "the upstream cannot be reached")),
-        Err(_) => Err(Refused::new(Why::Timeout, "upstream_timeout", "the upstream did not answer in time")),
-    }
+    client.send_within(sent, upstream.idle_timeout).await
 }
 
 /// An upstream's answer as a whole.

@@ -151,7 +151,7 @@ async fn a_background_response_outlives_its_hold() {
         for _ in 0..2 {
             until(&world, &path, "completed").await;
         }
-        // 20 at 0.001 and 50 at 0.002, whatever was charged before.
+        // 20 at 0.001 and 50 at 0.002, with or without a charge at the hold's end.
         assert_eq!(world.available().await, "999.88", "{charges}: {:?}", world.kinds());
     }
 }
